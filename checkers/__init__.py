@@ -1,0 +1,1 @@
+"""Judges of histories: one module per property."""

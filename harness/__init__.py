@@ -1,0 +1,1 @@
+"""The engine: scenarios, generators, the runner, histories, verdicts, reports and the command line."""

@@ -1,0 +1,60 @@
+"""What a checker is: a pure function from a recorded run to a three-valued result with its reasons."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from harness.contract import Contract
+from harness.episode import Episode
+from harness.events import NodeEvent
+from harness.history import History
+from harness.verdict import Verdict
+from harness.workload import Workload
+
+
+class RecordedRun(Struct, frozen=True, kw_only=True):
+    """All that a checker may look at. Times everywhere are nanoseconds since the history's origin.
+
+    `events` are sorted by time; empty when the system does not report (`reports` is False then).
+    `survivor` is the node whose final state counts as the surviving history: the primary that wrote after
+    the last heal. None when there was none. `recovered` tells whether a write was acknowledged after the
+    last heal. `stopped_ns` is when the clients stopped, before the final reads.
+    """
+
+    contract: Contract
+    history: History
+    workload: Workload
+    episodes: Sequence[Episode]
+    events: Sequence[NodeEvent]
+    reports: bool
+    survivor: str | None
+    recovered: bool
+    stopped_ns: int
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing that a checker found, as a story: a title and lines of text, oldest first."""
+
+    verdict: Verdict
+    title: str
+    lines: tuple[str, ...] = ()
+
+
+class CheckResult(Struct, frozen=True, kw_only=True):
+    """A checker's conclusion. `figures` are numbers by name, for tables; times in seconds (`…_s`)."""
+
+    checker: str
+    verdict: Verdict
+    summary: str
+    findings: tuple[Finding, ...] = ()
+    figures: Mapping[str, Any] = {}
+
+
+class Checker(Protocol):
+    """A judge of one property; entry-point group `acked.checkers`. Called without arguments to be made."""
+
+    name: str
+
+    def check(self, run: RecordedRun) -> CheckResult:
+        """Judge the run; pure: the same run gives the same result."""

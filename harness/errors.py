@@ -1,0 +1,29 @@
+"""Every error that the harness raises on purpose, sorted by what the reader must do next."""
+
+
+class AckedError(Exception):
+    """The root of all errors of this project."""
+
+
+class UsageError(AckedError):
+    """The input is wrong: fix the scenario, the option or the file that the message names (exit 64)."""
+
+
+class MissingError(AckedError):
+    """Something must be installed or permitted first; the message says what and how."""
+
+
+class NodeError(AckedError):
+    """A machine or the system on it misbehaved; the message names the node and where its log is."""
+
+
+class HarnessError(AckedError):
+    """A defect of the harness itself: please report it with the run folder."""
+
+
+class OperationFailed(AckedError):
+    """The operation surely did not happen and never will.
+
+    A client raises this, and only this, for a definite failure. Whatever else it raises (a time-out, a
+    dropped connection, an answer it does not understand) leaves the outcome unknown.
+    """

@@ -1,0 +1,5 @@
+"""Placeholder: the protocol of generators."""
+
+from typing import Any
+
+Generator = Any

@@ -1,0 +1,35 @@
+"""What a workload is: operations to do, and how to read from a history which writes survived."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from harness.generator import Generator
+from harness.operation import Invocation, Operation
+
+Element = tuple[str, int]
+"""The trace that one write leaves: (key, value), unique in the run, so that its fate can be told for sure."""
+
+
+class Workload(Protocol):
+    """Client operations plus the meaning of their traces.
+
+    Its class is called with its options (raises SettingError); entry-point group `acked.workloads`.
+    """
+
+    checkers: tuple[str, ...]
+    """The names of the checkers (group `acked.checkers`) that judge it."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Take the options of a scenario's workload entry."""
+
+    def generator(self, nodes: tuple[str, ...]) -> Generator:
+        """Return what the clients do, without end; the scenario's time limit stops it."""
+
+    def writes(self, operation: Operation | Invocation) -> tuple[Element, ...]:
+        """Return the elements that the operation writes if it happens; () for reads."""
+
+    def sees(self, operation: Operation) -> Iterable[Element]:
+        """Return the elements that an `ok` operation showed its client (final reads included)."""
+
+    def final_reads(self, keys: Iterable[str], node: str) -> Iterable[Invocation]:
+        """Return the reads of all `keys` on `node` that end a run."""

@@ -1,0 +1,1 @@
+"""Machines of every kind, and the systems that run on them."""

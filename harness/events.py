@@ -73,7 +73,7 @@ class Waiting(NodeEvent, frozen=True, kw_only=True):
 
 
 class Truncated(NodeEvent, frozen=True, kw_only=True):
-    """Entries `first` to `last` of this node's log diverged from the primary's and were cut (and kept aside)."""
+    """Entries `first` to `last` of this node's log diverged from the primary's: cut off, and kept aside."""
 
     epoch: int
     first: int
@@ -99,7 +99,7 @@ class Applied(NodeEvent, frozen=True, kw_only=True):
 
 
 class Degraded(NodeEvent, frozen=True, kw_only=True):
-    """The primary goes on with fewer copies: only the nodes in `in_sync` hold what it acknowledges from now."""
+    """The primary goes on with fewer copies: only `in_sync` hold what it acknowledges from now."""
 
     epoch: int
     in_sync: tuple[str, ...]

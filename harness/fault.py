@@ -50,7 +50,7 @@ class Fault(Protocol):
         """Break something on `targets` and return what was seen of it from outside the injector."""
 
     async def evidence(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
-        """Return proofs that can be had only just before healing (packets dropped meanwhile); may be empty."""
+        """Return proofs that can be had only just before healing (packets dropped meanwhile), if any."""
 
     async def heal(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
         """Undo it and return what was seen of that."""

@@ -20,6 +20,18 @@ OnLine = Callable[[int, bytes], None]
 """Receives each line a process prints: CLOCK_MONOTONIC at arrival in ns, and the line without its end."""
 
 
+class ClusterConfig(Struct, frozen=True, kw_only=True):
+    """What a kind of machines needs to know to build a cluster.
+
+    `folder` is the run's folder: the output of supervised processes is kept in `folder/logs/<machine>/`, and
+    what the machines need while they run lives in `folder/machines/`. `ip` is 4 or 6.
+    """
+
+    names: tuple[str, ...]
+    folder: Path
+    ip: int = 4
+
+
 class Completed(Struct, frozen=True, kw_only=True):
     """A command that ended: its exit status and what it printed."""
 
@@ -55,7 +67,7 @@ class Machine(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in the cluster: n1, n2, …"""
+        """Its name in the cluster (n1, n2, …)."""
 
     @property
     def address(self) -> str:
@@ -184,4 +196,17 @@ class Cluster(Protocol):
         """Tell whether a packet sent at `source` reaches `target` and its answer comes back.
 
         Made by a fresh probe of the network, independent of any injector; CLIENTS is a valid source.
+        """
+
+
+class MachineKind(Protocol):
+    """A kind of machines, as found by its entry point (group `acked.machines`): a class of clusters."""
+
+    def __call__(self, config: ClusterConfig) -> Cluster:
+        """Return a cluster that is not up yet."""
+
+    def enter(self) -> None:
+        """Prepare this process, once, before it starts any thread or event loop.
+
+        May continue in a child process while the caller becomes its supervisor and exits with its status.
         """

@@ -17,6 +17,10 @@ class NodeError(AckedError):
     """A machine or the system on it misbehaved; the message names the node and where its log is."""
 
 
+class FolderError(AckedError):
+    """A run's folder can't be written: free space or choose another; the message names the file."""
+
+
 class HarnessError(AckedError):
     """A defect of the harness itself: please report it with the run folder."""
 

@@ -19,17 +19,25 @@ Link = tuple[str, str]
 OnLine = Callable[[int, bytes], None]
 """Receives each line a process prints: CLOCK_MONOTONIC at arrival in ns, and the line without its end."""
 
+OnMachineLine = Callable[[str, int, bytes], None]
+"""As OnLine, for the processes of a whole cluster: the machine's name comes first."""
+
 
 class ClusterConfig(Struct, frozen=True, kw_only=True):
     """What a kind of machines needs to know to build a cluster.
 
     `folder` is the run's folder: the output of supervised processes is kept in `folder/logs/<machine>/`, and
     what the machines need while they run lives in `folder/machines/`. `ip` is 4 or 6.
+
+    `on_line` is given every line that any supervised process prints on its standard output, beside the
+    `on_line` of that process's own `start`: so the harness keeps what nodes report about themselves without
+    the system's help. It is called on the event loop, must not block, and must not raise.
     """
 
     names: tuple[str, ...]
     folder: Path
     ip: int = 4
+    on_line: OnMachineLine | None = None
 
 
 class Completed(Struct, frozen=True, kw_only=True):

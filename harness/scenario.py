@@ -11,6 +11,10 @@ from msgspec import Struct
 from harness.contract import Mode
 
 
+ROLES = ("primary", "replica", "replicas", "holder", "slowest", "minority", "majority", "all")
+"""What a fault may aim at, beside a node's name: resolved when it fires."""
+
+
 class FaultStep(Struct, frozen=True, kw_only=True):
     """One entry of a scenario's fault plan: an episode to come.
 

@@ -22,7 +22,7 @@ class Workload(Protocol):
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Take the options of a scenario's workload entry."""
 
-    def generator(self, nodes: tuple[str, ...]) -> Generator:
+    def generator(self, nodes: tuple[str, ...], *, seed: int) -> Generator:
         """Return what the clients do, without end; the scenario's time limit stops it."""
 
     def writes(self, operation: Operation | Invocation) -> tuple[Element, ...]:

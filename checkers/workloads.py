@@ -1,0 +1,225 @@
+"""What clients do in a run, so that the fate of every write can be told afterwards.
+
+Each write leaves a trace of its own: a value that no other write of the run uses, under a key. A read of the
+final state then answers for each acknowledged write whether it is still there; no model of the store and no
+search is needed. `append` is the smallest such workload and the easiest to read in a report; `mixed` uses
+every kind of write that a key-value store offers.
+
+Increments leave no trace of their own: they go to separate counters that `checkers.counters` bounds.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from harness.draws import Draws
+from harness.generator import Context, Generator, Step, stateful
+from harness.operation import Invocation, Operation, Outcome
+from harness.system import SettingError
+from harness.workload import Element
+
+BATCH = 200
+"""How many keys one final read asks for."""
+
+COUNTER = "counter-"
+"""What the names of counters begin with: their values are sums, not traces."""
+
+_REMEMBERED = 8
+_CHECKERS = ("durability", "copies", "phantom", "convergence")
+
+
+class State(Struct, frozen=True, kw_only=True):
+    """Where a workload stands: the next unused value, and the keys written last, newest first."""
+
+    value: int = 0
+    recent: tuple[str, ...] = ()
+
+    def after(self, *keys: str) -> "State":
+        """Return the state after a write to `keys`, one value each."""
+        fresh = dict.fromkeys((*keys, *self.recent))
+        return State(value=self.value + len(keys), recent=tuple(fresh)[:_REMEMBERED])
+
+
+class Traced:
+    """How the traces of a store's operations are read, whichever of them a workload uses."""
+
+    checkers = _CHECKERS
+
+    def writes(self, operation: Operation | Invocation) -> tuple[Element, ...]:
+        """Return the elements that the operation writes if it happens; a refused `cas` writes nothing."""
+        args = operation.args
+        match operation.f:
+            case "append" | "add" | "put":
+                return ((args[0], args[1]),)
+            case "cas":
+                return () if _refused(operation) else ((args[0], args[2]),)
+            case "txn":
+                return tuple((key, value) for f, key, value in args[0] if f in ("append", "add", "put"))
+        return ()
+
+    def sees(self, operation: Operation) -> Iterator[Element]:
+        """Yield the elements that an `ok` read showed; lists and sets element by element, in their order."""
+        match operation.f:
+            case "get":
+                yield from _elements(operation.args[0], operation.value)
+            case "peek":
+                for key, value in zip(operation.args[0], operation.value or (), strict=False):
+                    yield from _elements(key, value)
+            case "txn":
+                for micro, value in zip(operation.args[0], operation.value or (), strict=False):
+                    if micro[0] == "get":
+                        yield from _elements(micro[1], value)
+
+    def final_reads(self, keys: Iterable[str], node: str) -> Iterator[Invocation]:
+        """Yield reads of all `keys` on `node`, up to 200 keys each."""
+        ordered = tuple(dict.fromkeys(keys))
+        for first in range(0, len(ordered), BATCH):
+            yield Invocation(f="peek", args=(ordered[first : first + BATCH],), node=node)
+
+
+class append(Traced):  # noqa: N801 - an entry point is called as scenarios spell it
+    """Unique integers appended to lists, and reads of the lists written last.
+
+    Options: `reads`, the share of operations that read (0.2); `replica_reads`, the share of the reads that
+    ask one node for what it has, however stale (0.25); `length`, how many elements a list gets before a
+    fresh one follows (100); `lists`, how many lists are written at the same time (4).
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        read = _Options(options, allowed=("reads", "replica_reads", "length", "lists"))
+        self.reads = read.share("reads", 0.2)
+        self.replica_reads = read.share("replica_reads", 0.25)
+        self.length = read.count("length", 100)
+        self.lists = read.count("lists", 4)
+
+    def generator(self, nodes: tuple[str, ...], *, seed: int) -> Generator:
+        """Return appends in the order of their values, mixed with reads."""
+
+        def step(_: Context, state: State, draws: Draws) -> tuple[Step, State]:
+            if state.recent and draws.chance(self.reads):
+                return _read(state, draws, nodes, self.replica_reads), state
+            key = self._list(state.value)
+            return Invocation(f="append", args=(key, state.value)), state.after(key)
+
+        return stateful(step, State(), seed=seed)
+
+    def _list(self, value: int) -> str:
+        generation = value // (self.length * self.lists)
+        return f"list-{generation * self.lists + value % self.lists}"
+
+
+class mixed(Traced):  # noqa: N801 - an entry point is called as scenarios spell it
+    """Every write whose fate can be told, increments, and reads.
+
+    Puts and compare-and-sets go to fresh keys, so nothing is overwritten; adds and appends to shared sets
+    and lists; a transaction writes two or three of them, all or nothing, and may read. Options: `reads`
+    (0.2) and `replica_reads` (0.25) as for `append`; `length`, over how many writes the same sets and lists
+    are used (100); `counters`, how many counters are incremented (4; 0 leaves increments out).
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        read = _Options(options, allowed=("reads", "replica_reads", "length", "counters"))
+        self.reads = read.share("reads", 0.2)
+        self.replica_reads = read.share("replica_reads", 0.25)
+        self.length = read.count("length", 100)
+        self.counters = read.count("counters", 4, least=0)
+
+    def generator(self, nodes: tuple[str, ...], *, seed: int) -> Generator:
+        """Return writes of all kinds in equal shares, mixed with reads."""
+        kinds = ("put", "cas", "add", "append", "txn") + (("increment",) if self.counters else ())
+
+        def step(_: Context, state: State, draws: Draws) -> tuple[Step, State]:
+            if state.recent and draws.chance(self.reads):
+                return _read(state, draws, nodes, self.replica_reads), state
+            return self._write(draws.choice(kinds), state, draws)
+
+        return stateful(step, State(), seed=seed)
+
+    def final_reads(self, keys: Iterable[str], node: str) -> Iterator[Invocation]:
+        """Yield reads of all `keys` and of the counters."""
+        return super().final_reads((*keys, *(f"{COUNTER}{i}" for i in range(self.counters))), node)
+
+    def _write(self, kind: str, state: State, draws: Draws) -> tuple[Invocation, State]:
+        value, generation = state.value, state.value // self.length
+        match kind:
+            case "put":
+                key = f"put-{value}"
+                return Invocation(f="put", args=(key, value)), state.after(key)
+            case "cas":
+                key = f"cas-{value}"
+                return Invocation(f="cas", args=(key, None, value)), state.after(key)
+            case "add":
+                key = f"set-{generation}"
+                return Invocation(f="add", args=(key, value)), state.after(key)
+            case "append":
+                key = f"list-{generation}-{draws.below(3)}"
+                return Invocation(f="append", args=(key, value)), state.after(key)
+            case "increment":
+                key = f"{COUNTER}{draws.below(self.counters)}"
+                return Invocation(f="increment", args=(key, 1 + draws.below(3))), state
+            case _:
+                return _transaction(state, generation, draws)
+
+
+class _Options:
+    """A reader of options that refuses what it does not know."""
+
+    def __init__(self, options: Mapping[str, Any], *, allowed: tuple[str, ...]) -> None:
+        for name in options:
+            if name not in allowed:
+                raise SettingError(str(name), f"unknown option {name!r}", allowed)
+        self._options = options
+
+    def share(self, name: str, default: float) -> float:
+        """Return an option in [0, 1)."""
+        value = self._options.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+            raise SettingError(name, f"{name} is a share: at least 0 and below 1, not {value!r}")
+        return float(value)
+
+    def count(self, name: str, default: int, *, least: int = 1) -> int:
+        """Return an option that is a whole number from `least` on."""
+        value = self._options.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise SettingError(name, f"{name} is a whole number, at least {least}, not {value!r}")
+        return value
+
+
+def _transaction(state: State, generation: int, draws: Draws) -> tuple[Invocation, State]:
+    first = draws.below(3)
+    micro: list[tuple[str, str, int | None]] = [
+        ("append", f"list-{generation}-{first}", state.value),
+        ("append", f"list-{generation}-{(first + 1) % 3}", state.value + 1),
+    ]
+    if draws.chance(0.5):
+        third = (("append", f"list-{generation}-{(first + 2) % 3}"), ("add", f"set-{generation}"))
+        f, key = draws.choice((*third, ("put", f"put-{state.value + 2}")))
+        micro.append((f, key, state.value + 2))
+    written = tuple(key for _, key, _ in micro)
+    if state.recent and draws.chance(0.3):
+        micro.append(("get", draws.choice(state.recent), None))
+    return Invocation(f="txn", args=(tuple(micro),)), state.after(*written)
+
+
+def _read(state: State, draws: Draws, nodes: tuple[str, ...], replica_share: float) -> Invocation:
+    key = draws.choice(state.recent)
+    if draws.chance(replica_share):
+        return Invocation(f="peek", args=((key,),), node=draws.choice(nodes))
+    return Invocation(f="get", args=(key,))
+
+
+def _refused(operation: Operation | Invocation) -> bool:
+    return (
+        isinstance(operation, Operation) and operation.outcome is Outcome.OK and operation.value is not True
+    )
+
+
+def _elements(key: str, value: Any) -> Iterator[Element]:
+    if key.startswith(COUNTER) or value is None:
+        return
+    if isinstance(value, int):
+        yield key, value
+    else:
+        for element in value:
+            yield key, element

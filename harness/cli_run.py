@@ -1,0 +1,88 @@
+"""`acked run`: one scenario, from the file to the verdict."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from harness import assembly, results, schema, summary
+from harness.errors import UsageError
+from harness.machine import ClusterConfig
+from harness.overrides import Override
+from harness.result import RunResult
+from harness.scenario import Scenario
+from harness.verdict import exit_code
+
+
+def run(
+    path: Path, changes: Sequence[Override], *, results_dir: Path, folder: Path | None, as_json: bool
+) -> int:
+    """Run the scenario in `path` and return the exit code of its verdict."""
+    # Libraries that start a thread for each core at import would keep the process from unsharing.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    text = schema.read_text(path)
+    scenario = schema.parse(text, str(path), changes, base=path.parent)
+    started = datetime.now(UTC)
+    if folder is None:
+        folder = results.create(results_dir, scenario.name, scenario.seed, started)
+    else:
+        folder = results.create_exactly(folder)
+    folder = folder.resolve()
+    results.write(folder / "scenario.yaml", _kept(text, scenario, folder).encode())
+    info = results.describe(scenario.seed, ["acked", *sys.argv[1:]], started)
+    results.write_json(folder / "run.json", info)
+    kind = assembly.machine_kind(scenario)
+    sys.stdout.flush()
+    kind.enter()
+    result = execute(scenario, folder)
+    results.write_json(folder / "run.json", results.ended(info, datetime.now(UTC)))
+    if as_json:
+        click.echo(msgspec.json.encode(summary.summarise(result, folder=folder)))
+    else:
+        for line in summary.lines(result):
+            click.echo(line)
+        click.echo(f"  kept in {folder}")
+    return exit_code(result.verdict, interrupted=result.interrupted)
+
+
+def execute(scenario: Scenario, folder: Path) -> RunResult:
+    """Put the parts of a run together and run it; call after the machine kind's `enter`."""
+    from harness import lifecycle
+
+    cluster = assembly.machine_kind(scenario)(
+        ClusterConfig(names=assembly.node_names(scenario.nodes), folder=folder, ip=scenario.ip)
+    )
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(
+            lifecycle.execute(
+                scenario,
+                system=assembly.system(scenario),
+                cluster=cluster,
+                workload=assembly.workload(scenario),
+                faults=tuple(assembly.fault(step) for step in scenario.faults),
+                folder=folder,
+            )
+        )
+
+
+def _kept(text: str, scenario: Scenario, folder: Path) -> str:
+    """Return the scenario to keep with the run: the given text, unless options or its place changed it."""
+    try:
+        same = schema.parse(text, "scenario.yaml", base=folder) == scenario
+    except UsageError:
+        same = False
+    return text if same else schema.dump(scenario)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's where it is installed, else None for asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,73 @@
+"""Where systems, machines, faults, workloads and checkers come from: entry points, or a file of the user's.
+
+The built-in ones are found the same way as anybody else's, so they prove that the interface is enough.
+"""
+
+import difflib
+import hashlib
+import importlib.util
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+
+GROUPS = {
+    "acked.machines": "kind of machines",
+    "acked.systems": "system",
+    "acked.faults": "fault",
+    "acked.workloads": "workload",
+    "acked.checkers": "checker",
+}
+"""The entry-point groups, and what each holds, in words."""
+
+
+def installed(group: str) -> tuple[str, ...]:
+    """Return the names that are installed in an entry-point group, sorted."""
+    return tuple(sorted({point.name for point in metadata.entry_points(group=group)}))
+
+
+def load(group: str, name: str) -> Any:
+    """Return the class or function called `name` in a group.
+
+    `name` is an entry point's name, or `path/to/file.py:Name` relative to the working folder. Raises
+    UsageError, which lists what is installed, when there is no such thing or it can't be imported.
+    """
+    path, colon, attribute = name.rpartition(":")
+    if colon and path.endswith(".py"):
+        return _from_file(Path(path), attribute)
+    for point in metadata.entry_points(group=group, name=name):
+        try:
+            return point.load()
+        except (ImportError, AttributeError) as error:
+            raise UsageError(f"{GROUPS[group]} {name!r} ({point.value}) can't be loaded: {error}") from error
+    names = installed(group)
+    nearest = difflib.get_close_matches(name, names, n=1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    listing = ", ".join(names) or "none"
+    raise UsageError(f"no {GROUPS[group]} is called {name!r} (installed: {listing}){hint}")
+
+
+def _from_file(path: Path, attribute: str) -> Any:
+    resolved = path.resolve()
+    module_name = f"acked_plugin_{hashlib.sha256(str(resolved).encode()).hexdigest()[:16]}"
+    module = sys.modules.get(module_name)
+    if module is None:
+        if not resolved.is_file():
+            raise UsageError(f"{path}: there is no such file")
+        spec = importlib.util.spec_from_file_location(module_name, resolved)
+        if spec is None or spec.loader is None:
+            raise UsageError(f"{path}: not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[module_name]
+            raise UsageError(f"{path} can't be imported: {type(error).__name__}: {error}") from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        names = ", ".join(sorted(name for name in vars(module) if not name.startswith("_"))) or "nothing"
+        raise UsageError(f"{path} has no {attribute!r} (it has: {names})") from None

@@ -1,0 +1,120 @@
+"""Runs commands as child processes, several at a time, each with a deadline, none left behind.
+
+Every child leads a session of its own, so a terminal's Ctrl-C reaches only us; it is killed by the kernel
+when we die. Its output goes to files, which also outlive a child that hangs.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+_DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """A command to run; `stdout` and `stderr` are files that receive its output."""
+
+    name: str
+    argv: tuple[str, ...]
+    stdout: Path
+    stderr: Path
+    deadline_s: float
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """How a job ended: its exit status (negative: the signal), and whether we had to kill it for its time."""
+
+    job: Job
+    returncode: int
+    seconds: float
+    timed_out: bool = False
+
+    def tail(self, lines: int = 5) -> str:
+        """Return the end of what it wrote to standard error, in one line."""
+        try:
+            text = self.job.stderr.read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+        return " | ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())
+
+
+class Pool:
+    """Runs jobs `at_once` at a time; `interrupt` ends it early, and calling that again ends it at once."""
+
+    def __init__(self, at_once: int, *, on_start: Callable[[Job], None] = lambda job: None) -> None:
+        self._at_once = at_once
+        self._on_start = on_start
+        self._stopped = asyncio.Event()
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether `interrupt` was called."""
+        return self._stopped.is_set()
+
+    def interrupt(self) -> None:
+        """Start no more jobs and send SIGINT to those that run; the second time, kill them."""
+        number = signal.SIGKILL if self.interrupted else signal.SIGINT
+        self._stopped.set()
+        for process in self._running.values():
+            _signal(process, number)
+
+    async def run(self, jobs: Sequence[Job]) -> AsyncIterator[Ended]:
+        """Run all jobs and yield each as it ends; those not yet started when interrupted never come."""
+        waiting = list(reversed(jobs))
+        tasks: set[asyncio.Task[Ended]] = set()
+        try:
+            while waiting or tasks:
+                while waiting and len(tasks) < self._at_once and not self.interrupted:
+                    tasks.add(asyncio.create_task(self._one(waiting.pop())))
+                if not tasks:
+                    return
+                done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    yield task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _one(self, job: Job) -> Ended:
+        self._on_start(job)
+        begun = time.monotonic()
+        with job.stdout.open("wb") as stdout, job.stderr.open("wb") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                *_DIE_WITH_PARENT,
+                *job.argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        self._running[job.name] = process
+        timed_out = False
+        try:
+            async with asyncio.timeout(job.deadline_s):
+                await process.wait()
+        except TimeoutError:
+            timed_out = True
+        finally:
+            if process.returncode is None:
+                _signal(process, signal.SIGKILL)
+            returncode = await process.wait()
+            del self._running[job.name]
+        seconds = time.monotonic() - begun
+        return Ended(job=job, returncode=returncode, seconds=seconds, timed_out=timed_out)
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Signal a child: to end it, with all of its session; to ask it, only the child itself."""
+    with contextlib.suppress(ProcessLookupError):
+        if number is signal.SIGKILL:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)

@@ -1,0 +1,192 @@
+"""Reports from a run's folder: one HTML file that needs nothing else, and JUnit XML.
+
+The page makes no request, runs no script, and whatever a system or a scenario calls itself is text in it:
+the template engine escapes everything, and a policy in the page forbids the rest.
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+from msgspec import Struct
+
+from harness import assembly, charts, junit, results, summary
+from harness.charts import Mark, Timeline
+from harness.contract import TEXTS, Contract
+from harness.errors import UsageError
+from harness.result import RunResult
+from harness.results import RunInfo
+from harness.scenario import Scenario
+from harness.summary import RunSummary
+from harness.system import SettingError
+from harness.verdict import Verdict
+from harness.verify import RESULTS_FILE, VERIFY_FILE, VerifyResult
+
+REPORT_FILE = "report.html"
+JUNIT_FILE = "junit.xml"
+
+SYMBOLS: Mapping[Verdict, str] = {
+    Verdict.HOLDS: "✔",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.ERROR: "!",
+    Verdict.VIOLATED: "✘",
+}
+"""What tells verdicts apart where colour does not."""
+
+SENTENCES: Mapping[Verdict, str] = {
+    Verdict.HOLDS: "What the mode promises was kept.",
+    Verdict.INCONCLUSIVE: "This shows nothing for sure: neither that the promise was kept nor that it was broken.",
+    Verdict.ERROR: "The harness or a node failed: this says nothing about the promise.",
+    Verdict.VIOLATED: "The promise was broken.",
+}
+
+
+class RunPage(Struct, frozen=True, kw_only=True):
+    """All that the page of a run shows."""
+
+    result: RunResult
+    scenario: Scenario | None
+    info: RunInfo | None
+    contract: Contract | None
+    timeline: Timeline | None
+    origin_ns: int
+    commands: tuple[tuple[str, str], ...]
+
+
+def write(folder: Path) -> Path:
+    """Write the reports of a run or of a verification again; returns the path of the page.
+
+    Raises UsageError when the folder holds neither.
+    """
+    if (folder / VERIFY_FILE).is_file():
+        return write_verification(folder)
+    if (folder / RESULTS_FILE).is_file():
+        return write_run(folder)
+    raise UsageError(f"{folder}: neither {RESULTS_FILE} nor {VERIFY_FILE} is in it: no run, or not finished")
+
+
+def write_run(folder: Path) -> Path:
+    """Write the page and the JUnit file of a finished run."""
+    page = load(folder)
+    results.write(folder / JUNIT_FILE, junit.of_run(page.result))
+    results.write(folder / REPORT_FILE, render_run(page).encode())
+    return folder / REPORT_FILE
+
+
+def write_verification(folder: Path) -> Path:
+    """Write the page and the JUnit file of a verification."""
+    outcome = _read(folder / VERIFY_FILE, VerifyResult)
+    info = _read_if_there(folder / "run.json", RunInfo)
+    results.write(folder / JUNIT_FILE, junit.of_verification(outcome.cells))
+    results.write(folder / REPORT_FILE, render_verification(outcome, info).encode())
+    return folder / REPORT_FILE
+
+
+def render_run(page: RunPage) -> str:
+    """Return the page of a run."""
+    return _environment().get_template("run.html").render(page=page, result=page.result, texts=TEXTS)
+
+
+def render_verification(outcome: VerifyResult, info: RunInfo | None) -> str:
+    """Return the page of a verification."""
+    modes = tuple(dict.fromkeys(cell.mode for cell in outcome.cells if cell.fault is not None))
+    faults = tuple(dict.fromkeys(cell.fault for cell in outcome.cells if cell.fault is not None))
+    grid: dict[tuple[str, str], list[RunSummary]] = {}
+    for cell in outcome.cells:
+        if cell.fault is not None:
+            grid.setdefault((cell.mode, cell.fault), []).append(cell)
+    return (
+        _environment()
+        .get_template("verify.html")
+        .render(
+            outcome=outcome,
+            info=info,
+            modes=modes,
+            faults=faults,
+            grid=grid,
+            textbook=[cell for cell in outcome.cells if cell.fault is None],
+            numbers={verdict: sum(cell.verdict is verdict for cell in outcome.cells) for verdict in Verdict},
+            commands=(("Verify again", _verify_again(outcome, info)),),
+        )
+    )
+
+
+def load(folder: Path) -> RunPage:
+    """Read what the page of a run shows; raises UsageError for a file that is damaged."""
+    from harness.history import History
+
+    result = _read(folder / RESULTS_FILE, RunResult)
+    scenario = _read_if_there(folder / "scenario.json", Scenario)
+    timeline, origin_ns = None, 0
+    if (folder / "history.jsonl").is_file():
+        columns = History.open(folder / "history.jsonl").columns()
+        timeline = charts.timeline(columns, result.episodes, _marks(folder, scenario))
+        origin_ns = int(columns.call_ns.min()) if len(columns.call_ns) else 0
+    scenario_file = shlex.quote(str(folder / "scenario.yaml"))
+    return RunPage(
+        result=result,
+        scenario=scenario,
+        info=_read_if_there(folder / "run.json", RunInfo),
+        contract=_contract(scenario),
+        timeline=timeline,
+        origin_ns=origin_ns,
+        commands=(
+            ("Run it again", f"acked run {scenario_file}"),
+            ("Judge the recording again", f"acked check {shlex.quote(str(folder))}"),
+        ),
+    )
+
+
+def _contract(scenario: Scenario | None) -> Contract | None:
+    """Return what the system promised; None when the system is not installed where the report is made."""
+    if scenario is None:
+        return None
+    try:
+        return assembly.system(scenario).contract()
+    except (UsageError, SettingError):
+        return None
+
+
+def _marks(folder: Path, scenario: Scenario | None) -> Iterator[Mark]:
+    """Yield what the nodes reported that a reader of the timeline wants to see."""
+    return iter(())
+
+
+def _verify_again(outcome: VerifyResult, info: RunInfo | None) -> str:
+    return shlex.join(info.command) if info else f"acked verify --seed {outcome.seed}"
+
+
+def _read[T](path: Path, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise UsageError(f"{path}: can't be read: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}: damaged: {error}") from error
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("harness"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(symbols=SYMBOLS, sentences=SENTENCES, charts=charts, Verdict=Verdict)
+    environment.filters.update(
+        seconds=summary.seconds,
+        milliseconds=summary.milliseconds,
+        rpo=summary.rpo,
+        losses=summary.losses,
+        clock=_clock,
+    )
+    return environment
+
+
+def _clock(at_ns: int | None, origin_ns: int) -> str:
+    """Return a time of the run in seconds since `origin_ns`."""
+    return "-" if at_ns is None else f"{(at_ns - origin_ns) / 1e9:.3f} s"

@@ -1,0 +1,144 @@
+"""What is told of a run in short: the JSON object for scripts and the lines for people."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from harness.checker import CheckResult
+from harness.result import Latency, Rpo, RunResult
+from harness.verdict import Verdict
+
+
+class CheckLine(Struct, frozen=True, kw_only=True):
+    """One check in short."""
+
+    checker: str
+    verdict: Verdict
+    summary: str
+
+
+class RunSummary(Struct, frozen=True, kw_only=True):
+    """What `acked run --json` prints, and each cell of `acked verify --json`.
+
+    `fault` is the column of the matrix and `variant` how it was injected; None and "" for a run on its own
+    and for textbook cases. Times are in seconds.
+    """
+
+    name: str
+    mode: str
+    fault: str | None = None
+    variant: str = ""
+    verdict: Verdict
+    seed: int
+    acknowledged: int
+    failed: int
+    unknown: int
+    lost: int
+    permitted: int
+    forbidden: int
+    rpo: Rpo
+    rto: float | None
+    latency: Latency
+    checks: tuple[CheckLine, ...]
+    skipped: str | None
+    interrupted: bool
+    error: str | None
+    folder: str | None
+
+
+def summarise(
+    result: RunResult, *, folder: Path | None, fault: str | None = None, variant: str = ""
+) -> RunSummary:
+    """Return a run's result in short."""
+    return RunSummary(
+        name=result.name,
+        mode=result.mode,
+        fault=fault,
+        variant=variant,
+        verdict=result.verdict,
+        seed=result.seed,
+        acknowledged=result.acknowledged,
+        failed=result.failed,
+        unknown=result.unknown,
+        lost=result.lost,
+        permitted=result.permitted,
+        forbidden=result.forbidden,
+        rpo=result.rpo,
+        rto=result.rto,
+        latency=result.latency,
+        checks=tuple(
+            CheckLine(checker=check.checker, verdict=check.verdict, summary=check.summary)
+            for check in result.checks
+        ),
+        skipped=result.skipped,
+        interrupted=result.interrupted,
+        error=result.error,
+        folder=None if folder is None else str(folder),
+    )
+
+
+def lines(result: RunResult) -> Iterator[str]:
+    """Yield what a person reads of a run, the verdict first."""
+    yield f"{result.name}: {str(result.verdict).upper()} (mode {result.mode}, seed {result.seed})"
+    if result.skipped:
+        yield f"  skipped: {result.skipped}"
+    if result.error:
+        yield f"  error: {result.error}"
+    if result.interrupted:
+        yield "  interrupted: this judges what was recorded until then"
+    if result.skipped is None:
+        yield (
+            f"  {count(result.acknowledged, 'write')} acknowledged, {result.failed} failed, "
+            f"{result.unknown} unknown"
+        )
+        yield f"  {losses(result)}"
+        yield (
+            f"  RPO {rpo(result.rpo)}; RTO {seconds(result.rto)}; write latency p50 "
+            f"{milliseconds(result.latency.p50)}, p99 {milliseconds(result.latency.p99)}"
+        )
+    width = max((len(check.checker) for check in result.checks), default=0)
+    for check in result.checks:
+        yield f"  {check.checker:<{width}}  {check.verdict:<12}  {check.summary}"
+    yield from stories(result.checks)
+
+
+def stories(checks: tuple[CheckResult, ...]) -> Iterator[str]:
+    """Yield the findings that keep a run from holding, worst first, each as its story."""
+    findings = [finding for check in checks for finding in check.findings]
+    for verdict in (Verdict.VIOLATED, Verdict.ERROR, Verdict.INCONCLUSIVE):
+        for finding in findings:
+            if finding.verdict is verdict:
+                yield f"  {verdict}: {finding.title}"
+                yield from (f"    {line}" for line in finding.lines)
+
+
+def losses(result: RunResult | RunSummary) -> str:
+    """Return how many acknowledged writes were lost, and whether that was permitted."""
+    if not result.lost:
+        return "0 lost"
+    return f"{result.lost} lost ({result.permitted} permitted, {result.forbidden} forbidden)"
+
+
+def rpo(value: Rpo) -> str:
+    """Return a recovery point in words."""
+    if not value.operations:
+        return "0"
+    return f"{count(value.operations, 'operation')}, {value.bytes} bytes, {value.seconds:.2f} s"
+
+
+def seconds(value: float | None) -> str:
+    """Return a time in seconds, or a dash."""
+    return "-" if value is None else f"{value:.2f} s"
+
+
+def milliseconds(value: float | None) -> str:
+    """Return a time given in seconds as milliseconds, or a dash."""
+    if value is None:
+        return "-"
+    return f"{value * 1000:.1f} ms" if value < 0.1 else f"{value * 1000:.0f} ms"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where that is right."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,138 @@
+"""All machines of kind local, and the bridge that joins them."""
+
+import asyncio
+import shutil
+import socket
+from collections.abc import Collection, Coroutine, Iterable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError, MissingError, UsageError
+from harness.machine import CLIENTS, ClusterConfig, Link, OnLine
+from nodes.local import enter, network, probe
+from nodes.local.disk import DirectoryDisk, Ext4Disk, why_no_ext4
+from nodes.local.machine import LocalMachine, PowerMachine
+from nodes.local.programs import NEEDED, feed, find
+from nodes.local.switch import BridgeSwitch
+
+_PRIVATE = [Path("/", folder) for folder in ("run", "dev/shm", "proc")]
+"""Where each machine has something of its own, so that a run's folder would be out of its sight."""
+
+
+class LocalCluster:
+    """Machines made of namespaces, on one bridge with the clients (`harness.machine.Cluster` and `Switch`).
+
+    Call `LocalCluster.enter()` first. With root, machines have an ext4 file system each and can lose their
+    power; otherwise their disks are plain folders, and `missing` says so. One cluster at a time is up.
+    """
+
+    enter = staticmethod(enter.enter)
+
+    def __init__(self, config: ClusterConfig) -> None:
+        if not enter.entered():
+            raise HarnessError("LocalCluster.enter() must be called before a cluster is made")
+        if len(config.names) > network.MOST_MACHINES or CLIENTS in config.names:
+            raise UsageError(f"up to {network.MOST_MACHINES} machines, none of them called {CLIENTS!r}")
+        folder = config.folder.resolve()
+        if any(folder.is_relative_to(private) for private in _PRIVATE):
+            raise UsageError(f"{folder} can't be seen on the machines: choose a folder for results elsewhere")
+        self._config = config
+        self._data = folder / "machines"
+        self._places = network.places(config.names)
+        self._switch = BridgeSwitch(self._places)
+        self._undo = AsyncExitStack()
+        why = why_no_ext4(self._data)
+        self._missing = {} if why is None else {"PowerCut": why}
+        kind, disk = (PowerMachine, Ext4Disk) if why is None else (LocalMachine, DirectoryDisk)
+        self._machines: dict[str, LocalMachine] = {
+            name: kind(
+                self._places[name],
+                self._places.values(),
+                ip=config.ip,
+                disk=disk(self._data / name),
+                logs=folder / "logs" / name,
+                on_line=self._receiver(name),
+            )
+            for name in config.names
+        }
+
+    @property
+    def kind(self) -> str:
+        """The name of this kind of machines."""
+        return "local"
+
+    @property
+    def machines(self) -> Mapping[str, LocalMachine]:
+        """The machines by name, in order."""
+        return self._machines
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Why machines can't lose their power, where they can't."""
+        return self._missing
+
+    async def up(self) -> None:
+        """Start all machines, at the same time; five take about a quarter of a second.
+
+        Raises MissingError for a program or feature that the host lacks, NodeError for a machine that does
+        not start. After an error `down` removes what there is.
+        """
+        for program in NEEDED:
+            find(program)
+        versions = network.ip_versions()
+        if self._config.ip not in versions:
+            raise MissingError("this kernel has IPv6 switched off (ipv6.disable): use ip: 4, or allow it")
+        self._undo.callback(shutil.rmtree, self._data, ignore_errors=True)
+        self._undo.push_async_callback(_remove_bridge)
+        await feed(network.bridge_batch(self._places.values(), versions=versions), "ip", "-batch", "-")
+        self._undo.push_async_callback(self._switch.down)
+        await self._switch.up()
+        self._undo.push_async_callback(self._shut_down)
+        await _all(machine.install() for machine in self._machines.values())
+
+    async def down(self) -> None:
+        """Switch off all machines and remove their disks, the bridge and the firewall's table."""
+        await self._undo.aclose()
+
+    async def reach(self, source: str, target: str, *, timeout_s: float = 0.5) -> bool:
+        """Tell whether a TCP segment sent at `source` reaches `target` and its answer comes back.
+
+        A place without power reaches nobody.
+        """
+        netns = None
+        if source != CLIENTS and (netns := self._machines[source].network_namespace) is None:
+            return False
+        address = self._places[target].address(self._config.ip)
+        return await probe.answers(address, netns=netns, timeout_s=timeout_s)
+
+    async def cut(self, key: str, links: Collection[Link]) -> None:
+        """Drop all packets on `links` from now on, under the name `key`; cuts add up."""
+        await self._switch.cut(key, links)
+
+    async def mend(self, key: str) -> None:
+        """Let packets pass again on what `key` cut, unless another key cuts it, too."""
+        await self._switch.mend(key)
+
+    async def dropped(self) -> Mapping[Link, int]:
+        """Return how many packets to one receiver were dropped on each link since it was cut."""
+        return await self._switch.dropped()
+
+    async def _shut_down(self) -> None:
+        await _all(machine.shut_down() for machine in self._machines.values())
+
+    def _receiver(self, name: str) -> OnLine | None:
+        return None if self._config.on_line is None else partial(self._config.on_line, name)
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all of it at the same time and to its end, then raise the first error."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _remove_bridge() -> None:
+    if any(name == network.BRIDGE for _, name in socket.if_nameindex()):
+        await feed(f"link delete {network.BRIDGE}", "ip", "-batch", "-")

@@ -1,0 +1,53 @@
+"""The programs of the host that machines of kind local are made with, and where to get those it lacks."""
+
+import asyncio
+import os
+import shutil
+
+from harness.errors import HarnessError, MissingError
+
+PACKAGES = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "unshare": "util-linux",
+    "mount": "mount",
+    "mkfs.ext4": "e2fsprogs",
+}
+"""Debian's package for each program."""
+
+NEEDED = ("ip", "nft", "unshare", "mount")
+"""Those without which there is no local cluster."""
+
+
+def search_path() -> str:
+    """Return PATH with the folders of system programs, which an ordinary user's often lacks."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+
+def find(program: str) -> str:
+    """Return the path of a program; raises MissingError that names the package to install."""
+    found = shutil.which(program, path=search_path())
+    if found is None:
+        raise MissingError(
+            f"{program} is not installed: apt-get install {PACKAGES[program]} (or your system's package)"
+        )
+    return found
+
+
+async def feed(text: str, program: str, *arguments: str) -> str:
+    """Run a program on `text` as its standard input and return what it printed.
+
+    Raises HarnessError when it fails: the harness wrote the text.
+    """
+    process = await asyncio.create_subprocess_exec(
+        find(program),
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    stdout, stderr = await process.communicate(text.encode())
+    if process.returncode != 0:
+        complaint = stderr.decode(errors="replace").strip()
+        raise HarnessError(f"{program} {' '.join(arguments)} failed: {complaint}\nIts input was:\n{text}")
+    return stdout.decode()

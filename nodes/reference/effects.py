@@ -1,0 +1,162 @@
+"""What the node asks its surroundings to do, in order. The server carries these out; so may a simulator.
+
+An effect must be complete before the next one is begun, except for those said to end in an event later. If the
+machine dies between two effects, the first has happened and the second has not.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from nodes.reference.log import Range
+from nodes.reference.messages import Message
+from nodes.reference.rules import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """What a node must never forget, besides its log.
+
+    `promised` is the newest epoch that it takes orders from, voted in, or led.
+    """
+
+    identity: str
+    promised: int = 0
+    record: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveMeta:
+    """Make `meta` durable before anything that follows."""
+
+    meta: Meta
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Append frames to the log's file: in the page cache, not yet durable."""
+
+    frames: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Make all that was written durable; ends in `Node.flushed_to(upto, generation)`."""
+
+    upto: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Cut the log after `after`, durably, and keep the removed frames aside."""
+
+    after: int
+    frames: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message to a member, if it is connected; nothing tells whether it arrives."""
+
+    to: str
+    message: Message
+    blob: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer a client's request, unless the clock has passed `until_ns` (0: no limit).
+
+    The limit is the primary's lease: an acknowledgement must not leave after it, even if this very process was
+    paused since the decision. Then the answer is that the outcome is unknown.
+    """
+
+    request: int
+    body: dict[str, Any]
+    until_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Tell an observer what has happened here; comes before the effects that act on it."""
+
+    event: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotBegin:
+    """Start to write a snapshot of the state up to `index`, reached through these stretches of the log."""
+
+    index: int
+    history: tuple[Range, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRows:
+    """Add rows to the snapshot that is being written."""
+
+    rows: tuple[list[Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotEnd:
+    """Make the snapshot durable and current; ends in `Node.snapshot_saved(index)` or `Node.snapshot_failed()`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """Remove files of the log that hold nothing behind `upto`."""
+
+    upto: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPart:
+    """Read a part of the current snapshot's file; ends in `Node.part_read(...)`."""
+
+    to: str
+    stream: int
+    index: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class WritePart:
+    """Keep a part of a snapshot that another node sends; the part at offset 0 starts it afresh."""
+
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSnapshot:
+    """Make the received snapshot current and start the log anew behind it; the old log is kept aside.
+
+    Ends in `Node.installed(...)` or, if what came is not sound, `Node.install_failed()`.
+    """
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Read the state of the current snapshot again; ends in `Node.reloaded(state)`."""
+
+
+Effect = (
+    SaveMeta
+    | Write
+    | Flush
+    | Cut
+    | Send
+    | Reply
+    | Report
+    | SnapshotBegin
+    | SnapshotRows
+    | SnapshotEnd
+    | Compact
+    | ReadPart
+    | WritePart
+    | InstallSnapshot
+    | Reload
+)

@@ -1,0 +1,297 @@
+"""What nodes say to each other, as values; `encode` and `decode` are the only ways on and off the wire.
+
+A message is a JSON header and a blob of bytes (entries or a part of a snapshot; usually empty). Messages may be
+lost, doubled or late: every one carries its sender's epoch, and those of a stream the stream's number.
+"""
+
+import json
+import types
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+
+from nodes.reference.log import Mark
+from nodes.reference.rules import Record
+
+
+class ProtocolError(Exception):
+    """What came in is not a message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """The first words on a connection: who I am, and whether I belong to a cluster yet."""
+
+    name: str
+    identity: str
+    blank: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskVote:
+    """Asks for a vote in `epoch`; with `trial`, only whether it would be given."""
+
+    epoch: int
+    log_epoch: int
+    log_index: int
+    trial: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteReply:
+    """The answer to AskVote; `promised` is the newest epoch that the voter knows."""
+
+    epoch: int
+    trial: bool
+    granted: bool
+    reason: str
+    promised: int
+    identity: str
+    log_epoch: int
+    log_index: int
+    record: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """The primary lives. `at` comes back in the answer and dates the lease.
+
+    `stream` is the stream that the primary feeds to this replica (0: none); `echo` the latest `clock` of the
+    replica that the primary had seen when it read `commit`.
+    """
+
+    epoch: int
+    at: int
+    commit: int
+    stream: int
+    echo: int
+    record_epoch: int
+    record_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeartbeatReply:
+    """The answer to a Heartbeat; a `promised` above the primary's epoch tells it that it is deposed."""
+
+    epoch: int
+    promised: int
+    at: int
+    identity: str
+    clock: int
+    applied: int
+    record_epoch: int
+    record_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """A replica asks to be fed what comes after its own log, which has these stretches."""
+
+    epoch: int
+    stream: int
+    identity: str
+    base: int
+    last: int
+    flushed: int
+    ranges: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accept:
+    """The stream starts after `common`: cut off what you have beyond it."""
+
+    epoch: int
+    stream: int
+    common: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Install:
+    """Too far behind, or too different: take the snapshot up to `index` first.
+
+    Only the entries up to `common` of the replica's own log are in the primary's.
+    """
+
+    epoch: int
+    stream: int
+    index: int
+    common: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskPart:
+    """A replica asks for the part of the snapshot at `offset` bytes."""
+
+    epoch: int
+    stream: int
+    index: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of the snapshot's file (the blob); `end` marks the last."""
+
+    epoch: int
+    stream: int
+    index: int
+    offset: int
+    end: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """Entries (the blob's frames) that follow (`prev`, `prev_epoch`)."""
+
+    epoch: int
+    stream: int
+    prev: int
+    prev_epoch: int
+    commit: int
+    echo: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """A replica's acknowledgement: its log is on disk up to `flushed`, in its page cache up to `written`."""
+
+    epoch: int
+    stream: int
+    flushed: int
+    written: int
+    clock: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Propose:
+    """The primary asks to keep a protection record durably."""
+
+    epoch: int
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """The record of this version is durable here."""
+
+    epoch: int
+    record_epoch: int
+    record_seq: int
+    identity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDown:
+    """An operator wants another primary: make way, if you are the primary of `epoch`."""
+
+    epoch: int
+
+
+Message = (
+    Hello
+    | AskVote
+    | VoteReply
+    | Heartbeat
+    | HeartbeatReply
+    | Follow
+    | Accept
+    | Install
+    | AskPart
+    | Part
+    | Append
+    | Appended
+    | Propose
+    | Recorded
+    | StepDown
+)
+
+
+class _Codec:
+    """Field names and types of every kind of message, looked up once."""
+
+    kinds: ClassVar[dict[str, type[Any]]] = {kind.__name__: kind for kind in get_args(Message)}
+    shapes: ClassVar[dict[str, dict[str, tuple[type, ...]]]] = {}
+
+
+def _allowed(hint: Any) -> tuple[type, ...]:
+    if get_origin(hint) in (Union, types.UnionType):
+        return tuple(kind for part in get_args(hint) for kind in _allowed(part))
+    return (get_origin(hint) or hint,)
+
+
+for _name, _kind in _Codec.kinds.items():
+    _hints = get_type_hints(_kind)
+    _Codec.shapes[_name] = {field.name: _allowed(_hints[field.name]) for field in fields(_kind)}
+
+
+def encode(message: Message) -> bytes:
+    """Return the JSON header of a message."""
+    kind = type(message).__name__
+    header: dict[str, Any] = {"is": kind}
+    for name in _Codec.shapes[kind]:
+        header[name] = getattr(message, name)
+    return json.dumps(header, separators=(",", ":")).encode()
+
+
+def decode(header: dict[str, Any]) -> Message:
+    """Return the message of a header; raises ProtocolError unless every field is there with its type."""
+    kind = header.pop("is", None)
+    if not isinstance(kind, str) or kind not in _Codec.shapes:
+        raise ProtocolError(f"no kind of message: {kind!r}")
+    shape = _Codec.shapes[kind]
+    if header.keys() != shape.keys():
+        raise ProtocolError(f"{kind} with fields {', '.join(sorted(header))}")
+    for name, value in header.items():
+        if type(value) not in shape[name]:
+            raise ProtocolError(f"{kind}.{name} is {type(value).__name__}")
+    message: Message = _Codec.kinds[kind](**header)
+    return message
+
+
+def ranges_of(rows: list[list[int]]) -> list[tuple[int, int, int]]:
+    """Check and return the stretches in a Follow."""
+    if not all(isinstance(row, list) and len(row) == 3 and all(type(n) is int for n in row) for row in rows):
+        raise ProtocolError("Follow.ranges must be triples of numbers")
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def record_to_json(record: Record | None) -> dict[str, Any] | None:
+    """Return a record as JSON can carry it."""
+    if record is None:
+        return None
+    return {
+        "epoch": record.epoch,
+        "seq": record.seq,
+        "members": dict(record.members),
+        "in_sync": None if record.in_sync is None else list(record.in_sync),
+        "joining": record.joining,
+        "need": record.need,
+    }
+
+
+def record_from_json(data: dict[str, Any] | None) -> Record | None:
+    """Return the record; raises ProtocolError if the data is not one."""
+    match data:
+        case None:
+            return None
+        case {
+            "epoch": int(epoch),
+            "seq": int(seq),
+            "members": dict(members),
+            "in_sync": list() | None as in_sync,
+            "joining": str() | None as joining,
+            "need": int(need),
+        } if all(isinstance(identity, str) for identity in members.values()):
+            return Record(
+                epoch=epoch,
+                seq=seq,
+                members=members,
+                in_sync=None if in_sync is None else tuple(map(str, in_sync)),
+                joining=joining,
+                need=need,
+            )
+    raise ProtocolError("not a protection record")
+
+
+def mark_of(message: AskVote | VoteReply) -> Mark:
+    """Return the end of the sender's log."""
+    return Mark(message.log_epoch, message.log_index)

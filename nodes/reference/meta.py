@@ -1,0 +1,78 @@
+"""The few facts that a node must never forget: its identity, the epoch that it promised, the protection record.
+
+They are kept in a file of two slots of fixed size that are written in turn, so that a torn write leaves the other
+slot, and a full disk can't prevent a vote from being remembered.
+"""
+
+import json
+import os
+import struct
+import uuid
+import zlib
+from pathlib import Path
+from typing import Any
+
+from nodes.reference.durable import sync_folder, write_all
+from nodes.reference.effects import Meta
+from nodes.reference.messages import ProtocolError, record_from_json, record_to_json
+
+SLOT_BYTES = 16 << 10
+_HEAD = struct.Struct(">QII")
+
+
+class MetaFile:
+    """The open file. One writer at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file or, on a blank disk, make one with a new identity."""
+        blank = not path.exists()
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._seq = 0
+        if blank:
+            os.posix_fallocate(self._descriptor, 0, 2 * SLOT_BYTES)
+            self.meta = Meta(identity=uuid.uuid4().hex[:12])
+            self.save(self.meta)
+            sync_folder(path.parent)
+        else:
+            self.meta = self._load(path)
+
+    def _load(self, path: Path) -> Meta:
+        slots = [found for found in map(self._slot, (0, 1)) if found is not None]
+        if not slots:
+            raise ValueError(f"{path}: neither of its two copies is sound")
+        self._seq, data = max(slots, key=lambda slot: slot[0])
+        return Meta(
+            identity=data["identity"], promised=data["promised"], record=record_from_json(data["record"])
+        )
+
+    def _slot(self, number: int) -> tuple[int, dict[str, Any]] | None:
+        raw = os.pread(self._descriptor, SLOT_BYTES, number * SLOT_BYTES)
+        if len(raw) < _HEAD.size:
+            return None
+        seq, length, crc = _HEAD.unpack_from(raw)
+        body = raw[_HEAD.size : _HEAD.size + length]
+        if seq == 0 or len(body) != length or zlib.crc32(body, seq & 0xFFFFFFFF) != crc:
+            return None
+        data: dict[str, Any] = json.loads(body)
+        return seq, data
+
+    def save(self, meta: Meta) -> None:
+        """Make `meta` durable; returns when it is."""
+        self._seq += 1
+        body = json.dumps(
+            {
+                "identity": meta.identity,
+                "promised": meta.promised,
+                "record": record_to_json(meta.record),
+            }
+        ).encode()
+        if len(body) > SLOT_BYTES - _HEAD.size:
+            raise ProtocolError(f"a record of {len(body)} bytes is too large to keep")
+        head = _HEAD.pack(self._seq, len(body), zlib.crc32(body, self._seq & 0xFFFFFFFF))
+        write_all(self._descriptor, head + body, self._seq % 2 * SLOT_BYTES)
+        os.fdatasync(self._descriptor)
+        self.meta = meta
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)

@@ -1,0 +1,86 @@
+"""Entries of the log and the frames that carry them, on disk and on the wire alike.
+
+A frame is `length u32 | crc32 u32 | body`, the CRC over the body; a body is `index u64 | epoch u64 | payload`,
+the payload a JSON command, empty for the entry that opens an epoch.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+FRAME = struct.Struct(">II")
+HEAD = struct.Struct(">QQ")
+MAX_BODY = 2 << 20
+"""No entry is larger (bytes)."""
+
+
+class DamageError(Exception):
+    """Bytes that should be a frame are not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One position of the log: what was decided there, and by the primary of which epoch."""
+
+    index: int
+    epoch: int
+    payload: bytes
+
+    def command(self) -> dict[str, Any] | None:
+        """Return the command, or None for an entry that only opens its epoch."""
+        if not self.payload:
+            return None
+        command: dict[str, Any] = json.loads(self.payload)
+        return command
+
+
+def encode(index: int, epoch: int, payload: bytes) -> bytes:
+    """Return the frame of an entry."""
+    body = HEAD.pack(index, epoch) + payload
+    return FRAME.pack(len(body), zlib.crc32(body)) + body
+
+
+def decode(frame: bytes) -> Entry:
+    """Return the entry in a frame whose CRC was checked when it came in."""
+    index, epoch = HEAD.unpack_from(frame, FRAME.size)
+    return Entry(index, epoch, frame[FRAME.size + HEAD.size :])
+
+
+def position(frame: bytes) -> tuple[int, int]:
+    """Return the index and the epoch of a frame, without touching its payload."""
+    index, epoch = HEAD.unpack_from(frame, FRAME.size)
+    return index, epoch
+
+
+def frame_at(data: bytes | memoryview, offset: int) -> bytes | None:
+    """Return the frame that starts at `offset`, or None where zeros or nothing mark the end.
+
+    Raises DamageError when there is something, but not a whole and sound frame.
+    """
+    if offset + FRAME.size > len(data):
+        if any(data[offset:]):
+            raise DamageError(f"{len(data) - offset} stray bytes at byte {offset}")
+        return None
+    length, crc = FRAME.unpack_from(data, offset)
+    if length == 0 and crc == 0:
+        return None
+    end = offset + FRAME.size + length
+    if not HEAD.size <= length <= MAX_BODY or end > len(data):
+        raise DamageError(f"impossible length {length} at byte {offset}")
+    if zlib.crc32(data[offset + FRAME.size : end]) != crc:
+        raise DamageError(f"wrong checksum at byte {offset}")
+    return bytes(data[offset:end])
+
+
+def frames_in(data: bytes) -> Iterator[bytes]:
+    """Yield the frames that lie end to end in `data`; raises DamageError if they do not fill it."""
+    offset = 0
+    while offset < len(data):
+        frame = frame_at(data, offset)
+        if frame is None:
+            raise DamageError(f"a gap at byte {offset}")
+        yield frame
+        offset += len(frame)

@@ -1,0 +1,81 @@
+"""When a node writes a snapshot of its state, in small steps, and forgets the log before it."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from nodes.reference import effects as fx
+
+if TYPE_CHECKING:
+    from nodes.reference.node import Node
+
+ROWS_A_STEP = 500
+"""How many rows are written between two looks at the outside world."""
+
+
+class Snapshots:
+    """The snapshot that is current, and the one in the making."""
+
+    def __init__(self, node: "Node", current: int) -> None:
+        self._node = node
+        self.current = current
+        self.wanted = False
+        self._rows: Iterator[list[Any]] | None = None
+        self._making: int | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether rows wait to be written."""
+        return self._rows is not None
+
+    @property
+    def floor(self) -> int:
+        """The index behind which the log may be cut: a snapshot, once it is begun, can't be taken back."""
+        return max(self.current, self._making or 0)
+
+    def settle(self) -> None:
+        """Begin a snapshot if the log has grown too long, or write the next rows of the one in the making."""
+        node = self._node
+        if self._rows is not None:
+            rows = tuple(islice(self._rows, ROWS_A_STEP))
+            if rows:
+                node.out.append(fx.SnapshotRows(rows))
+            else:
+                self._rows = None
+                node.state.thaw()
+                node.out.append(fx.SnapshotEnd())
+        elif self._making is None and not node.reloading and self._due():
+            self._making = node.applied
+            self._rows = node.state.freeze().rows()
+            self.wanted = False
+            node.out.append(fx.SnapshotBegin(node.applied, tuple(node.log.stretches(1, node.applied))))
+
+    def _due(self) -> bool:
+        node = self._node
+        grown = node.log.size_bytes > node.settings.snapshot_bytes + node.settings.retain_bytes
+        return (grown or self.wanted) and node.applied > self.current
+
+    def saved(self, index: int) -> None:
+        """The snapshot is durable: keep only the end of the log, for replicas that are a little behind."""
+        if self._making != index:
+            return
+        self.current, self._making = index, None
+        node = self._node
+        kept, upto = 0, node.log.last
+        while upto > node.log.base and (kept < node.settings.retain_bytes or upto > self.current):
+            kept += len(node.log.frame(upto))
+            upto -= 1
+        if upto > node.log.base:
+            node.log.compact(upto)
+            node.out.append(fx.Compact(upto))
+
+    def failed(self) -> None:
+        """The snapshot could not be written (a full disk): the log stays as it is, for a later try."""
+        self._making = None
+
+    def forget(self, current: int) -> None:
+        """Another node's snapshot has taken the place of everything here."""
+        if self._rows is not None:
+            self._node.state.thaw()
+        self._rows = self._making = None
+        self.current = current

@@ -1,0 +1,158 @@
+"""A node's folder: what it finds there when it starts, and the effects that change it.
+
+meta       identity, promised epoch, protection record
+flushed    how far the log was durable, at least
+snapshot   the state up to some entry
+log/       the entries behind it, in segments
+cut/       entries that diverged from a later primary's log, kept for whoever asks what became of them
+"""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nodes.reference.effects import Meta
+from nodes.reference.log import Log, Range
+from nodes.reference.meta import MetaFile
+from nodes.reference.node import Recovered
+from nodes.reference.records import position
+from nodes.reference.replica import PART_BYTES
+from nodes.reference.settings import Settings
+from nodes.reference.snapshot import SnapshotWriter, UnsoundError, adopt, read
+from nodes.reference.state import State
+from nodes.reference.wal import RefusedError, Wal
+
+
+class Storage:
+    """The open folder. Its methods block; `sync` and those of snapshots are meant for other threads."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        """Open the folder and read it into `recovered`.
+
+        Raises RefusedError when what should be there is damaged, and BlockingIOError when another process
+        has it open.
+        """
+        self._folder = folder
+        self._sessions = settings.sessions
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._writer: SnapshotWriter | None = None
+        try:
+            self._meta = MetaFile(folder / "meta")
+        except ValueError as error:
+            raise RefusedError(str(error)) from error
+        self.wal = Wal(folder / "log", segment_bytes=settings.segment_bytes)
+        self.recovered = self._recover()
+
+    def _recover(self) -> Recovered:
+        state = State(sessions=self._sessions)
+        base, history = self._load(state)
+        found = self.wal.found
+        if found.first > base + 1:
+            raise RefusedError(f"the log begins at entry {found.first}, but the snapshot ends at {base}")
+        if found.last < base or (
+            base >= found.first and not _agree(found.frames[base - found.first], history)
+        ):
+            self.wal.reset(base)  # the log is older than the snapshot that was installed over it
+            log = Log(base=base, history=history)
+        else:
+            kept = [row for row in history if row[1] < found.first]
+            if kept:
+                epoch, first, last = kept[-1]
+                kept[-1] = (epoch, first, min(last, found.first - 1))
+            log = Log(base=found.first - 1, history=kept, frames=found.frames)
+        return Recovered(meta=self._meta.meta, log=log, state=state, snapshot=base)
+
+    def _load(self, state: State) -> tuple[int, list[Range]]:
+        path = self._folder / "snapshot"
+        if not path.exists():
+            return 0, []
+        try:
+            return read(path, state)
+        except UnsoundError as error:
+            raise RefusedError(str(error)) from error
+
+    def save_meta(self, meta: Meta) -> None:
+        """Make `meta` durable."""
+        self._meta.save(meta)
+
+    # Snapshots
+
+    def begin_snapshot(self, index: int, history: Sequence[Range]) -> None:
+        """Start a snapshot; one that was being written is dropped."""
+        if self._writer is not None:
+            self._writer.abandon()
+        self._writer = SnapshotWriter(self._folder, index, history)
+
+    def snapshot_rows(self, rows: Sequence[list[Any]]) -> None:
+        """Add rows to it."""
+        if self._writer is not None:
+            self._writer.rows(rows)
+
+    def finish_snapshot(self) -> None:
+        """Make it durable and current."""
+        if self._writer is not None:
+            self._writer.finish()
+            self._writer = None
+
+    def abandon_snapshot(self) -> None:
+        """Drop the snapshot that is being written."""
+        if self._writer is not None:
+            self._writer.abandon()
+            self._writer = None
+
+    def load_snapshot(self) -> State:
+        """Return the state of the current snapshot."""
+        state = State(sessions=self._sessions)
+        self._load(state)
+        return state
+
+    def read_part(self, offset: int) -> tuple[bytes, bool]:
+        """Return the bytes at `offset` of the current snapshot's file, and whether they are its last."""
+        path = self._folder / "snapshot"
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(offset)
+            data = file.read(PART_BYTES)
+        return data, offset + len(data) >= size
+
+    def write_part(self, offset: int, data: bytes) -> None:
+        """Keep a part of a snapshot that another node sends."""
+        with (self._folder / "snapshot.in").open("wb" if offset == 0 else "r+b") as file:
+            file.seek(offset)
+            file.write(data)
+
+    def install(self, index: int) -> tuple[State, int, list[Range]]:
+        """Make the received snapshot current and start the log anew behind it.
+
+        Raises UnsoundError, and leaves everything as it was, if what came is not the snapshot up to `index`.
+        """
+        arrived = self._folder / "snapshot.in"
+        state = State(sessions=self._sessions)
+        found, history = read(arrived, state)
+        if found != index:
+            raise UnsoundError(f"the snapshot ends at entry {found}, not at {index}")
+        descriptor = os.open(arrived, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        self.abandon_snapshot()
+        adopt(arrived, self._folder / "snapshot")
+        self.wal.reset(index)
+        return state, index, history
+
+    def close(self) -> None:
+        """Close the files and let others open the folder."""
+        self.abandon_snapshot()
+        self.wal.close()
+        self._meta.close()
+        os.close(self._lock)
+
+
+def _agree(frame: bytes, history: Sequence[Range]) -> bool:
+    """Tell whether the log's entry at the snapshot's end is the one that the snapshot holds."""
+    return position(frame)[1] == history[-1][0]

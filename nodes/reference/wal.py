@@ -1,0 +1,319 @@
+"""The log on disk: a sequence of segments that are only ever appended to.
+
+A segment has a head (magic, the index that came next when it was made) and frames (see `records`), in
+preallocated space, so that zeros mark the end and a full disk shows when a segment is made, not in the middle of
+a write. Beside entries there are frames of the file's own, with index 0:
+
+- *flushed n*, before each write: entries up to n were durable then. What is damaged before such a mark is no torn
+  write of the last moment, and the log is refused.
+- *cut n*: the entries behind n do not count; the log goes on with n + 1.
+- *base n*, at the start of a segment: a snapshot holds everything up to n; older segments do not count.
+
+At recovery the end of the log is where the last segment has no whole frame any more. A torn tail was never
+durable, hence never acknowledged, and is removed, unless a mark or the small `flushed` file proves that it was.
+"""
+
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodes.reference.durable import sync_folder, write_all
+from nodes.reference.records import FRAME, HEAD, DamageError, encode, frame_at, position
+
+MAGIC = b"ackedlog"
+_SEGMENT = struct.Struct(">8sQ")
+_VALUE = struct.Struct(">Q")
+_FLUSHED = 1
+_CUT = 2
+_BASE = 3
+_MARK_BYTES = FRAME.size + HEAD.size + _VALUE.size
+
+
+class RefusedError(Exception):
+    """The log on disk has lost or damaged entries that were durable; going on would hide that."""
+
+
+@dataclass(slots=True)
+class Found:
+    """The entries that a log on disk holds: `frames`, the first of which has index `first`."""
+
+    first: int
+    frames: list[bytes]
+
+    @property
+    def last(self) -> int:
+        """The index of the last entry, `first - 1` if there is none."""
+        return self.first + len(self.frames) - 1
+
+
+class Wal:
+    """The open log. `write`, `cut` and `reset` belong to one thread; `sync` may be called by another."""
+
+    def __init__(self, folder: Path, *, segment_bytes: int) -> None:
+        """Open, or make, the log in `folder` and read what is there into `found`.
+
+        Raises RefusedError if durable entries are damaged or missing.
+        """
+        self._folder = folder
+        self._size = segment_bytes
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder.parent / "cut").mkdir(exist_ok=True)
+        self._hint = os.open(folder.parent / "flushed", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._segments: list[tuple[Path, int]] = []
+        self._current = -1
+        self._retired: list[int] = []
+        self._offset = 0
+        self._flushed = 0
+        self.found = self._recover()
+        self._flushed = self.found.last
+
+    # Writing
+
+    @property
+    def remaining_bytes(self) -> int:
+        """How much still fits into the current segment."""
+        return self._size - self._offset
+
+    @property
+    def has_spare(self) -> bool:
+        """Whether the next segment is there already."""
+        return self._spare.exists()
+
+    @property
+    def _spare(self) -> Path:
+        return self._folder / "spare"
+
+    def prepare_spare(self) -> None:
+        """Make the next segment's file ahead of its use; raises OSError if the disk is full."""
+        making = self._folder / "spare.new"
+        descriptor = os.open(making, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            os.posix_fallocate(descriptor, 0, self._size)
+            os.fsync(descriptor)
+        except OSError:
+            making.unlink()
+            raise
+        finally:
+            os.close(descriptor)
+        making.rename(self._spare)
+
+    def write(self, frames: tuple[bytes, ...]) -> None:
+        """Append frames; they are in the page cache when this returns."""
+        chunk = [_mark(_FLUSHED, self._flushed)]
+        size = _MARK_BYTES
+        for frame in frames:
+            if self._offset + size + len(frame) > self._size:
+                self._put(b"".join(chunk))
+                self._rotate(position(frame)[0])
+                chunk, size = [_mark(_FLUSHED, self._flushed)], _MARK_BYTES
+            chunk.append(frame)
+            size += len(frame)
+        self._put(b"".join(chunk))
+
+    def _put(self, data: bytes) -> None:
+        write_all(self._current, data, self._offset)
+        self._offset += len(data)
+
+    @property
+    def unsynced(self) -> int:
+        """The descriptor to `fdatasync` (in any thread) to make everything written so far durable.
+
+        It stays open until `synced` is called. If the flush fails, nothing is known any more: stop the node.
+        """
+        return self._current
+
+    def synced(self, upto: int) -> None:
+        """Note that entries up to `upto` are durable."""
+        while self._retired:
+            os.close(self._retired.pop())
+        self._flushed = upto
+        os.pwrite(self._hint, _VALUE.pack(upto), 0)
+
+    def cut(self, after: int, frames: tuple[bytes, ...]) -> None:
+        """Remove the entries behind `after` durably; `frames`, the removed ones, are kept in `cut/`."""
+        self._keep_aside(frames)
+        self._lower_hint(after)
+        if self._offset + 2 * _MARK_BYTES > self._size:
+            self._rotate(after + 1)
+        self._put(_mark(_CUT, after))
+        os.fdatasync(self._current)
+
+    def reset(self, base: int) -> None:
+        """Start anew behind `base`, which a snapshot holds; the old segments are kept in `cut/`."""
+        old = self._segments
+        self._lower_hint(base)
+        self._segments = []
+        self._begin(base + 1, number=_number(old[-1][0]) + 1, first=_mark(_BASE, base))
+        self._set_aside([path for path, _ in old])
+
+    def _set_aside(self, paths: list[Path]) -> None:
+        aside = self._folder.parent / "cut"
+        for path in paths:
+            path.rename(_free_name(aside / f"replaced-{path.name}"))
+        sync_folder(aside)
+        sync_folder(self._folder)
+
+    def compact(self, upto: int) -> None:
+        """Remove the segments that hold nothing behind `upto`."""
+        while len(self._segments) > 1 and self._segments[1][1] - 1 <= upto:
+            self._segments.pop(0)[0].unlink()
+        sync_folder(self._folder)
+
+    def close(self) -> None:
+        """Close the files."""
+        os.close(self._hint)
+        for descriptor in (*self._retired, self._current):
+            os.close(descriptor)
+
+    def _lower_hint(self, upto: int) -> None:
+        self._flushed = min(self._flushed, upto)
+        os.pwrite(self._hint, _VALUE.pack(self._flushed), 0)
+        os.fdatasync(self._hint)
+
+    def _keep_aside(self, frames: tuple[bytes, ...]) -> None:
+        if not frames:
+            return
+        first, epoch = position(frames[0])
+        folder = self._folder.parent / "cut"
+        path = _free_name(folder / f"epoch-{epoch}-{first}-{first + len(frames) - 1}.log")
+        with path.open("wb") as file:
+            file.write(b"".join(frames))
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(folder)
+
+    def _rotate(self, following: int) -> None:
+        """Go on in a new segment; everything in the old ones is durable from now on."""
+        os.fdatasync(self._current)
+        self._begin(following, number=_number(self._segments[-1][0]) + 1)
+
+    def _begin(self, following: int, *, number: int, first: bytes = b"") -> None:
+        if not self.has_spare:
+            self.prepare_spare()
+        if self._current >= 0:
+            self._retired.append(self._current)  # a flush in another thread may be using it
+        path = self._folder / f"{number:08}.log"
+        self._current = os.open(self._spare, os.O_RDWR | os.O_CLOEXEC)
+        self._offset = 0
+        self._put(_SEGMENT.pack(MAGIC, following) + first)
+        os.fdatasync(self._current)
+        self._spare.rename(path)
+        sync_folder(self._folder)
+        self._segments.append((path, following))
+
+    # Recovery
+
+    def _recover(self) -> Found:
+        paths = sorted(self._folder.glob("*.log"))
+        if not paths:
+            self._begin(1, number=1)
+            return Found(1, [])
+        bases = [place for place, path in enumerate(paths) if _first_mark(path) == _BASE]
+        if bases and bases[-1]:
+            self._set_aside(paths[: bases[-1]])
+            paths = paths[bases[-1] :]
+        found: Found | None = None
+        for path in paths:
+            found = self._read(path, found, last=path == paths[-1])
+        assert found is not None, "there is a segment"
+        return found
+
+    def _read(self, path: Path, found: Found | None, *, last: bool) -> Found:
+        data = path.read_bytes()
+        if len(data) < _SEGMENT.size or not data.startswith(MAGIC):
+            raise RefusedError(f"{path.name} is no segment of a log")
+        _, following = _SEGMENT.unpack_from(data)
+        found = found or Found(following, [])
+        if found.last + 1 != following and _first_mark(path) != _CUT:
+            raise RefusedError(
+                f"{path.name} begins at entry {following}, but the log before it ends at {found.last}"
+            )
+        self._segments.append((path, following))
+        offset = _SEGMENT.size
+        try:
+            while (frame := frame_at(data, offset)) is not None:
+                offset += len(frame)
+                self._take(frame, found, path)
+            flaw = "the log stops"
+        except DamageError as damage:
+            flaw = str(damage)
+            if not last:
+                raise RefusedError(f"{path.name}: {flaw}, in the middle of the log") from damage
+        if last:
+            self._end(path, data, offset, found, flaw)
+        return found
+
+    @staticmethod
+    def _take(frame: bytes, found: Found, path: Path) -> None:
+        index, kind = position(frame)
+        if index == 0:
+            (value,) = _VALUE.unpack_from(frame, FRAME.size + HEAD.size)
+            if kind == _CUT:
+                if value < found.first:
+                    found.first = value + 1
+                del found.frames[max(0, value - found.first + 1) :]
+            return
+        if index != found.last + 1:
+            raise RefusedError(f"{path.name}: entry {index} follows entry {found.last}")
+        found.frames.append(frame)
+
+    def _end(self, path: Path, data: bytes, offset: int, found: Found, flaw: str) -> None:
+        """Make `offset` the end of the log, if nothing proves that it went on durably."""
+        proven = max(self._hinted(), _last_mark(data, offset))
+        if proven > found.last:
+            raise RefusedError(
+                f"{path.name}: {flaw} behind entry {found.last}, but entries up to {proven} were durable"
+            )
+        self._current = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._offset = offset
+        # Written anew, so that what was read from the page cache is surely on the disk: after a failed flush
+        # the kernel may show bytes that it will never write.
+        write_all(self._current, data[:offset] + bytes(len(data.rstrip(b"\0")) - offset), 0)
+        os.fsync(self._current)
+
+    def _hinted(self) -> int:
+        raw = os.pread(self._hint, _VALUE.size, 0)
+        return int(_VALUE.unpack(raw)[0]) if len(raw) == _VALUE.size else 0
+
+
+def _mark(kind: int, value: int) -> bytes:
+    return encode(0, kind, _VALUE.pack(value))
+
+
+def _number(path: Path) -> int:
+    return int(path.stem)
+
+
+def _free_name(path: Path) -> Path:
+    candidates = (path.with_name(f"{path.name}.{number}") for number in range(1, 1 << 30))
+    return path if not path.exists() else next(name for name in candidates if not name.exists())
+
+
+def _first_mark(path: Path) -> int | None:
+    """Return the kind of the mark that a segment begins with, if it does."""
+    with path.open("rb") as file:
+        file.seek(_SEGMENT.size)
+        data = file.read(_MARK_BYTES)
+    try:
+        frame = frame_at(data, 0)
+    except DamageError:
+        return None
+    index, kind = position(frame) if frame is not None else (None, None)
+    return kind if index == 0 else None
+
+
+def _last_mark(data: bytes, offset: int) -> int:
+    """Return the largest `flushed` mark that stands behind `offset`; 0 if there is none."""
+    pattern = HEAD.pack(0, _FLUSHED)
+    largest = 0
+    at = data.find(pattern, offset)
+    while at >= 0:
+        try:
+            frame = frame_at(data, at - FRAME.size)
+        except DamageError:
+            frame = None
+        if frame is not None and len(frame) == _MARK_BYTES:
+            largest = max(largest, _VALUE.unpack_from(frame, FRAME.size + HEAD.size)[0])
+        at = data.find(pattern, at + 1)
+    return largest

@@ -2,12 +2,15 @@
 
 from functools import cached_property
 
-from checkers.incidents import Destruction, destructions
+from msgspec.structs import replace
+
+from checkers.incidents import Destruction, destructions, unsettling
 from checkers.ledger import Ledger, Write, read_ledger
 from checkers.lineage import Lineage
 from checkers.reports import Reports
 from harness.checker import RecordedRun
 from harness.contract import Contract
+from harness.events import Cause
 
 
 class Case:
@@ -24,8 +27,16 @@ class Case:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """Return the writes; costs one pass over the history."""
-        return read_ledger(self.run)
+        """Return the writes, each under the epoch that appended it; costs one pass over the history.
+
+        A primary may answer the retry of a write that it inherited under its own epoch.
+        """
+        ledger = read_ledger(self.run)
+        epochs = ledger.epoch.copy()
+        for epoch, election in sorted(self.lineage.elections.items(), reverse=True):
+            if election.log_epoch < epoch:
+                epochs[(epochs == epoch) & (ledger.offset <= election.log_offset)] = election.log_epoch
+        return replace(ledger, epoch=epochs)
 
     @cached_property
     def lineage(self) -> Lineage:
@@ -41,6 +52,13 @@ class Case:
     def destructions(self) -> tuple[Destruction, ...]:
         """Return the disk losses and power cuts."""
         return destructions(self.run.episodes)
+
+    @property
+    def primary_may_change(self) -> bool:
+        """Tell whether another primary took over, or (without reports) a fault may have led to that."""
+        if self.run.reports:
+            return any(event.cause is not Cause.BOOTSTRAP for event in self.lineage.elections.values())
+        return bool(unsettling(self.run.episodes, since_ns=0))
 
     def primary_of(self, write: Write) -> str | None:
         """Return the node that acknowledged a write: the one that answered, or else its epoch's primary."""

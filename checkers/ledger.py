@@ -14,6 +14,7 @@ from msgspec import Struct
 from harness.checker import RecordedRun
 from harness.history import OK, OUTCOMES
 from harness.operation import Operation, Outcome
+from harness.workload import Element
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,8 +53,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     `key` and `node` index `keys` and `nodes`, `outcome` indexes `harness.history.OUTCOMES`; `node`,
     `return_ns`, `epoch` and `offset` are -1 where there is none. Rows of one operation are neighbours.
-    `final` is what the survivor showed in the end, by key; `present` tells which elements are in it, and
-    `covered` whose keys were read at all.
+    `final` is what the survivor showed in the end, by key; `present` tells which elements are in it,
+    `covered` whose keys were read at all, and `unwritten` lists what it shows though nobody wrote it. `lists`
+    are the keys to which elements were appended, so that their order means something.
     """
 
     keys: tuple[str, ...]
@@ -71,6 +73,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
     present: "NDArray[np.bool_]"
     covered: "NDArray[np.bool_]"
     final: Mapping[str, tuple[int, ...]]
+    unwritten: tuple[Element, ...]
+    lists: frozenset[str]
 
     def acknowledged(self) -> "NDArray[np.bool_]":
         """Return the mask of rows whose operation was acknowledged."""
@@ -84,6 +88,10 @@ class Ledger(Struct, frozen=True, kw_only=True):
         ids = self.id[mask]
         return int(np.count_nonzero(ids[1:] != ids[:-1])) + 1 if len(ids) else 0
 
+    def absent(self) -> dict[Element, Write]:
+        """Return the writes that the final state does not show, by element."""
+        return {(write.key, write.value): write for write in self.writes(~self.present)}
+
     def last_offsets(self, mask: "NDArray[np.bool_]") -> dict[int, int]:
         """Return the last offset among the rows in `mask`, by epoch."""
         import numpy as np
@@ -92,6 +100,15 @@ class Ledger(Struct, frozen=True, kw_only=True):
         last = np.full(len(epochs), -1, dtype=np.int64)
         np.maximum.at(last, ranks, self.offset[mask])
         return dict(zip(epochs.tolist(), last.tolist(), strict=True))
+
+    def first_offsets(self, mask: "NDArray[np.bool_]") -> dict[int, int]:
+        """Return the first offset among the rows in `mask`, by epoch."""
+        import numpy as np
+
+        epochs, ranks = np.unique(self.epoch[mask], return_inverse=True)
+        first = np.full(len(epochs), np.iinfo(np.int64).max, dtype=np.int64)
+        np.minimum.at(first, ranks, self.offset[mask])
+        return dict(zip(epochs.tolist(), first.tolist(), strict=True))
 
     def write(self, row: int) -> Write:
         """Return one row as a record."""
@@ -127,11 +144,11 @@ def read_ledger(run: RecordedRun) -> Ledger:
         elements = run.workload.writes(operation)
         if elements:
             rows.add(operation, elements)
-        elif run.survivor is not None and is_final_read(run, operation, run.survivor):
+        elif is_final_read(run, operation, run.survivor):
             final |= shown(run, operation)
     columns = {name: np.array(column, dtype=np.int64) for name, column in rows.columns.items()}
     keys = tuple(rows.keys)
-    present = _present(rows.keys, columns["key"], columns["value"], final)
+    present, unwritten = _compare(rows.keys, columns["key"], columns["value"], final)
     read = np.array([key in final for key in keys], dtype=np.bool_)
     return Ledger(
         keys=keys,
@@ -141,14 +158,17 @@ def read_ledger(run: RecordedRun) -> Ledger:
         present=present,
         covered=read[columns["key"]],
         final=final,
+        unwritten=unwritten,
+        lists=frozenset(rows.lists),
         **columns,
     )
 
 
-def is_final_read(run: RecordedRun, operation: Operation, node: str) -> bool:
+def is_final_read(run: RecordedRun, operation: Operation, node: str | None) -> bool:
     """Tell whether this is one of the reads of `node` that end a run, and an answered one."""
     return (
         operation.f == "peek"
+        and node is not None
         and operation.node == node
         and operation.call_ns >= run.stopped_ns
         and operation.outcome is Outcome.OK
@@ -163,6 +183,13 @@ def shown(run: RecordedRun, read: Operation) -> dict[str, tuple[int, ...]]:
     return {key: tuple(found) for key, found in values.items()}
 
 
+def appended_keys(operation: Operation) -> tuple[str, ...]:
+    """Return the keys of the lists that an operation appends to."""
+    if operation.f == "txn":
+        return tuple(key for f, key, _ in operation.args[0] if f == "append")
+    return (operation.args[0],) if operation.f == "append" else ()
+
+
 _COLUMNS = ("id", "key", "value", "call_ns", "return_ns", "outcome", "epoch", "offset", "node", "degraded")
 
 
@@ -173,10 +200,12 @@ class _Rows:
         self.columns: dict[str, array[int]] = {name: array("q") for name in _COLUMNS}
         self.keys: dict[str, int] = {}
         self.nodes: dict[str, int] = {}
+        self.lists: set[str] = set()
         self._appends: tuple[Any, ...] = tuple(column.append for column in self.columns.values())
 
-    def add(self, operation: Operation, elements: tuple[tuple[str, int], ...]) -> None:
+    def add(self, operation: Operation, elements: tuple[Element, ...]) -> None:
         """Append a row for each element."""
+        self.lists.update(appended_keys(operation))
         node = -1 if operation.node is None else self.nodes.setdefault(operation.node, len(self.nodes))
         row_id, to_key, to_value, call, returned, outcome, epoch, offset, by, degraded = self._appends
         for key, value in elements:
@@ -192,24 +221,33 @@ class _Rows:
             degraded(operation.degraded)
 
 
-def _present(
+def _compare(
     codes: Mapping[str, int],
     key: "NDArray[np.int64]",
     value: "NDArray[np.int64]",
     final: Mapping[str, tuple[int, ...]],
-) -> "NDArray[np.bool_]":
-    """Return which (key, value) pairs the final state shows; O(n log n), independent of the values' range."""
+) -> "tuple[NDArray[np.bool_], tuple[Element, ...]]":
+    """Return which (key, value) pairs the final state shows, and what it shows beyond them.
+
+    O(n log n), independent of the values' range.
+    """
     import numpy as np
 
-    final_key, final_value = array("q"), array("q")
-    for name, values in final.items():
-        if (code := codes.get(name)) is not None:
-            final_key.extend([code] * len(values))
-            final_value.extend(values)
-    distinct, ranks = np.unique(np.concatenate([value, np.array(final_value, np.int64)]), return_inverse=True)
-    pairs = np.concatenate([key, np.array(final_key, np.int64)]) * len(distinct) + ranks
-    found: NDArray[np.bool_] = np.isin(pairs[: len(key)], pairs[len(key) :])
-    return found
+    shown_key, shown_value, names = array("q"), array("q"), tuple(final)
+    for index, name in enumerate(names):
+        shown_key.extend([codes.get(name, len(codes) + index)] * len(final[name]))
+        shown_value.extend(final[name])
+    values = np.array(shown_value, np.int64)
+    distinct, ranks = np.unique(np.concatenate([value, values]), return_inverse=True)
+    pairs = np.concatenate([key, np.array(shown_key, np.int64)]) * len(distinct) + ranks
+    written, shown_pairs = pairs[: len(key)], pairs[len(key) :]
+    label = {codes.get(name, len(codes) + index): name for index, name in enumerate(names)}
+    unwritten = tuple(
+        (label[shown_key[place]], shown_value[place])
+        for place in np.flatnonzero(~np.isin(shown_pairs, written)).tolist()
+    )
+    present: NDArray[np.bool_] = np.isin(written, shown_pairs)
+    return present, unwritten
 
 
 def _or_none(number: int) -> int | None:

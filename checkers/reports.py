@@ -71,6 +71,10 @@ class Reports:
         end = bisect_right(log, until_ns, key=lambda event: event.at_ns)
         return tuple(event.in_sync for event in log[max(0, begin - 1) : end])
 
+    def degraded_by(self, time_ns: int) -> bool:
+        """Tell whether any primary had reported by then that it goes on with fewer copies."""
+        return any(log[0].at_ns <= time_ns for log in self._degraded.values())
+
     def when_stored(self, node: str, medium: Medium, epoch: int | None, offset: int | None) -> int | None:
         """Return when the node first reported one entry on `medium`; None if it did not. O(reports)."""
         if epoch is None or offset is None:

@@ -5,7 +5,6 @@ nothing else. What a command does is in a module of its own, imported when the c
 `acked --help` answers at once.
 """
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -70,15 +69,103 @@ def run(
     return cli_run.run(scenario, wanted, results_dir=results_dir, folder=folder, as_json=as_json)
 
 
+@cli.command()
+@click.option("--mode", "modes", multiple=True, metavar="MODE", help="Only this mode (repeatable).")
+@click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Only this fault (repeatable).")
+@click.option("--case", "cases", multiple=True, metavar="NAME", help="Only this textbook case (repeatable).")
+@click.option("--machines", default="local", show_default=True, metavar="KIND", help="Kind of machines.")
+@click.option("--system", default="reference", show_default=True, help="A name, or ./mine.py:MySystem")
+@click.option("--nodes", type=click.IntRange(3, 99), default=3, show_default=True)
+@click.option("--time-limit", type=click.FloatRange(min=1), default=4.0, show_default=True, metavar="S")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time. [default: as many as CPUs]")
+@click.option("--expect-no-loss", is_flag=True, help="Call a permitted loss a violation too.")
+@click.option("--full", is_flag=True, help="Every shape and target instead of one drawn for each cell.")
+@click.option("--allow-skipped", is_flag=True, help="Leave skipped cells out of the verdict.")
+@_RESULTS
+@_JSON
+def verify(
+    *,
+    modes: tuple[str, ...],
+    faults: tuple[str, ...],
+    cases: tuple[str, ...],
+    machines: str,
+    system: str,
+    nodes: int,
+    time_limit: float,
+    seed: int,
+    jobs: int | None,
+    expect_no_loss: bool,
+    full: bool,
+    allow_skipped: bool,
+    results_dir: Path,
+    as_json: bool,
+) -> int:
+    """Run every mode against every fault, and the textbook cases."""
+    from harness import cli_verify
+
+    plan = cli_verify.plan(
+        modes=modes,
+        faults=faults,
+        cases=cases,
+        machines=machines,
+        system=system,
+        nodes=nodes,
+        time_limit_s=time_limit,
+        seed=seed,
+        full=full,
+        expect_no_loss=expect_no_loss,
+    )
+    return cli_verify.run(
+        plan, jobs=jobs, results_dir=results_dir, allow_skipped=allow_skipped, as_json=as_json
+    )
+
+
+@cli.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@_JSON
+def check(*, run_folder: Path, as_json: bool) -> int:
+    """Judge a recorded run again, from what it recorded."""
+    from harness import cli_run
+
+    return cli_run.check(run_folder, as_json=as_json)
+
+
+@cli.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+def report(*, run_folder: Path) -> int:
+    """Write the reports of a run or of a verification again."""
+    from harness import report as reports
+    from harness import results
+
+    click.echo(reports.write(results.find(run_folder)))
+    return ExitCode.HOLDS
+
+
+@cli.command()
+@_JSON
+def doctor(*, as_json: bool) -> int:
+    """Say what this host can do, and what to install."""
+    from harness import cli_doctor
+
+    return cli_doctor.run(as_json=as_json)
+
+
+@cli.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False
+)
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def client(*, args: tuple[str, ...]) -> int:
+    """Talk to a node of the reference store by hand: put, get, status."""
+    from nodes.reference import client as reference_client
+
+    return reference_client.main(args)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with what the process has to tell."""
     args = list(sys.argv[1:] if argv is None else argv)
     code = _guarded(args)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has gone; the exit code still tells the verdict.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
 
@@ -98,8 +185,6 @@ def _guarded(args: list[str]) -> int:
         return ExitCode.INTERRUPTED
     except AckedError as error:
         return _told(error, as_json="--json" in args)
-    except BrokenPipeError:
-        return ExitCode.ERROR
     except Exception:
         traceback.print_exc()
         click.echo("acked: this is a defect of the harness, please report it with the lines above", err=True)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import click
 import msgspec
 
-from harness import assembly, results, schema, summary
+from harness import assembly, report, results, schema, summary
+from harness.cli_output import say
 from harness.errors import UsageError
 from harness.machine import ClusterConfig
 from harness.overrides import Override
@@ -41,13 +41,16 @@ def run(
     kind.enter()
     result = execute(scenario, folder)
     results.write_json(folder / "run.json", results.ended(info, datetime.now(UTC)))
-    if as_json:
-        click.echo(msgspec.json.encode(summary.summarise(result, folder=folder)))
-    else:
-        for line in summary.lines(result):
-            click.echo(line)
-        click.echo(f"  kept in {folder}")
-    return exit_code(result.verdict, interrupted=result.interrupted)
+    report.write_run(folder)
+    return _tell(result, folder, as_json=as_json)
+
+
+def check(run_folder: Path, *, as_json: bool) -> int:
+    """Judge what a run recorded, and return the exit code of the verdict; the folder stays as it is."""
+    from harness import lifecycle
+
+    folder = results.find(run_folder)
+    return _tell(lifecycle.analyse(folder), folder, as_json=as_json)
 
 
 def execute(scenario: Scenario, folder: Path) -> RunResult:
@@ -68,6 +71,16 @@ def execute(scenario: Scenario, folder: Path) -> RunResult:
                 folder=folder,
             )
         )
+
+
+def _tell(result: RunResult, folder: Path, *, as_json: bool) -> int:
+    if as_json:
+        say(msgspec.json.encode(summary.summarise(result, folder=folder)))
+    else:
+        for line in summary.lines(result):
+            say(line)
+        say(f"  kept in {folder}")
+    return exit_code(result.verdict, interrupted=result.interrupted)
 
 
 def _kept(text: str, scenario: Scenario, folder: Path) -> str:

@@ -7,21 +7,37 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness import progress, report, results, summary, verify
+from harness import cli_console, cli_output, progress, report, results, schema, summary, verify
+from harness.contract import Mode
+from harness.errors import UsageError
 from harness.matrix import NONE, Plan
+from harness.problems import hint
 from harness.summary import RunSummary
 from harness.verdict import Verdict, exit_code
 from harness.verify import CellResult, VerifyResult
 
-_WIDTH = 120
-"""Columns of the summary where there is no terminal to tell."""
+
+def plan(
+    *, modes: Sequence[str], faults: Sequence[str], cases: Sequence[str], system: str, **others: Any
+) -> Plan:
+    """Return the plan that the options ask for, each name once; raises UsageError for an unknown mode."""
+    for mode in modes:
+        if mode not in tuple(Mode):
+            raise UsageError(f"--mode {mode}: unknown mode{hint(mode, Mode)}")
+    return Plan(
+        modes=tuple(dict.fromkeys(Mode(mode) for mode in modes)),
+        faults=tuple(dict.fromkeys(faults)),
+        cases=tuple(dict.fromkeys(cases)),
+        system=schema.rooted(system, Path()),
+        **others,
+    )
 
 
 def run(plan: Plan, *, jobs: int | None, results_dir: Path, allow_skipped: bool, as_json: bool) -> int:
@@ -33,12 +49,10 @@ def run(plan: Plan, *, jobs: int | None, results_dir: Path, allow_skipped: bool,
     folder = results.create(results_dir, "verify", plan.seed, started).resolve()
     info = results.describe(plan.seed, ["acked", *sys.argv[1:]], started)
     results.write_json(folder / "run.json", info)
-    console = _console(stderr=as_json)
+    console = cli_console.console(stderr=as_json)
     console.print(f"{summary.count(len(cells), 'cell')}, {_at_once(jobs)} at a time, seed {plan.seed}")
     with _display(console, len(cells)) as display:
-        done, interrupted = asyncio.run(
-            verify.run_cells(cells, folder, jobs=_at_once(jobs), watcher=display)
-        )
+        done, interrupted = asyncio.run(verify.run_cells(cells, folder, jobs=_at_once(jobs), watcher=display))
     outcome = verify.conclude(
         plan,
         cells,
@@ -54,20 +68,12 @@ def run(plan: Plan, *, jobs: int | None, results_dir: Path, allow_skipped: bool,
     written = report.write_verification(folder)
     _show(console, outcome, done, written)
     if as_json:
-        click.echo(msgspec.json.encode(outcome))
+        cli_output.say(msgspec.json.encode(outcome))
     return exit_code(outcome.verdict, interrupted=interrupted)
 
 
 def _at_once(jobs: int | None) -> int:
     return jobs or max(2, os.cpu_count() or 1)
-
-
-def _console(*, stderr: bool) -> Console:
-    """Return where the reader looks; its tables are as wide as the terminal, or as wide as they need."""
-    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=_WIDTH)
-    return console
 
 
 def _display(console: Console, total: int) -> progress.Display:

@@ -19,10 +19,11 @@ class Episode(Struct, frozen=True, kw_only=True):
 
     `from_ns` is taken just before the injection began and `until_ns` just after the heal was complete, so
     the fault acted only within [from_ns, until_ns], and surely within [injected_ns, healing_ns].
-    `error` is set when inject or heal raised.
+    `error` is set when inject or heal raised. `name` is what the scenario calls this episode, if anything.
     """
 
     id: int
+    name: str | None = None
     fault: str
     targets: tuple[str, ...]
     detail: str = ""

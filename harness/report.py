@@ -5,25 +5,29 @@ the template engine escapes everything, and a policy in the page forbids the res
 """
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+from urllib.parse import quote
 
 import jinja2
 import msgspec
 from msgspec import Struct
 
-from harness import assembly, charts, junit, results, summary
-from harness.charts import Mark, Timeline
+from harness import assembly, charts, evidence, junit, marks, results, summary
+from harness.charts import Timeline
 from harness.contract import TEXTS, Contract
 from harness.errors import UsageError
+from harness.events import NodeEvent
 from harness.result import RunResult
 from harness.results import RunInfo
 from harness.scenario import Scenario
 from harness.summary import RunSummary
-from harness.system import SettingError
+from harness.system import SettingError, System
 from harness.verdict import Verdict
 from harness.verify import RESULTS_FILE, VERIFY_FILE, VerifyResult
+
+T = TypeVar("T")
 
 REPORT_FILE = "report.html"
 JUNIT_FILE = "junit.xml"
@@ -81,7 +85,8 @@ def write_verification(folder: Path) -> Path:
     outcome = _read(folder / VERIFY_FILE, VerifyResult)
     info = _read_if_there(folder / "run.json", RunInfo)
     results.write(folder / JUNIT_FILE, junit.of_verification(outcome.cells))
-    results.write(folder / REPORT_FILE, render_verification(outcome, info).encode())
+    links = {cell.name: link for cell in outcome.cells if (link := _link(folder, cell.name))}
+    results.write(folder / REPORT_FILE, render_verification(outcome, info, links).encode())
     return folder / REPORT_FILE
 
 
@@ -90,8 +95,8 @@ def render_run(page: RunPage) -> str:
     return _environment().get_template("run.html").render(page=page, result=page.result, texts=TEXTS)
 
 
-def render_verification(outcome: VerifyResult, info: RunInfo | None) -> str:
-    """Return the page of a verification."""
+def render_verification(outcome: VerifyResult, info: RunInfo | None, links: Mapping[str, str]) -> str:
+    """Return the page of a verification; `links` are the relative addresses of the cells' own pages."""
     modes = tuple(dict.fromkeys(cell.mode for cell in outcome.cells if cell.fault is not None))
     faults = tuple(dict.fromkeys(cell.fault for cell in outcome.cells if cell.fault is not None))
     grid: dict[tuple[str, str], list[RunSummary]] = {}
@@ -107,6 +112,7 @@ def render_verification(outcome: VerifyResult, info: RunInfo | None) -> str:
             modes=modes,
             faults=faults,
             grid=grid,
+            links=links,
             textbook=[cell for cell in outcome.cells if cell.fault is None],
             numbers={verdict: sum(cell.verdict is verdict for cell in outcome.cells) for verdict in Verdict},
             commands=(("Verify again", _verify_again(outcome, info)),),
@@ -120,17 +126,22 @@ def load(folder: Path) -> RunPage:
 
     result = _read(folder / RESULTS_FILE, RunResult)
     scenario = _read_if_there(folder / "scenario.json", Scenario)
+    system = _system(scenario)
     timeline, origin_ns = None, 0
     if (folder / "history.jsonl").is_file():
-        columns = History.open(folder / "history.jsonl").columns()
-        timeline = charts.timeline(columns, result.episodes, _marks(folder, scenario))
+        history = History.open(folder / "history.jsonl")
+        columns = history.columns()
+        events: tuple[NodeEvent, ...] = ()
+        if scenario and system and history.origin:
+            events = evidence.read(folder, assembly.node_names(scenario.nodes), system, history.origin)
+        timeline = charts.timeline(columns, result.episodes, marks.of(events))
         origin_ns = int(columns.call_ns.min()) if len(columns.call_ns) else 0
     scenario_file = shlex.quote(str(folder / "scenario.yaml"))
     return RunPage(
         result=result,
         scenario=scenario,
         info=_read_if_there(folder / "run.json", RunInfo),
-        contract=_contract(scenario),
+        contract=system.contract() if system else None,
         timeline=timeline,
         origin_ns=origin_ns,
         commands=(
@@ -140,26 +151,31 @@ def load(folder: Path) -> RunPage:
     )
 
 
-def _contract(scenario: Scenario | None) -> Contract | None:
-    """Return what the system promised; None when the system is not installed where the report is made."""
+def _link(folder: Path, name: str) -> str | None:
+    """Return the address of a cell's page as seen from the verification's, if it has one."""
+    page = Path("cells") / name / REPORT_FILE
+    return quote(str(page)) if (folder / page).is_file() else None
+
+
+def _system(scenario: Scenario | None) -> System | None:
+    """Return the system under test; None when it is not installed where the report is made."""
     if scenario is None:
         return None
     try:
-        return assembly.system(scenario).contract()
+        return assembly.system(scenario)
     except (UsageError, SettingError):
         return None
-
-
-def _marks(folder: Path, scenario: Scenario | None) -> Iterator[Mark]:
-    """Yield what the nodes reported that a reader of the timeline wants to see."""
-    return iter(())
 
 
 def _verify_again(outcome: VerifyResult, info: RunInfo | None) -> str:
     return shlex.join(info.command) if info else f"acked verify --seed {outcome.seed}"
 
 
-def _read[T](path: Path, kind: type[T]) -> T:
+def _read_if_there(path: Path, kind: type[T]) -> T | None:
+    return _read(path, kind) if path.is_file() else None
+
+
+def _read(path: Path, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:

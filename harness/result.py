@@ -51,5 +51,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     skipped: str | None = None
     interrupted: bool = False
     error: str | None = None
+    warnings: tuple[str, ...] = ()
+    """What went wrong without costing the verdict anything: a failed teardown, a log that was not fetched."""
     seconds: Mapping[str, float] = {}
     """How long each phase of the run took."""

@@ -106,6 +106,12 @@ def dump(scenario: Scenario) -> str:
     return document.quote({name: value for name, value in kept.items() if value not in ("", {}, [])})
 
 
+def rooted(system: str, base: Path) -> str:
+    """Return a system's name; if it is a path to a user's own, then as seen from anywhere."""
+    path, _, attribute = system.rpartition(":")
+    return f"{(base / path).resolve()}:{attribute}" if path.endswith(".py") else system
+
+
 class _Parser:
     """Reads one document and collects its mistakes."""
 
@@ -119,7 +125,8 @@ class _Parser:
         values = self._top()
         values |= self._workload(values.pop("workload", None))
         if "system" in values:
-            values["system"] = self._rooted(values["system"])
+            from_option = self._root.entries["system"].where.startswith("--")
+            values["system"] = rooted(values["system"], Path() if from_option else self._base)
         self._missing()
         plan = values.pop("faults", None)
         scenario = Scenario(**{"name": "unnamed", "mode": Mode.ASYNC, **values})
@@ -196,11 +203,3 @@ class _Parser:
             entry = self._root.entries.get("nodes") or self._root.entries["mode"]
             message = f"{scenario.nodes} is too few for {scenario.mode}: at least {least}, {why}"
             self._add(entry.node.where, "nodes", message)
-
-    def _rooted(self, system: str) -> str:
-        """Make a path to a user's own system independent of where the harness is started."""
-        path, _, attribute = system.rpartition(":")
-        if not path.endswith(".py"):
-            return system
-        from_option = self._root.entries["system"].where.startswith("--")
-        return f"{((Path() if from_option else self._base) / path).resolve()}:{attribute}"

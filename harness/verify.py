@@ -83,7 +83,7 @@ def plan_cells(plan: Plan) -> tuple[Cell, ...]:
 
 
 async def run_cells(
-    cells: Sequence[Cell], folder: Path, *, jobs: int, watcher: Watcher, command: Command = worker
+    cells: Sequence[Cell], folder: Path, *, jobs: int, watcher: Watcher, command: Command | None = None
 ) -> tuple[list[CellResult], bool]:
     """Run cells, `jobs` at a time; returns those that were run, in the order of `cells`, and if interrupted.
 
@@ -101,7 +101,9 @@ async def run_cells(
         loop.add_signal_handler(number, running.interrupt)
     try:
         with results.storing(folder):
-            async for ended in running.run([_job(cell, folder, command) for cell in by_name.values()]):
+            async for ended in running.run(
+                [_job(cell, folder, command or worker) for cell in by_name.values()]
+            ):
                 cell = by_name[ended.job.name]
                 result = _result(cell, ended, _cell_folder(folder, cell))
                 if running.interrupted and result.verdict is Verdict.ERROR:

@@ -98,7 +98,7 @@ class Boot:
             except TimeoutError as error:
                 raise NodeError(f"{name} did not start in {_READY_S:g} s") from error
             if not hello:
-                raise NodeError(f"{name} did not start: {log.read_text(errors='replace').strip()}")
+                raise NodeError(f"{name} did not start: {_complaints(log)}")
             boot = cls(name, keeper, ours, json.loads(hello)["init"])
             undo.pop_all()
             return boot
@@ -233,3 +233,7 @@ class Boot:
 def _kill(process: asyncio.subprocess.Process) -> None:
     with suppress(ProcessLookupError):  # it has ended already
         process.kill()
+
+
+def _complaints(log: Path) -> str:
+    return log.read_text(errors="replace").strip()

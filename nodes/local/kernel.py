@@ -5,7 +5,6 @@ for is told where they are used.
 """
 
 import ctypes
-import errno
 import fcntl
 import os
 import signal
@@ -88,4 +87,4 @@ def stop_ext4(fd: int) -> None:
 def _check(result: int, what: str) -> None:
     if result != 0:
         code = ctypes.get_errno()
-        raise OSError(code, f"{what}: {os.strerror(code)} ({errno.errorcode.get(code, code)})")
+        raise OSError(code, f"{what}: {os.strerror(code)}")

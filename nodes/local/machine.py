@@ -1,23 +1,21 @@
-"""A machine of kind local: what the engine may ask of it, carried out on its namespaces, disk and cable."""
+"""A machine of kind local: what the engine may ask of it, carried out on its hardware."""
 
 import asyncio
 import signal
-import socket
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.errors import NodeError
 from harness.machine import Completed, OnLine
-from nodes.local import files, kernel, network, procfs
+from nodes.local import files, procfs
 from nodes.local.boot import Boot
 from nodes.local.command import run_command
 from nodes.local.disk import Disk
+from nodes.local.hardware import Hardware
 from nodes.local.network import Place
 from nodes.local.process import LocalProcess, both
-from nodes.local.programs import feed, search_path
-from nodes.local.uninterrupted import uninterrupted
+from nodes.local.programs import search_path
 
 _SETTLE_S = 20.0
 """How long processes may take to die or to stop: they may have to finish a flush first."""
@@ -45,14 +43,12 @@ class LocalMachine:
         on_line: OnLine | None,
     ) -> None:
         self._place = place
-        self._everyone = everyone
         self._address = place.address(ip)
         self._disk = disk
         self._logs = logs
         self._on_line = on_line
-        self._boot: Boot | None = None
-        self._on = False
-        self._switching = asyncio.Lock()
+        self._environment = {"PATH": search_path(), "HOME": str(disk.directory), "LANG": "C.UTF-8"}
+        self._hardware = Hardware(place, everyone, disk, self._environment)
         self._processes: dict[str, LocalProcess] = {}
 
     @property
@@ -73,16 +69,16 @@ class LocalMachine:
     @property
     def network_namespace(self) -> int | None:
         """A descriptor of its network namespace, to open a socket there; None without power."""
-        boot = self._boot_if_on()
+        boot = self._hardware.boot
         return None if boot is None else boot.network
 
     async def install(self) -> None:
         """Give it a blank disk and switch it on, for the first time."""
-        await uninterrupted(self._locked(self._install))
+        await self._hardware.install()
 
     async def shut_down(self) -> None:
         """Switch it off for good. Safe to call twice, and after an `install` that failed."""
-        await uninterrupted(self._locked(self._switch_off))
+        await self._switch_off()
 
     async def run(
         self,
@@ -98,7 +94,11 @@ class LocalMachine:
         gets a small environment of its own (PATH, HOME, LANG), to which `env` is added.
         """
         return await run_command(
-            self._powered_boot(), argv, stdin=stdin, timeout_s=timeout_s, env=self._environment(env)
+            self._powered_boot(),
+            argv,
+            stdin=stdin,
+            timeout_s=timeout_s,
+            env={**self._environment, **(env or {})},
         )
 
     async def put(self, local: Path, remote: str) -> None:
@@ -131,7 +131,7 @@ class LocalMachine:
             name,
             boot,
             argv,
-            env=self._environment(env),
+            env={**self._environment, **(env or {})},
             log=self._log(name),
             on_line=both(self._on_line, on_line),
         )
@@ -148,7 +148,7 @@ class LocalMachine:
         Returns when they are gone and what they had printed has been read. The machine's kernel lives on: it
         keeps the page cache, and tells the peers of their connections that these are closed.
         """
-        boot = self._boot_if_on()
+        boot = self._hardware.boot
         if boot is None:
             return frozenset()
         victims, running = frozenset(self._living()), self._running()
@@ -163,7 +163,7 @@ class LocalMachine:
 
     async def pause(self) -> None:
         """Stop every process; returns once the kernel shows each of their threads as stopped."""
-        boot = self._boot_if_on()
+        boot = self._hardware.boot
         if boot is None:
             return
         deadline = time.monotonic() + _SETTLE_S
@@ -182,7 +182,7 @@ class LocalMachine:
 
     async def resume(self) -> None:
         """Let every process go on."""
-        boot = self._boot_if_on()
+        boot = self._hardware.boot
         if boot is not None:
             await boot.signal(-1, signal.SIGCONT)
 
@@ -196,89 +196,27 @@ class LocalMachine:
 
         A machine without power gets its blank disk, and stays off.
         """
-        await uninterrupted(self._locked(self._wipe))
+        running = self._running()
+        await self._hardware.replace_disk()
+        await _ended(running)
 
     async def disk_identity(self) -> str:
         """Return the UUID of its file system, or the inode and birth of its folder."""
         return await asyncio.to_thread(self._disk.identity)
 
-    async def _locked(self, change: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        async with self._switching:
-            await change()
-
-    async def _install(self) -> None:
-        await asyncio.to_thread(self._disk.format)
-        await self._switch_on()
-
-    async def _wipe(self) -> None:
-        was_on = self._on
-        await self._switch_off()
-        await asyncio.to_thread(self._disk.format)
-        if was_on:
-            await self._switch_on()
-
-    async def _switch_on(self) -> None:
-        boot = self._boot = await Boot.start(self.name, self._disk.directory.with_name("init.log"))
-        await feed(network.cable_batch(self._place, boot.pid), "ip", "-batch", "-")
-        script = (
-            "mount -t proc proc /proc",
-            "mount -t tmpfs -o mode=755 tmpfs /run",
-            "mount -t tmpfs -o mode=1777 tmpfs /dev/shm",
-            self._disk.mount_script(),
-            "exec ip -batch -",
-        )
-        addresses = network.machine_batch(self._place, self._everyone, versions=network.ip_versions())
-        done = await run_command(
-            boot,
-            ["/bin/sh", "-e", "-c", "\n".join(script)],
-            stdin=addresses.encode(),
-            timeout_s=_SETTLE_S,
-            env=self._environment(None),
-        )
-        if done.returncode != 0:
-            raise NodeError(f"{self.name} did not boot: {done.stderr.decode(errors='replace').strip()}")
-        self._on = True
-
     async def _switch_off(self) -> None:
-        """Lose the power: first the network goes silent, then the disk forgets, then everything ends.
-
-        Right also after a `_switch_on` that failed half-way.
-        """
-        boot = self._boot
-        if boot is None:
-            return
-        self._on = False
         running = self._running()
-        if self._plugged_in():
-            kernel.set_link(self._place.port, up=False)
-        if boot.running:
-            # Stopped first, so that none sees its disk fail: nobody lives to tell of a power cut.
-            await boot.signal(-1, signal.SIGSTOP)
-            await asyncio.to_thread(self._disk.lose_power, boot.root)
-        await boot.end()
-        if self._plugged_in():
-            # The machine's end of the cable goes along. Its network namespace may outlive the processes,
-            # because connections that they left behind still try to send: it must never reach anyone.
-            await feed(f"link delete {self._place.port}", "ip", "-batch", "-")
+        await self._hardware.switch_off()
         await _ended(running)
-        await self._disk.released()
-        boot.close()
-        self._boot = None
-
-    def _plugged_in(self) -> bool:
-        return any(name == self._place.port for _, name in socket.if_nameindex())
-
-    def _boot_if_on(self) -> Boot | None:
-        return self._boot if self._on and self._boot is not None and self._boot.running else None
 
     def _powered_boot(self) -> Boot:
-        boot = self._boot_if_on()
+        boot = self._hardware.boot
         if boot is None:
             raise NodeError(f"{self.name} has no power")
         return boot
 
     def _living(self) -> dict[int, frozenset[str]]:
-        boot = self._boot_if_on()
+        boot = self._hardware.boot
         return {} if boot is None else procfs.living(boot.pid_namespace, init=boot.pid)
 
     def _running(self) -> list[LocalProcess]:
@@ -286,9 +224,6 @@ class LocalMachine:
 
     def _log(self, process: str) -> Path:
         return self._logs / f"{process}.log"
-
-    def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
-        return {"PATH": search_path(), "HOME": self.directory, "LANG": "C.UTF-8", **(more or {})}
 
     async def _copy(self, copy: Callable[[Path], None], remote: str) -> None:
         boot = self._powered_boot()
@@ -306,23 +241,18 @@ class PowerMachine(LocalMachine):
 
         Returns when nothing of the machine is left but its disk. Without power already, does nothing.
         """
-        await uninterrupted(self._locked(self._switch_off))
+        await self._switch_off()
 
     async def restore_power(self) -> None:
         """Start the machine again, same addresses, with what its disk held; processes are not started.
 
         With power already, does nothing.
         """
-        await uninterrupted(self._locked(self._restore))
+        await self._hardware.switch_on()
 
     async def powered(self) -> bool:
         """Tell whether the machine is on."""
-        return self._boot_if_on() is not None
-
-    async def _restore(self) -> None:
-        if self._boot_if_on() is None:
-            await self._switch_off()  # what a failed start may have left
-            await self._switch_on()
+        return self._hardware.boot is not None
 
 
 async def _ended(processes: Sequence[LocalProcess]) -> None:

@@ -90,7 +90,7 @@ class StoreClient:
 
     With `session`, writes carry a session and a number, and an unknown outcome is asked for again, on any
     node, within the time-out: the store carries each out once. Not for concurrent writes: a session is one
-    thread of operations.
+    thread of operations. `first` chooses the node that is asked first, so that many clients spread.
     """
 
     def __init__(
@@ -100,12 +100,14 @@ class StoreClient:
         only: str | None = None,
         timeout_s: float = 5.0,
         session: bool = False,
+        first: int = 0,
     ) -> None:
         self._nodes = {only: nodes[only]} if only else dict(nodes)
         self._only = only
         self._timeout_s = timeout_s
         self._connections: dict[str, Connection] = {}
-        self._order = list(self._nodes)
+        names = list(self._nodes)
+        self._order = names[first % len(names) :] + names[: first % len(names)]
         self._session = uuid.uuid4().hex[:16] if session else None
         self._seq = 0
 

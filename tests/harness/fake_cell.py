@@ -15,8 +15,10 @@ from harness.verdict import Verdict
 BEHAVIOUR, FOLDER = sys.argv[1], Path(sys.argv[2])
 
 
-def write(verdict: Verdict) -> None:
-    result = RunResult(name=BEHAVIOUR, verdict=verdict, mode="async", seed=1, acknowledged=812)
+def write(verdict: Verdict, *, skipped: str | None = None) -> None:
+    result = RunResult(
+        name=FOLDER.name, verdict=verdict, mode="async", seed=1, acknowledged=812, skipped=skipped
+    )
     (FOLDER / "results.json").write_bytes(msgspec.json.encode(result))
 
 
@@ -40,6 +42,9 @@ match BEHAVIOUR:
     case "slow-holds":
         time.sleep(0.3)
         write(Verdict.HOLDS)
+    case "skipped":
+        write(Verdict.INCONCLUSIVE, skipped="kill needs a machine")
+        sys.exit(2)
     case "violated":
         write(Verdict.VIOLATED)
         sys.exit(1)

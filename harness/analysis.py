@@ -1,0 +1,163 @@
+"""From a run's folder to its verdict: what `acked run` does at its end, and `acked check` at any time later.
+
+Everything is read from the folder: the scenario, the course, the history, the episodes and the evidence. So
+a verdict can be had again, by anyone, from what was recorded.
+"""
+
+import traceback
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness import assembly, course, episodes, evidence, figures, plugins, soundness
+from harness.checker import Checker, CheckResult, Finding, RecordedRun
+from harness.course import Course
+from harness.errors import UsageError
+from harness.figures import Figures
+from harness.history import History
+from harness.result import Rpo, RunResult
+from harness.scenario import Scenario
+from harness.system import Reports, System
+from harness.verdict import Verdict, merge
+from harness.workload import Workload
+
+SCENARIO_FILE = "scenario.json"
+HISTORY_FILE = "history.jsonl"
+EPISODES_FILE = "episodes.jsonl"
+
+
+def read_scenario(folder: Path) -> Scenario:
+    """Return the scenario of a recorded run; raises UsageError when the folder does not hold one."""
+    path = folder / SCENARIO_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Scenario)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}: this is not the folder of a run") from error
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}: damaged: {error}") from error
+
+
+def analyse(folder: Path, *, system: System | None = None, workload: Workload | None = None) -> RunResult:
+    """Judge the recorded run in `folder`.
+
+    System and workload are made from the scenario unless they are given. A checker that raises is an `error`
+    of its own, with its traceback among the findings; it hides nothing that others find. Raises UsageError
+    for a folder that is damaged or is no run, with file and line.
+    """
+    scenario = read_scenario(folder)
+    went = course.read(folder)
+    if went is not None and went.skipped is not None:
+        return unjudged(scenario, went, Verdict.INCONCLUSIVE)
+    if not (folder / HISTORY_FILE).exists():
+        return unjudged(
+            scenario, went or Course(), Verdict.ERROR if went and went.error else Verdict.INCONCLUSIVE
+        )
+    workload = workload or assembly.workload(scenario)
+    run = _recorded(folder, scenario, went, system or assembly.system(scenario), workload)
+    measured = figures.measure(run.history, workload, run.episodes)
+    checks = [
+        soundness.judge(went, run.episodes, acknowledged=measured.by_clients, planned=len(scenario.faults))
+    ]
+    checks.extend(_guarded(name, partial(_check, name, run)) for name in workload.checkers)
+    if scenario.expect:
+        checks.append(_guarded("expectations", partial(_expectations, scenario.expect, run, tuple(checks))))
+    return _conclude(scenario, went or Course(interrupted=True), measured, checks, run)
+
+
+def _recorded(
+    folder: Path, scenario: Scenario, went: Course | None, system: System, workload: Workload
+) -> RecordedRun:
+    history = History.open(folder / HISTORY_FILE)
+    origin = history.origin
+    assert origin is not None, "a history on disk has its origin in its header"
+    last_ns = None if went is None else went.stopped_ns
+    if last_ns is None:
+        last_ns = max((operation.return_ns or operation.call_ns for operation in history), default=0)
+    return RecordedRun(
+        contract=system.contract(),
+        history=history,
+        workload=workload,
+        episodes=episodes.read(folder / EPISODES_FILE),
+        events=evidence.read(folder, assembly.node_names(scenario.nodes), system, origin),
+        reports=isinstance(system, Reports),
+        survivor=None if went is None else went.survivor,
+        recovered=went is not None and went.recovered,
+        stopped_ns=last_ns,
+    )
+
+
+def _check(name: str, run: RecordedRun) -> CheckResult:
+    checker: Checker = plugins.load("acked.checkers", name)()
+    return checker.check(run)
+
+
+def _expectations(expect: Mapping[str, Any], run: RecordedRun, results: Sequence[CheckResult]) -> CheckResult:
+    from checkers import expectations
+
+    return expectations.check(expect, run, results)
+
+
+def _guarded(name: str, check: Callable[[], CheckResult]) -> CheckResult:
+    try:
+        return check()
+    except Exception as error:
+        summary = f"the checker failed: {type(error).__name__}: {error}"
+        lines = tuple(traceback.format_exc().splitlines())
+        finding = Finding(verdict=Verdict.ERROR, title=summary, lines=lines)
+        return CheckResult(checker=name, verdict=Verdict.ERROR, summary=summary, findings=(finding,))
+
+
+def unjudged(scenario: Scenario, went: Course, verdict: Verdict) -> RunResult:
+    """Return the result of a run that nobody judged: it was skipped, or ended before it began."""
+    return RunResult(
+        name=scenario.name,
+        verdict=verdict,
+        mode=scenario.mode,
+        seed=scenario.seed,
+        skipped=went.skipped,
+        interrupted=went.interrupted,
+        error=went.error,
+        warnings=went.warnings,
+        seconds=went.seconds,
+    )
+
+
+def _conclude(
+    scenario: Scenario, went: Course, measured: Figures, checks: Sequence[CheckResult], run: RecordedRun
+) -> RunResult:
+    told = ChainMap(*(dict(check.figures) for check in checks))
+    verdicts = [check.verdict for check in checks]
+    if went.error is not None:
+        verdicts.append(Verdict.ERROR)
+    warnings = went.warnings
+    if run.history.truncated:
+        warnings = (*warnings, "the last line of the history was cut off and is left out")
+    return RunResult(
+        name=scenario.name,
+        verdict=merge(verdicts),
+        mode=scenario.mode,
+        seed=scenario.seed,
+        acknowledged=measured.acknowledged,
+        failed=measured.failed,
+        unknown=measured.unknown,
+        lost=told.get("lost", 0),
+        permitted=told.get("permitted", 0),
+        forbidden=told.get("forbidden", 0),
+        rpo=Rpo(
+            operations=told.get("rpo_operations", 0),
+            bytes=told.get("rpo_bytes", 0),
+            seconds=told.get("rpo_seconds", 0.0),
+        ),
+        rto=measured.rto,
+        latency=measured.latency,
+        checks=tuple(checks),
+        episodes=tuple(run.episodes),
+        interrupted=went.interrupted,
+        error=went.error,
+        warnings=warnings,
+        seconds=went.seconds,
+    )

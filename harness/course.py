@@ -1,0 +1,44 @@
+"""How a run went, apart from its history, episodes and evidence: what `acked check` must know to judge it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from harness.errors import UsageError
+
+FILE = "course.json"
+
+
+class Course(Struct, frozen=True, kw_only=True):
+    """The course that a run took. Times are nanoseconds since the history's origin; None: not reached.
+
+    `started_ns` is when the clients began, `stopped_ns` when they had stopped. `recovered` tells whether a
+    write was acknowledged after the last heal, and `survivor` by whom. `unsettled` says what was amiss with
+    the nodes when the run gave up waiting for them. `error` is what ended the run early, `warnings` are
+    failures that cost nothing. `seconds` is how long
+    each phase took.
+    """
+
+    started_ns: int | None = None
+    stopped_ns: int | None = None
+    recovered: bool = False
+    survivor: str | None = None
+    unsettled: str | None = None
+    skipped: str | None = None
+    interrupted: bool = False
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = {}
+
+
+def read(folder: Path) -> Course | None:
+    """Return the course of a recorded run; None when its harness was killed before it could write it."""
+    path = folder / FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Course)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}: damaged: {error}") from error

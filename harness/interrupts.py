@@ -1,0 +1,108 @@
+"""Ctrl-C and SIGTERM: the first asks a run to stop in good order, the second to stop at once."""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Coroutine, Iterator, Mapping
+from types import FrameType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(Exception):
+    """What was being done has been broken off, because the user asked for it."""
+
+
+class Interrupts:
+    """Counts signals; `stop` is set by the first, `abort` by the second.
+
+    `handling` takes the signals over where that is possible: in the main thread. Elsewhere, `receive` is how
+    to ask for the same.
+    """
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.abort = asyncio.Event()
+
+    def receive(self) -> None:
+        """Take note of a signal."""
+        if self.stop.is_set():
+            self.abort.set()
+        self.stop.set()
+
+    @contextlib.contextmanager
+    def handling(self) -> Iterator[None]:
+        """Receive the process's signals inside, and give them back after."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        former = _handlers()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self.receive)
+        try:
+            yield
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+            _install(former)
+
+    @contextlib.contextmanager
+    def blocking(self) -> Iterator[None]:
+        """Let the second signal of a run raise KeyboardInterrupt in code that gives the event loop no turn.
+
+        To be used inside `handling`. The event loop still gets to know of each signal, at its next turn.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        seen = self.stop.is_set()
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            nonlocal seen
+            if seen:
+                raise KeyboardInterrupt
+            seen = True
+
+        former = _handlers()
+        _install(dict.fromkeys(SIGNALS, handle))
+        try:
+            yield
+        finally:
+            _install(former)
+
+
+def _handlers() -> dict[signal.Signals, Any]:
+    return {number: signal.getsignal(number) for number in SIGNALS}
+
+
+def _install(handlers: Mapping[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        # None: it was not installed from Python, and can't be put back from Python.
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+async def unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+    """Return what `work` returns; when `event` is set first, cancel it and raise Interrupted.
+
+    `work` is not begun when `event` is set already, and is cancelled when the caller is.
+    """
+    if event.is_set():
+        work.close()
+        raise Interrupted
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise Interrupted
+    finally:
+        watch.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})

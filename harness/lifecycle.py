@@ -1,0 +1,154 @@
+"""A run from beginning to end: set up, run, heal, recover, read, judge, and only then tear down.
+
+Whatever happens, faults are healed, what was recorded is judged, and the machines are torn down, in this
+order. The first interrupt (Ctrl-C, SIGTERM) stops the clients, heals, reads what can be read quickly, and
+judges; the second heals at once and stops.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from harness import assembly, course, results
+from harness.abilities import lacking
+from harness.analysis import SCENARIO_FILE, analyse, unjudged
+from harness.course import Course
+from harness.errors import AckedError
+from harness.evidence import EvidenceRecorder
+from harness.fault import Fault
+from harness.interrupts import Interrupts
+from harness.machine import Cluster, ClusterConfig
+from harness.observer import Observer
+from harness.parts import Parts
+from harness.result import RunResult
+from harness.scenario import Scenario
+from harness.system import System
+from harness.trial import Trial
+from harness.verdict import Verdict, merge
+from harness.workload import Workload
+
+RESULTS_FILE = "results.json"
+
+DOWN_S = 60.0
+"""How long the machines may take to be torn down."""
+
+
+async def execute(
+    scenario: Scenario,
+    *,
+    machines: Callable[[ClusterConfig], Cluster],
+    system: System,
+    workload: Workload,
+    faults: Sequence[Fault],
+    folder: Path,
+    observer: Observer | None = None,
+) -> RunResult:
+    """Carry out a scenario and return its verdict; everything is kept in `folder`, which must exist.
+
+    `faults` are those of the scenario's steps, in their order. `machines` is the kind of machines; its
+    `enter` has been called. Nothing that goes wrong in a run makes this raise: it is in the result. What a
+    violated promise found in the record outranks it. Raises UsageError or MissingError for a folder that
+    can't be written from the start, and CancelledError when it is cancelled; then, too, faults are healed
+    and the machines torn down.
+    """
+    evidence = EvidenceRecorder()
+    cluster = machines(
+        ClusterConfig(
+            names=assembly.node_names(scenario.nodes), folder=folder, ip=scenario.ip, on_line=evidence.take
+        )
+    )
+    results.write_json(folder / SCENARIO_FILE, scenario)
+    why = lacking(zip(scenario.faults, faults, strict=True), cluster=cluster, system=system)
+    if why is not None:
+        results.write_json(folder / course.FILE, Course(skipped=why))
+        return _keep(folder, analyse(folder))
+    parts = Parts(
+        scenario=scenario,
+        cluster=cluster,
+        system=system,
+        workload=workload,
+        faults=tuple(faults),
+        folder=folder,
+        observer=observer or Observer(),
+    )
+    interrupts = Interrupts()
+    trial = Trial(parts, evidence=evidence, interrupts=interrupts)
+    with interrupts.handling():
+        try:
+            await trial.run()
+            result = _keep(folder, _judge(trial, parts, interrupts))
+        except asyncio.CancelledError as error:
+            trial.note(error)
+            _keep_course(trial, folder)
+            raise
+        finally:
+            complaint = await _to_its_end(_tear_down(trial, cluster))
+    if complaint is not None:
+        result = replace(result, warnings=(*result.warnings, complaint))
+    return _keep(folder, replace(result, seconds=trial.course.seconds))
+
+
+def _judge(trial: Trial, parts: Parts, interrupts: Interrupts) -> RunResult:
+    _keep_course(trial, parts.folder)
+    try:
+        result = _analysed(trial, parts, interrupts)
+    except Exception as error:
+        trial.note(error)
+        result = unjudged(parts.scenario, trial.course, Verdict.INCONCLUSIVE)
+    went = trial.course
+    if went.error is None:
+        return result
+    return replace(result, error=went.error, verdict=merge((result.verdict, Verdict.ERROR)))
+
+
+def _analysed(trial: Trial, parts: Parts, interrupts: Interrupts) -> RunResult:
+    """Return the verdict; what the user did not wait for is left open, and can be had from `acked check`."""
+    try:
+        if interrupts.abort.is_set():
+            raise KeyboardInterrupt
+        with interrupts.blocking(), trial.phase("judge"):
+            return analyse(parts.folder, system=parts.system, workload=parts.workload)
+    except KeyboardInterrupt:
+        return unjudged(parts.scenario, replace(trial.course, interrupted=True), Verdict.INCONCLUSIVE)
+
+
+def _keep_course(trial: Trial, folder: Path) -> None:
+    try:
+        results.write_json(folder / course.FILE, trial.course)
+    except AckedError as error:
+        trial.note(error)
+
+
+async def _tear_down(trial: Trial, cluster: Cluster) -> str | None:
+    """Return what went wrong, if anything did: it costs the verdict nothing."""
+    try:
+        await trial.heal()
+        with trial.phase("down"):
+            async with asyncio.timeout(DOWN_S):
+                await cluster.down()
+    except Exception as error:
+        return f"the machines were not torn down: {type(error).__name__}: {error}"
+    return None
+
+
+async def _to_its_end(work: Coroutine[Any, Any, str | None]) -> str | None:
+    """Await `work` and go on doing so when this is cancelled; then raise CancelledError at its end."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
+def _keep(folder: Path, result: RunResult) -> RunResult:
+    try:
+        results.write_json(folder / RESULTS_FILE, result)
+    except AckedError as error:
+        return replace(
+            result, error=result.error or str(error), verdict=merge((result.verdict, Verdict.ERROR))
+        )
+    return result

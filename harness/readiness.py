@@ -1,0 +1,145 @@
+"""Is the system there? Before a run, and again after its faults: a primary answers and a write is acknowledged.
+
+The harness's own writes are taken from the workload, ahead of the clients', so that they are like any other
+write of the run: unique, recorded, and judged. A system counts as ready, or as recovered, only by such a
+write.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any
+
+from harness import logs
+from harness.errors import NodeError, UsageError
+from harness.generator import Context, Generator, lift
+from harness.operation import Invocation, Outcome
+from harness.parts import Parts
+from harness.session import Session
+from harness.system import NodeStatus, System
+from harness.targets import ask, describe, primary_of
+from harness.workload import Workload
+
+PAUSE_S = 0.1
+"""How long to wait between attempts, at least."""
+
+MOST_ATTEMPTS = 200
+"""How many writes are kept for one wait; attempts are spread so that they last to its deadline."""
+
+
+def reserve(workload: Workload, generator: Generator, count: int) -> tuple[tuple[Invocation, ...], Generator]:
+    """Take `count` writes from a workload's generator; return them and the generator that goes on after.
+
+    Reads that come in between are passed over. Raises UsageError when no writes come.
+    """
+    generator = lift(generator)
+    writes: list[Invocation] = []
+    for _ in range(100 * count):
+        if len(writes) == count:
+            break
+        step, generator = generator.next(Context(now_ns=0, worker=0, process=0, members=1, busy=0))
+        if isinstance(step, Invocation) and workload.writes(step):
+            writes.append(step)
+    if not writes:
+        raise UsageError("the workload does not write: there is nothing that could be lost")
+    return tuple(writes), generator
+
+
+async def bring_up(
+    parts: Parts, nodes: tuple[str, ...], session: Session, writes: Sequence[Invocation]
+) -> None:
+    """Prepare and start the system on every machine, and wait until a write is acknowledged.
+
+    Raises NodeError when that takes longer than the scenario's `ready_s`, counted from the first start; it
+    says what is amiss with which node, and where the logs are.
+    """
+    system, ready_s = parts.system, parts.scenario.ready_s
+    await system.setup(parts.cluster)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + ready_s
+    limit = asyncio.timeout(ready_s)
+    try:
+        async with limit:
+            await _all(system.start(machine) for machine in parts.cluster.machines.values())
+            await system.form()
+        left_s = max(0.0, end - loop.time())
+        await write_until_acknowledged(system, nodes, session, writes, deadline_s=left_s)
+    except (NodeError, TimeoutError) as error:
+        complaint = f"starting took more than {ready_s:g} s" if limit.expired() else str(error)
+        raise NodeError(
+            f"{system.name} did not come up: {complaint}; logs: {parts.folder / logs.FOLDER}"
+        ) from error
+
+
+async def write_until_acknowledged(
+    system: System,
+    nodes: tuple[str, ...],
+    session: Session,
+    writes: Sequence[Invocation],
+    *,
+    deadline_s: float,
+) -> str:
+    """Write until a write is acknowledged while a node says it is the primary; return the node that did so.
+
+    Raises NodeError after the deadline; it tells what each node said last, and how the last write failed.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + deadline_s
+    pause_s = max(PAUSE_S, deadline_s / len(writes))
+    statuses: dict[str, NodeStatus] = {}
+    complaint = "no write was tried: no node was primary"
+    attempts = iter(writes)
+    while (left_s := end - loop.time()) > 0:
+        began = loop.time()
+        try:
+            async with asyncio.timeout(left_s):
+                statuses = await ask(system, nodes)
+                if (primary := primary_of(statuses)) is not None and (write := next(attempts, None)):
+                    answer = await session.perform(write)
+                    if answer.outcome is Outcome.OK and answer.reply is not None:
+                        return answer.reply.node or primary
+                    complaint = f"the last write: {answer.error}"
+        except TimeoutError:
+            break
+        await asyncio.sleep(max(0.0, min(began + pause_s, end) - loop.time()))
+    silent = ", ".join(node for node in nodes if node not in statuses)
+    raise NodeError(
+        f"no write was acknowledged within {deadline_s:g} s: {describe(statuses)}"
+        + (f"; no answer from {silent}" if silent and statuses else "")
+        + f"; {complaint}"
+    )
+
+
+async def settle(system: System, nodes: tuple[str, ...], *, deadline_s: float) -> str | None:
+    """Wait until all nodes have applied the same offset; return what is amiss after the deadline, or None.
+
+    A system that has no offsets is settled when every node answers.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + deadline_s
+    while True:
+        statuses = await ask(system, nodes)
+        complaint = _unsettled(statuses, nodes)
+        if complaint is None:
+            return None
+        if loop.time() >= end:
+            return f"after {deadline_s:g} s {complaint}"
+        await asyncio.sleep(PAUSE_S)
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all of it at the same time and to its end, then raise the first error."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def _unsettled(statuses: dict[str, NodeStatus], nodes: tuple[str, ...]) -> str | None:
+    silent = [node for node in nodes if node not in statuses]
+    if silent:
+        return f"{', '.join(silent)} did not answer"
+    applied = {node: status.applied for node, status in statuses.items()}
+    if len(set(applied.values())) == 1:
+        return None
+    return "the nodes had applied " + ", ".join(
+        f"{node}: {'nothing known' if offset is None else offset}" for node, offset in applied.items()
+    )

@@ -1,0 +1,179 @@
+"""The fault plan of a run, carried out: each step an episode, each episode a task of its own.
+
+So several faults act at once, and none waits for another's slow injection or heal. An episode whose
+injection began is always healed: the undo is on the books before anything is broken, and `heal_all` works
+after errors and interrupts alike. What goes wrong with a fault never stops the run; it stays in the episode,
+which then proves nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from harness.clock import Clock
+from harness.draws import Draws, derive
+from harness.episode import Episode, Proof
+from harness.episodes import EpisodeLog
+from harness.errors import AckedError
+from harness.fault import Fault, World
+from harness.scenario import FaultStep
+from harness.targets import Targets
+
+INJECT_S = 30.0
+"""How long an injection may take."""
+
+HEAL_S = 30.0
+"""How long one attempt at healing may take."""
+
+HEAL_ATTEMPTS = 3
+HEAL_PAUSE_S = 0.5
+
+T = TypeVar("T")
+
+
+class Schedule:
+    """Carries out fault steps; step i of the scenario is episode i."""
+
+    def __init__(
+        self,
+        steps: Sequence[FaultStep],
+        faults: Sequence[Fault],
+        *,
+        world: World,
+        targets: Targets,
+        clock: Clock,
+        log: EpisodeLog,
+        seed: int,
+    ) -> None:
+        self._plan = tuple(zip(steps, faults, strict=True))
+        self._world = world
+        self._targets = targets
+        self._clock = clock
+        self._log = log
+        self._seed = seed
+        self._ending = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._injections: set[asyncio.Task[tuple[Proof, ...]]] = set()
+
+    def start(self, start_ns: int) -> None:
+        """Begin; the steps' `at_s` count from `start_ns`."""
+        self._tasks = [
+            asyncio.create_task(self._episode(id_, step, fault, start_ns))
+            for id_, (step, fault) in enumerate(self._plan)
+        ]
+
+    async def heal_all(self) -> None:
+        """Begin no more faults, heal all that are open, all at the same time, and return when that is done.
+
+        An injection that is under way is let finish first; `interrupt` cuts it short. When this is
+        cancelled the healing goes on, and calling it again waits for it.
+        """
+        self._ending.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        for task in self._tasks:
+            task.result()
+
+    def interrupt(self) -> None:
+        """Break off the injections that are under way, so that healing begins at once."""
+        self._ending.set()
+        for injection in self._injections:
+            injection.cancel()
+
+    async def _episode(self, id_: int, step: FaultStep, fault: Fault, start_ns: int) -> None:
+        due_s = step.at_s - (self._clock.now_ns() - start_ns) / 1e9
+        ended = await self._ends_within(due_s)
+        blank = Episode(
+            id=id_,
+            name=step.bind,
+            fault=step.fault,
+            targets=(),
+            detail=", ".join(f"{name}: {value}" for name, value in step.options.items()),
+            from_ns=self._clock.now_ns(),
+        )
+        if ended:
+            self._log.record(replace(blank, error="the run ended before it was due"))
+            return
+        target = fault.target() if step.target is None else step.target
+        try:
+            targets = await self._targets.resolve(target, Draws(derive(self._seed, "targets", id_)))
+        except Exception as error:
+            self._log.record(replace(blank, error=f"no target: {_text(error)}"))
+            return
+        if step.bind is not None:
+            self._targets.bind(step.bind, targets)
+        episode = replace(blank, targets=targets, from_ns=self._clock.now_ns())
+        self._log.record(episode)
+        episode = await self._inject(episode, fault)
+        if episode.injected_ns is not None:
+            await self._ends_within(step.for_s)
+            episode = await self._prove(episode, fault)
+        await self._heal(episode, fault)
+
+    async def _inject(self, episode: Episode, fault: Fault) -> Episode:
+        injection = asyncio.create_task(
+            _within(INJECT_S, lambda: fault.inject(self._world, episode.targets), "the injection")
+        )
+        self._injections.add(injection)
+        await asyncio.wait({injection})
+        self._injections.discard(injection)
+        try:
+            proofs = injection.result()
+        except asyncio.CancelledError:
+            episode = replace(episode, error="the injection was interrupted")
+        except Exception as error:
+            episode = replace(episode, error=f"inject: {_text(error)}")
+        else:
+            episode = replace(episode, injected=proofs, injected_ns=self._clock.now_ns())
+        self._log.record(episode)
+        return episode
+
+    async def _prove(self, episode: Episode, fault: Fault) -> Episode:
+        try:
+            proofs = await _within(
+                INJECT_S, lambda: fault.evidence(self._world, episode.targets), "the search for evidence"
+            )
+        except Exception as error:
+            return replace(episode, error=f"evidence: {_text(error)}")
+        return replace(episode, injected=(*episode.injected, *proofs))
+
+    async def _heal(self, episode: Episode, fault: Fault) -> None:
+        episode = replace(episode, healing_ns=self._clock.now_ns())
+        self._log.record(episode)
+        targets, failure = episode.targets, ""
+        for attempt in range(HEAL_ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(HEAL_PAUSE_S)
+            try:
+                proofs = await _within(HEAL_S, lambda: fault.heal(self._world, targets), "the heal")
+            except Exception as error:
+                failure = f"heal: {_text(error)}"
+            else:
+                self._log.record(replace(episode, healed=proofs, until_ns=self._clock.now_ns()))
+                return
+        self._log.record(replace(episode, error="; ".join(filter(None, (episode.error, failure)))))
+
+    async def _ends_within(self, seconds: float | None) -> bool:
+        """Wait for the end of the run, at most for `seconds`, and tell whether it came."""
+        try:
+            await asyncio.wait_for(self._ending.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+
+async def _within(seconds: float, action: Callable[[], Awaitable[T]], what: str) -> T:
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await action()
+    except TimeoutError as error:
+        if limit.expired():
+            raise TimeoutError(f"{what} took more than {seconds:g} s") from error
+        raise
+
+
+def _text(error: Exception) -> str:
+    return str(error) if isinstance(error, AckedError | TimeoutError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,272 @@
+"""The part of a run that is recorded: from machines that start to the last read and log.
+
+A trial notes what goes wrong and goes on to what can still be done: after any error the faults are healed,
+and what was recorded is on disk. Only being cancelled makes it raise.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from harness import final_reads, logs, readiness
+from harness.analysis import EPISODES_FILE, HISTORY_FILE
+from harness.clock import Clock, Origin
+from harness.course import Course
+from harness.draws import derive
+from harness.episodes import EpisodeLog
+from harness.errors import AckedError, FolderError, NodeError
+from harness.evidence import EvidenceRecorder
+from harness.generator import Generator
+from harness.generators import rate, time_limit
+from harness.history import History
+from harness.interrupts import Interrupted, Interrupts, unless
+from harness.operation import Invocation
+from harness.parts import Parts
+from harness.recording import Recorder
+from harness.runner import Runner
+from harness.schedule import Schedule
+from harness.session import Desk, Session
+from harness.spool import LineFile, Spool
+from harness.targets import Targets
+from harness.world import RunWorld
+
+QUICK_S = 5.0
+"""How long recovery and the final reads may take each, once the user has asked to stop."""
+
+READ_S = 5.0
+"""How long one final read may take, at least."""
+
+ERROR_FILE = "error.txt"
+
+
+class Books(Struct, frozen=True, kw_only=True):
+    """What a trial writes into while it goes on."""
+
+    history: LineFile
+    desk: Desk
+    episodes: EpisodeLog
+
+
+class Trial:
+    """One recorded run; `run` it once, then see its `course`."""
+
+    def __init__(self, parts: Parts, *, evidence: EvidenceRecorder, interrupts: Interrupts) -> None:
+        self._parts = parts
+        self._evidence = evidence
+        self._interrupts = interrupts
+        self._nodes = parts.system.contract().nodes
+        self._processes = itertools.count(-1, -1)
+        self._schedule: Schedule | None = None
+        self._seconds: dict[str, float] = {}
+        self._course = Course()
+
+    @property
+    def course(self) -> Course:
+        """The course that the run has taken so far."""
+        return replace(self._course, seconds=dict(self._seconds))
+
+    async def run(self) -> None:
+        """Do it all; when this returns, all faults are healed, or their episodes say that they are not."""
+        try:
+            with Spool() as spool:
+                try:
+                    books = self._open(spool)
+                    await self._record(books)
+                    self._note_unwritten(books)
+                finally:
+                    self._evidence.stop()
+        except FolderError as error:
+            self.note(error)
+
+    async def heal(self) -> None:
+        """Heal every fault that is still open; the second interrupt cuts injections short."""
+        if self._schedule is None:
+            return
+        watcher = asyncio.create_task(_when(self._interrupts.abort, self._schedule.interrupt))
+        try:
+            with self.phase("heal"):
+                await self._schedule.heal_all()
+        finally:
+            watcher.cancel()
+
+    def note(self, error: BaseException) -> None:
+        """Keep an error: the first as what ended the run, all with their tracebacks in the run's folder."""
+        text = str(error) if isinstance(error, AckedError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, asyncio.CancelledError):
+            self._course = replace(self._course, interrupted=True)
+        elif self._course.error is None:
+            self._course = replace(self._course, error=text)
+        try:
+            with (self._parts.folder / ERROR_FILE).open("a") as file:
+                traceback.print_exception(error, file=file)
+        except OSError as failure:
+            self.warn(f"{ERROR_FILE}: {failure.strerror or failure}")
+
+    def warn(self, text: str) -> None:
+        """Keep something that went wrong but costs the verdict nothing."""
+        self._course = replace(self._course, warnings=(*self._course.warnings, text))
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Take the time of a phase and tell the observer that it begins."""
+        began = time.monotonic()
+        self._parts.observer.on_phase(name)
+        try:
+            yield
+        finally:
+            self._seconds[name] = self._seconds.get(name, 0.0) + time.monotonic() - began
+
+    def _open(self, spool: Spool) -> Books:
+        parts, origin = self._parts, Origin.now()
+        self._evidence.start(spool, parts.folder, tuple(parts.cluster.machines), origin)
+        history = spool.open(parts.folder / HISTORY_FILE)
+        return Books(
+            history=history,
+            episodes=EpisodeLog(spool.open(parts.folder / EPISODES_FILE), parts.observer),
+            desk=Desk(
+                make_client=parts.system.client,
+                recorder=Recorder(history, origin),
+                clock=Clock(origin),
+                timeout_s=parts.scenario.operation_timeout_s,
+                observer=parts.observer,
+            ),
+        )
+
+    def _note_unwritten(self, books: Books) -> None:
+        for error in (self._evidence.error, books.episodes.error):
+            if error is not None:
+                self.note(error)
+
+    async def _record(self, books: Books) -> None:
+        try:
+            await self._attempt(self._work(books))
+        finally:
+            await self._attempt(self.heal())
+        if self._course.started_ns is not None:
+            await self._attempt(self._recover(books))
+            await self._attempt(self._read(books))
+        await self._attempt(self._fetch_logs())
+
+    async def _attempt(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Interrupted:
+            self._course = replace(self._course, interrupted=True)
+        except Exception as error:
+            self.note(error)
+
+    async def _work(self, books: Books) -> None:
+        parts, stop = self._parts, self._interrupts.stop
+        generator = parts.workload.generator(self._nodes, seed=derive(parts.scenario.seed, "workload"))
+        first, generator = readiness.reserve(parts.workload, generator, readiness.MOST_ATTEMPTS)
+        self._recovery_writes, generator = readiness.reserve(
+            parts.workload, generator, readiness.MOST_ATTEMPTS
+        )
+        with self.phase("up"):
+            await unless(stop, parts.cluster.up())
+        with self.phase("start"):
+            await unless(stop, self._bring_up(books, first))
+        with self.phase("run"):
+            await self._clients(books, generator)
+
+    async def _bring_up(self, books: Books, writes: tuple[Invocation, ...]) -> None:
+        parts, session = self._parts, self._session(books.desk)
+        try:
+            await readiness.bring_up(parts, self._nodes, session, writes)
+        finally:
+            await session.close()
+
+    async def _clients(self, books: Books, generator: Generator) -> None:
+        parts, scenario, clock = self._parts, self._parts.scenario, books.desk.clock
+        self._schedule = Schedule(
+            scenario.faults,
+            parts.faults,
+            world=RunWorld(cluster=parts.cluster, system=parts.system),
+            targets=Targets(parts.system, tuple(parts.cluster.machines)),
+            clock=clock,
+            log=books.episodes,
+            seed=scenario.seed,
+        )
+        source = time_limit(rate(generator, scenario.rate), int(scenario.time_limit_s * 1e9))
+        runner = Runner(source, desk=books.desk, workers=scenario.clients)
+        watcher = asyncio.create_task(_when(self._interrupts.stop, runner.stop))
+        started_ns = clock.now_ns()
+        self._course = replace(self._course, started_ns=started_ns)
+        self._schedule.start(started_ns)
+        try:
+            await unless(self._interrupts.abort, runner.run())
+        finally:
+            watcher.cancel()
+            self._course = replace(
+                self._course, stopped_ns=clock.now_ns(), interrupted=self._interrupts.stop.is_set()
+            )
+
+    async def _recover(self, books: Books) -> None:
+        books.history.check()
+        wait_s = QUICK_S if self._course.interrupted else self._parts.scenario.recovery_s
+        with self.phase("recover"):
+            await unless(self._breaker, self._recover_within(books, wait_s))
+
+    async def _recover_within(self, books: Books, wait_s: float) -> None:
+        system, end = self._parts.system, time.monotonic() + wait_s
+        session = self._session(books.desk)
+        try:
+            survivor = await readiness.write_until_acknowledged(
+                system, self._nodes, session, self._recovery_writes, deadline_s=wait_s
+            )
+            self._course = replace(self._course, recovered=True, survivor=survivor)
+            left_s = max(0.0, end - time.monotonic())
+            unsettled = await readiness.settle(system, self._nodes, deadline_s=left_s)
+        except NodeError as error:
+            unsettled = str(error)
+        finally:
+            await session.close()
+        self._course = replace(self._course, unsettled=unsettled)
+
+    async def _read(self, books: Books) -> None:
+        parts = self._parts
+        books.history.check()
+        books.history.drain()
+        with self.phase("read"):
+            history = History.open(parts.folder / HISTORY_FILE)
+            keys = final_reads.keys_of(history, parts.workload)
+            desk = replace(books.desk, timeout_s=max(READ_S, books.desk.timeout_s))
+            reads = final_reads.read_all(
+                parts.workload, keys, self._nodes, make_session=lambda: self._session(desk)
+            )
+            try:
+                async with asyncio.timeout(QUICK_S if self._course.interrupted else None):
+                    complaints = await unless(self._breaker, reads)
+            except TimeoutError:
+                complaints = (f"the final reads took more than {QUICK_S:g} s",)
+        if complaints:
+            unsettled = "; ".join(filter(None, (self._course.unsettled, *complaints)))
+            self._course = replace(self._course, unsettled=unsettled)
+
+    async def _fetch_logs(self) -> None:
+        with self.phase("logs"):
+            parts = self._parts
+            fetching = logs.fetch(parts.system, parts.cluster, parts.folder / logs.FOLDER)
+            for complaint in await unless(self._breaker, fetching):
+                self.warn(complaint)
+
+    def _session(self, desk: Desk) -> Session:
+        return Session(desk, process=next(self._processes), renumber=lambda _: next(self._processes))
+
+    @property
+    def _breaker(self) -> asyncio.Event:
+        """What breaks off a wait: the next interrupt."""
+        interrupts = self._interrupts
+        return interrupts.abort if interrupts.stop.is_set() else interrupts.stop
+
+
+async def _when(event: asyncio.Event, action: Callable[[], None]) -> None:
+    await event.wait()
+    action()

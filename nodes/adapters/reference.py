@@ -1,0 +1,328 @@
+"""The reference store as a system under test: how to start it, talk to it, promote it and read its reports."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.contract import Contract, Failover, Mode, Visibility, contract_for
+from harness.errors import NodeError, OperationFailed
+from harness.events import (
+    Applied,
+    Cause,
+    Damaged,
+    Degraded,
+    Elected,
+    Medium,
+    NodeEvent,
+    Restored,
+    Started,
+    SteppedDown,
+    Stored,
+    Truncated,
+    Waiting,
+)
+from harness.machine import Cluster, Machine
+from harness.operation import Reply
+from harness.system import NodeStatus, Role, SettingError, SystemConfig
+from nodes.reference.client import Address, RefusedError, StoreClient
+from nodes.reference.settings import Failover as StoreFailover
+from nodes.reference.settings import Member, Settings
+from nodes.reference.settings import Mode as StoreMode
+
+PORT = 7400
+FORM_S = 10.0
+"""How long the freshly started nodes may take to find each other."""
+
+_NUMBERS = {
+    "k": (1, 99),
+    "degrade_after_ms": (0, 600_000),
+    "heartbeat_ms": (5, 10_000),
+    "lease_ms": (20, 60_000),
+    "election_ms": (30, 120_000),
+    "apply_delay_ms": (0, 600_000),
+    "flush_every_ms": (1, 600_000),
+    "snapshot_kb": (1, 1 << 20),
+    "timeout_ms": (1, 600_000),
+}
+_WORDS = {
+    "failover": tuple(kind.value for kind in Failover),
+    "visibility": tuple(kind.value for kind in Visibility),
+}
+_OTHERS = ("sync_set", "retries", "code")
+_OURS = ("timeout_ms",)
+"""Numbers that are the client's, not the node's."""
+
+
+class ReferenceSystem:
+    """The reference store on every machine of a cluster; with mirror failover the last one is the witness.
+
+    Settings: those of the store (failover, visibility, k, sync_set, and its times in milliseconds), and
+    `retries` (clients repeat an operation of unknown outcome, which the store carries out once), `timeout_ms`
+    (of a client's operation) and `code` (a folder that holds another `nodes/reference`, to test a changed
+    store).
+    """
+
+    name = "reference"
+
+    def __init__(self, config: SystemConfig) -> None:
+        self._config = config
+        self._settings = dict(config.settings)
+        _check(self._settings, config)
+        self._failover = Failover(self._settings.get("failover", "automatic"))
+        mirror = self._failover is Failover.MIRROR
+        self._data = config.nodes[:-1] if mirror else config.nodes
+        self._addresses: dict[str, Address] = {}
+        self._code = str(self._settings.get("code") or Path(__file__).parents[2])
+        try:
+            self._store_settings(tuple(self._member(name, "-") for name in config.nodes))
+        except ValueError as error:
+            raise SettingError("mode", f"{config.mode} on {len(config.nodes)} nodes: {error}") from error
+
+    def contract(self) -> Contract:
+        """Return what the store promises in this mode."""
+        settings = self._settings
+        return contract_for(
+            self._config.mode,
+            self._data,
+            k=settings.get("k", 1),
+            members=tuple(settings.get("sync_set", ())),
+            degrades=settings.get("degrade_after_ms", 0) > 0,
+            visibility=Visibility(settings.get("visibility", "on_ack")),
+            failover=self._failover,
+        )
+
+    async def setup(self, cluster: Cluster) -> None:
+        """Note where the nodes will be."""
+        self._addresses = {name: (machine.address, PORT) for name, machine in cluster.machines.items()}
+
+    async def start(self, machine: Machine) -> None:
+        """Start the node's process."""
+        await machine.start(
+            "store",
+            [sys.executable, "-m", "nodes.reference", *self._options(machine)],
+            env={"PYTHONPATH": self._code},
+        )
+
+    async def form(self) -> None:
+        """Found the cluster: the first node becomes its first primary."""
+        first = self._config.nodes[0]
+        deadline = time.monotonic() + FORM_S
+        while True:
+            try:
+                await self._ask(first, {"op": "bootstrap"})
+            except NodeError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+    async def status(self, node: str) -> NodeStatus:
+        """Ask a node for its role and offsets."""
+        answer = await self._ask(node, {"op": "status"})
+        serving = answer["role"] == "primary" and answer["serving"]
+        role = Role.PRIMARY if serving else _ROLES.get(answer["role"], Role.UNKNOWN)
+        return NodeStatus(
+            role=role,
+            epoch=answer["epoch"],
+            flushed=answer["flushed"],
+            applied=answer["applied"],
+            replicas=answer.get("replicas", {}),
+            note=answer.get("waits_for", ""),
+        )
+
+    async def promote(self, node: str, *, force: bool = False) -> None:
+        """Promote a node as an operator does."""
+        await self._ask(node, {"op": "promote", "force": force})
+
+    def client(self, *, process: int, node: str | None = None) -> "ReferenceClient":
+        """Return a client; one that is bound to a node reads there, whatever the node's role."""
+        return ReferenceClient(
+            StoreClient(
+                self._addresses,
+                only=node,
+                timeout_s=self._settings.get("timeout_ms", 900) / 1000,
+                session=node is None and self._settings.get("retries", True),
+                first=process,
+            ),
+            bound=node is not None,
+        )
+
+    def report(self, node: str, line: bytes, origin_ns: int) -> NodeEvent | None:
+        """Turn a line of a node's output into an event."""
+        try:
+            data: dict[str, Any] = json.loads(line)
+            make = _EVENTS[data["event"]]
+            return make(data, {"node": node, "at_ns": data["at"] - origin_ns})
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def log_files(self, machine: Machine) -> tuple[str, ...]:
+        """Return the folder of entries that were cut off."""
+        return (f"{machine.directory}/store/cut",)
+
+    async def _ask(self, node: str, body: dict[str, Any]) -> dict[str, Any]:
+        client = StoreClient(self._addresses, only=node, timeout_s=1.0)
+        try:
+            return await client.ask(body)
+        except Exception as error:
+            raise NodeError(f"{node}: {body['op']}: {error or type(error).__name__}") from error
+        finally:
+            await client.close()
+
+    def _member(self, name: str, host: str) -> Member:
+        witness = self._failover is Failover.MIRROR and name == self._config.nodes[-1]
+        return Member(name=name, host=host, port=PORT, witness=witness)
+
+    def _store_settings(self, members: tuple[Member, ...]) -> Settings:
+        """Return the store's own view of the settings; raises ValueError when they do not fit together."""
+        settings = self._settings
+        return Settings(
+            name=members[0].name,
+            members=members,
+            mode=StoreMode(self._config.mode.value),
+            failover=StoreFailover(self._failover.value),
+            k=settings.get("k", 1),
+            sync_set=tuple(settings.get("sync_set", ())),
+            degrade_after_ns=settings.get("degrade_after_ms", 0),
+            lease_ns=settings.get("lease_ms", 600),
+            election_ns=settings.get("election_ms", 800),
+        )
+
+    def _options(self, machine: Machine) -> list[str]:
+        options = ["--name", machine.name, "--data", f"{machine.directory}/store", "--events"]
+        options += ["--mode", self._config.mode.value]
+        for name, (host, port) in self._addresses.items():
+            written = f"[{host}]" if ":" in host else host
+            witness = ":witness" if name not in self._data else ""
+            options += ["--member", f"{name}={written}:{port}{witness}"]
+        for field, value in self._settings.items():
+            if field in (*_NUMBERS, *_WORDS) and field not in _OURS:
+                options += [f"--{field.replace('_', '-')}", str(value)]
+        if sync_set := self._settings.get("sync_set"):
+            options += ["--sync-set", ",".join(sync_set)]
+        return options
+
+
+class ReferenceClient:
+    """One method per operation, over the store's own client."""
+
+    def __init__(self, client: StoreClient, *, bound: bool) -> None:
+        self._client = client
+        self._bound = bound
+
+    async def close(self) -> None:
+        """Drop the connections."""
+        await self._client.close()
+
+    async def get(self, key: str) -> Reply:
+        """Read a key: from the primary, or from the node that this client is bound to."""
+        return await self._do(self._client.get(key, replica=self._bound))
+
+    async def peek(self, keys: list[str]) -> Reply:
+        """Read what this node has."""
+        return await self._do(self._client.peek(list(keys)))
+
+    async def put(self, key: str, value: Any) -> Reply:
+        """Set a key."""
+        return await self._write(op="put", key=key, value=value)
+
+    async def cas(self, key: str, old: Any, new: Any) -> Reply:
+        """Set a key if it has the value `old`; the reply tells whether it had."""
+        return await self._write(op="cas", key=key, old=old, new=new)
+
+    async def add(self, key: str, element: Any) -> Reply:
+        """Add to a set."""
+        return await self._write(op="add", key=key, element=element)
+
+    async def append(self, key: str, element: Any) -> Reply:
+        """Append to a list."""
+        return await self._write(op="append", key=key, element=element)
+
+    async def increment(self, key: str, by: int) -> Reply:
+        """Add to a number; the reply has its new value."""
+        return await self._write(op="increment", key=key, by=by)
+
+    async def txn(self, operations: list[Any]) -> Reply:
+        """Carry out micro-operations, all or none; the reply has them with their answers."""
+        return await self._write(op="txn", ops=[list(operation) for operation in operations])
+
+    async def _write(self, **body: Any) -> Reply:
+        return await self._do(self._client.write(body))
+
+    @staticmethod
+    async def _do(asked: Any) -> Reply:
+        try:
+            answer = await asked
+        except RefusedError as error:
+            raise OperationFailed(str(error)) from error
+        return Reply(
+            value=answer.get("value"),
+            node=answer.get("node"),
+            epoch=answer.get("epoch"),
+            offset=answer.get("offset"),
+            degraded=answer.get("degraded", False),
+        )
+
+
+_ROLES = {"replica": Role.REPLICA, "witness": Role.WITNESS}
+
+_EVENTS: dict[str, Callable[[dict[str, Any], dict[str, Any]], NodeEvent]] = {
+    "stored": lambda data, at: Stored(
+        **at, epoch=data["epoch"], first=data["first"], last=data["last"], medium=Medium(data["medium"])
+    ),
+    "elected": lambda data, at: Elected(
+        **at,
+        epoch=data["epoch"],
+        cause=Cause(data["cause"]),
+        heard=tuple(data["heard"]),
+        log_epoch=data["log_epoch"],
+        log_offset=data["log_offset"],
+    ),
+    "stepped_down": lambda data, at: SteppedDown(**at, epoch=data["epoch"], reason=data["reason"]),
+    "waiting": lambda data, at: Waiting(**at, epoch=data["epoch"], reason=data["reason"]),
+    "truncated": lambda data, at: Truncated(
+        **at, epoch=data["epoch"], first=data["first"], last=data["last"]
+    ),
+    "started": lambda data, at: Started(
+        **at,
+        identity=data["identity"],
+        log_epoch=data["log_epoch"],
+        log_offset=data["log_offset"],
+        applied=data["applied"],
+    ),
+    "applied": lambda data, at: Applied(**at, offset=data["offset"]),
+    "degraded": lambda data, at: Degraded(**at, epoch=data["epoch"], in_sync=tuple(data["in_sync"])),
+    "restored": lambda data, at: Restored(**at, epoch=data["epoch"]),
+    "damaged": lambda data, at: Damaged(**at, reason=data["reason"]),
+}
+
+
+def _check(settings: Mapping[str, Any], config: SystemConfig) -> None:
+    for field, value in settings.items():
+        if field in _NUMBERS:
+            low, high = _NUMBERS[field]
+            if type(value) is not int or not low <= value <= high:
+                raise SettingError(field, f"must be a whole number from {low} to {high}, not {value!r}")
+        elif field in _WORDS:
+            if value not in _WORDS[field]:
+                raise SettingError(field, f"{value!r} is not allowed", _WORDS[field])
+        elif field == "sync_set":
+            if not isinstance(value, list | tuple) or not set(value) <= set(config.nodes):
+                raise SettingError(field, "must be a list of nodes", config.nodes)
+        elif field == "retries":
+            if not isinstance(value, bool):
+                raise SettingError(field, f"must be true or false, not {value!r}", ("true", "false"))
+        elif field == "code":
+            if not (Path(str(value)) / "nodes" / "reference").is_dir():
+                raise SettingError(field, f"there is no nodes/reference in {value}")
+        else:
+            raise SettingError(field, "there is no such setting", (*_NUMBERS, *_WORDS, *_OTHERS))
+    if settings.get("failover") == Failover.MIRROR and len(config.nodes) != 3:
+        raise SettingError("failover", "mirror needs three nodes: a pair and a witness")
+    if config.mode in (Mode.ASYNC, Mode.QUORUM) and settings.get("degrade_after_ms"):
+        raise SettingError("degrade_after_ms", f"{config.mode} has no fewer copies to degrade to")

@@ -1,0 +1,131 @@
+"""What a machine is made of: its disk, its cable to the bridge, its namespaces; and the switch for it all."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from typing import Any
+
+from harness.errors import NodeError
+from nodes.local import kernel, network
+from nodes.local.boot import Boot
+from nodes.local.command import run_command
+from nodes.local.disk import Disk
+from nodes.local.network import Place
+from nodes.local.programs import feed
+from nodes.local.uninterrupted import uninterrupted
+
+_BOOT_S = 20.0
+
+
+class Hardware:
+    """A machine that can be on or off; made switched off, without a disk.
+
+    Its public coroutines are carried out one after the other, and to their end even when the caller is
+    cancelled: a machine is never left between on and off, except by an error, after which `switch_off` and
+    `switch_on` start from what there is.
+    """
+
+    def __init__(
+        self, place: Place, everyone: Collection[Place], disk: Disk, environment: Mapping[str, str]
+    ) -> None:
+        self._place = place
+        self._everyone = everyone
+        self._disk = disk
+        self._environment = environment
+        self._boot: Boot | None = None
+        self._on = False
+        self._switching = asyncio.Lock()
+
+    @property
+    def boot(self) -> Boot | None:
+        """The running machine, or None when it is off."""
+        return self._boot if self._on and self._boot is not None and self._boot.running else None
+
+    async def install(self) -> None:
+        """Put in a blank disk in place of the one it had; switch off for that, and on again."""
+        await self._change(self._install)
+
+    async def replace_disk(self) -> None:
+        """Put in a blank disk in place of the one it had; what was off stays off."""
+        await self._change(self._replace_disk)
+
+    async def switch_on(self) -> None:
+        """Start it with what its disk holds; does nothing when it is on. Raises NodeError."""
+        await self._change(self._switch_on)
+
+    async def switch_off(self) -> None:
+        """Take its power, as in a power cut; does nothing when it is off.
+
+        First the network goes silent, then the disk forgets what was not flushed, then every process ends.
+        Returns when the kernel has let go of all of it.
+        """
+        await self._change(self._switch_off)
+
+    async def _change(self, change: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async def alone() -> None:
+            async with self._switching:
+                await change()
+
+        await uninterrupted(alone())
+
+    async def _install(self) -> None:
+        await self._switch_off()
+        await asyncio.to_thread(self._disk.format)
+        await self._switch_on()
+
+    async def _replace_disk(self) -> None:
+        if self.boot is not None:
+            await self._install()
+        else:
+            await self._switch_off()  # what is left of a start that failed
+            await asyncio.to_thread(self._disk.format)
+
+    async def _switch_on(self) -> None:
+        if self.boot is not None:
+            return
+        await self._switch_off()
+        boot = self._boot = await Boot.start(self._place.name, self._disk.directory.with_name("init.log"))
+        await feed(network.cable_batch(self._place, boot.pid), "ip", "-batch", "-")
+        script = (
+            "mount -t proc proc /proc",
+            "mount -t tmpfs -o mode=755 tmpfs /run",
+            "mount -t tmpfs -o mode=1777 tmpfs /dev/shm",
+            self._disk.mount_script(),
+            "exec ip -batch -",
+        )
+        addresses = network.machine_batch(self._place, self._everyone, versions=network.ip_versions())
+        done = await run_command(
+            boot,
+            ["/bin/sh", "-e", "-c", "\n".join(script)],
+            stdin=addresses.encode(),
+            timeout_s=_BOOT_S,
+            env=self._environment,
+        )
+        if done.returncode != 0:
+            complaint = done.stderr.decode(errors="replace").strip()
+            raise NodeError(f"{self._place.name} did not boot: {complaint}")
+        self._on = True
+
+    async def _switch_off(self) -> None:
+        boot = self._boot
+        if boot is None:
+            return
+        self._on = False
+        if self._plugged_in():
+            kernel.set_link(self._place.port, up=False)
+        if boot.running:
+            # Stopped first, so that none sees its disk fail: nobody lives to tell of a power cut.
+            await boot.signal(-1, signal.SIGSTOP)
+            await asyncio.to_thread(self._disk.lose_power, boot.root)
+        await boot.end()
+        if self._plugged_in():
+            # The machine's end of the cable goes along. Its network namespace may outlive the processes,
+            # because connections that they left behind still try to send: it must never reach anyone.
+            await feed(f"link delete {self._place.port}", "ip", "-batch", "-")
+        await self._disk.released()
+        boot.close()
+        self._boot = None
+
+    def _plugged_in(self) -> bool:
+        return any(name == self._place.port for _, name in socket.if_nameindex())

@@ -1,0 +1,293 @@
+"""The pages: complete, inert whatever names and values contain, and readable without the network."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness import charts, junit, report, results, summary
+from harness.charts import Mark
+from harness.checker import CheckResult, Finding
+from harness.contract import Mode, contract_for
+from harness.episode import Episode, Proof
+from harness.errors import UsageError
+from harness.history import History
+from harness.operation import Operation, Outcome
+from harness.report import RunPage
+from harness.result import Latency, Rpo, RunResult
+from harness.results import RunInfo
+from harness.scenario import Scenario
+from harness.verdict import Verdict
+from harness.verify import VerifyResult
+
+S = 1_000_000_000
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}{% endraw %}\x00\u202e</svg>"
+
+
+def operations() -> Iterator[Operation]:
+    for number in range(400):
+        outcome = (Outcome.OK, Outcome.OK, Outcome.FAIL, Outcome.INFO)[number % 4]
+        call_ns = 2 * S + number * 10_000_000
+        returned = None if number == 399 else call_ns + 2_000_000
+        yield Operation(
+            id=number, process=0, f="append", call_ns=call_ns, return_ns=returned, outcome=outcome
+        )
+
+
+def page(text: str = "plain", verdict: Verdict = Verdict.VIOLATED) -> RunPage:
+    """Return a page on which every text that can come from outside is `text`."""
+    episode = Episode(
+        id=0,
+        fault=text,
+        targets=(text,),
+        detail=text,
+        from_ns=3 * S,
+        until_ns=4 * S,
+        injected=(Proof(what=text, shown=True),),
+        healed=(Proof(what=text, shown=False),),
+        error=text,
+    )
+    finding = Finding(verdict=verdict, title=text, lines=(text, text))
+    check = CheckResult(checker=text, verdict=verdict, summary=text, findings=(finding,))
+    result = RunResult(
+        name=text,
+        verdict=verdict,
+        mode=text,
+        seed=7,
+        acknowledged=812,
+        lost=3,
+        permitted=2,
+        forbidden=1,
+        rpo=Rpo(operations=3, bytes=60, seconds=0.25),
+        rto=1.5,
+        latency=Latency(p50=0.002, p99=0.03),
+        checks=(check,),
+        episodes=(episode,),
+        error=text,
+        skipped=text,
+        seconds={text: 1.0},
+    )
+    columns = History.of(operations()).columns()
+    contract = contract_for(Mode.ASYNC, ("n1", "n2"))
+    return RunPage(
+        result=result,
+        scenario=Scenario(name="x", mode=Mode.ASYNC, description=text, system=text),
+        info=info(text),
+        contract=msgspec.structs.replace(contract, promise=text),
+        timeline=charts.timeline(columns, (episode,), [Mark(at_ns=3 * S, label=text)]),
+        origin_ns=2 * S,
+        commands=((text, text),),
+    )
+
+
+def info(text: str) -> RunInfo:
+    return RunInfo(
+        acked="0.1.0", python="3.11", kernel=text, distribution=text, packages={text: text}, cores=2, seed=7,
+        command=("acked", text), started="2026-01-31T10:15:00+00:00",
+    )  # fmt: skip
+
+
+def verification(text: str = "plain") -> VerifyResult:
+    run = page(text).result
+    cells = tuple(
+        summary.summarise(
+            msgspec.structs.replace(run, verdict=verdict, skipped=None),
+            folder=Path("/x"),
+            fault=fault,
+            variant=text,
+        )
+        for verdict, fault in zip(Verdict, ("kill", text, None, None), strict=True)
+    )
+    return VerifyResult(
+        verdict=Verdict.VIOLATED, seed=1, interrupted=False, allow_skipped=False, expect_no_loss=False,
+        cells=cells, not_run=(text,), seconds=3.0, folder="/x",
+    )  # fmt: skip
+
+
+class Tags(HTMLParser):
+    """Collects every tag, attribute and piece of text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def pages(text: str) -> dict[str, str]:
+    links = {cell.name: "cells/x/report.html" for cell in verification(text).cells}
+    return {
+        "run": report.render_run(page(text)),
+        "verify": report.render_verification(verification(text), info(text), links),
+    }
+
+
+@pytest.mark.parametrize("kind", ["run", "verify"])
+def test_what_comes_from_outside_is_only_ever_text(kind: str) -> None:
+    plain, hostile = Tags(pages("plain")[kind]), Tags(pages(HOSTILE)[kind])
+    # The same elements, whatever the texts are: nothing that was put in became markup.
+    assert hostile.tags == plain.tags
+    assert [name for name, _ in hostile.attributes] == [name for name, _ in plain.attributes]
+    assert "<script>alert(1)</script>" in hostile.text
+    assert "{{ 7*7 }}" in hostile.text
+
+
+@pytest.mark.parametrize("kind", ["run", "verify"])
+def test_a_page_asks_the_network_for_nothing(kind: str) -> None:
+    text = pages(HOSTILE)[kind]
+    tags = Tags(text)
+    assert not {"script", "link", "img", "iframe", "object", "embed", "base", "form"} & set(tags.tags)
+    assert [value for name, value in tags.attributes if name in ("src", "srcset", "data", "action")] == []
+    assert not [name for name, _ in tags.attributes if name.startswith("on")]
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert re.findall(r"url\((?!#)|@import", style) == []
+    assert "default-src 'none'" in text
+    links = [value for name, value in tags.attributes if name == "href"]
+    assert all(link == "cells/x/report.html" for link in links)
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_the_page_of_a_run_tells_all_that_counts(verdict: Verdict) -> None:
+    text = Tags(report.render_run(page("plain", verdict))).text
+    for expected in (
+        verdict.upper(), report.SYMBOLS[verdict], report.SENTENCES[verdict], "812", "2 permitted, 1 forbidden",
+        "0.25 s", "3 operations, 60 bytes", "1.50 s", "2.0 ms", "30.0 ms", "What was promised",
+        "after a failover: a suffix", "1.000 s", "2.000 s", "seed 7",
+    ):  # fmt: skip
+        assert expected in text
+
+
+def test_the_page_of_a_verification_tells_all_that_counts() -> None:
+    text = Tags(pages("plain")["verify"]).text
+    for expected in ("812 acked", "3 lost, 1 forbidden", "Textbook cases", "Not run: plain", "1 violated"):
+        assert expected in text
+
+
+def test_a_run_without_anything_still_has_a_page() -> None:
+    result = RunResult(name="x", verdict=Verdict.ERROR, mode="sync", seed=1, error="n1 did not start")
+    bare = RunPage(
+        result=result, scenario=None, info=None, contract=None, timeline=None, origin_ns=0, commands=()
+    )
+    assert "n1 did not start" in report.render_run(bare)
+
+
+def test_reports_are_written_from_a_folder(tmp_path: Path) -> None:
+    results.write_json(tmp_path / "results.json", page().result)
+    assert report.write(tmp_path) == tmp_path / "report.html"
+    assert "VIOLATED" in (tmp_path / "report.html").read_text()
+    assert b'<failure type="violated"' not in (tmp_path / "junit.xml").read_bytes()
+    assert b"<skipped" in (tmp_path / "junit.xml").read_bytes()
+
+
+def test_a_verification_links_the_pages_of_its_cells(tmp_path: Path) -> None:
+    results.write_json(tmp_path / "verify.json", verification())
+    cell = tmp_path / "cells" / "plain"
+    cell.mkdir(parents=True)
+    report.write(tmp_path)
+    assert "href=" not in (tmp_path / "report.html").read_text()
+    (cell / "report.html").write_text("")
+    report.write(tmp_path)
+    assert 'href="cells/plain/report.html"' in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "content,message",
+    [
+        (None, "neither results.json nor verify.json is in it: no run, or not finished"),
+        (b"{", "damaged: Input data was truncated"),
+        (b'{"name": 3}', "damaged: Expected `str`, got `int` - at `$.name`"),
+    ],
+)
+def test_a_folder_without_results_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "results.json").write_bytes(content)
+    with pytest.raises(UsageError) as caught:
+        report.write(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert str(caught.value).endswith(message)
+
+
+# JUnit
+
+
+def junit_of(verdict: Verdict, *, skipped: str | None = None) -> str:
+    result = msgspec.structs.replace(page(HOSTILE, verdict).result, skipped=skipped)
+    return junit.of_run(result).decode()
+
+
+def test_junit_maps_each_verdict() -> None:
+    from xml.etree import ElementTree as ET
+
+    cases = {
+        Verdict.HOLDS: None,
+        Verdict.VIOLATED: ("failure", "violated"),
+        Verdict.INCONCLUSIVE: ("failure", "inconclusive"),
+        Verdict.ERROR: ("error", "error"),
+    }
+    for verdict, expected in cases.items():
+        suite = ET.fromstring(junit_of(verdict))[0]
+        (case,) = suite
+        found = [(child.tag, child.get("type")) for child in case]
+        assert found == ([expected] if expected else [])
+        assert suite.get("failures") == str(int(expected is not None and expected[0] == "failure"))
+    skipped = ET.fromstring(junit_of(Verdict.INCONCLUSIVE, skipped="no disk"))[0][0][0]
+    assert (skipped.tag, skipped.get("message")) == ("skipped", "no disk")
+
+
+def test_junit_of_a_verification_has_a_case_for_each_cell() -> None:
+    from xml.etree import ElementTree as ET
+
+    root = ET.fromstring(junit.of_verification(verification(HOSTILE).cells))
+    assert [(suite.get("name"), suite.get("tests")) for suite in root] == [
+        ("acked verify: matrix", "2"),
+        ("acked verify: textbook", "2"),
+    ]
+
+
+# The timeline
+
+
+def test_the_timeline_counts_every_operation() -> None:
+    timeline = charts.timeline(History.of(operations()).columns(), (), ())
+    assert timeline is not None
+    per_pixel = max(tick.at for tick in timeline.rates) - min(tick.at for tick in timeline.rates)
+    full = float(timeline.rates[-1].label)
+    bin_s = (399 * 0.01) / charts.BINS
+    for bars, number in ((timeline.ok, 200), (timeline.failed, 100), (timeline.unknown, 100)):
+        counted = sum(bar.height for bar in bars) / per_pixel * full * bin_s
+        assert counted == pytest.approx(number, rel=0.02)
+
+
+def test_a_history_without_operations_has_no_timeline() -> None:
+    assert charts.timeline(History.of([]).columns(), (), ()) is None
+
+
+def test_a_single_operation_has_a_timeline() -> None:
+    one = Operation(id=0, process=0, f="append", call_ns=5)
+    assert charts.timeline(History.of([one]).columns(), (), ()) is not None
+
+
+def test_labels_do_not_cover_each_other() -> None:
+    marks = [Mark(at_ns=2 * S + number * 50_000_000, label="n2 primary of epoch 2") for number in range(60)]
+    timeline = charts.timeline(History.of(operations()).columns(), (), marks)
+    assert timeline is not None
+    rows: dict[float, list[tuple[float, float]]] = {}
+    for label in timeline.marks:
+        width = len(label.text) * 6
+        left = label.x if label.anchor == "start" else label.x - width
+        rows.setdefault(label.y, []).append((left, left + width))
+    for spans in rows.values():
+        for (_, end), (start, _) in zip(sorted(spans), sorted(spans)[1:], strict=False):
+            assert end <= start
+    assert all(left >= 0 and right <= charts.WIDTH for spans in rows.values() for left, right in spans)

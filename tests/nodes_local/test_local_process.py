@@ -1,0 +1,115 @@
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+from machine_checks import nobody_on, raises_node_error
+
+from nodes.local import LocalCluster
+from nodes.local.testing import Lines, on_cluster, until
+
+pytestmark = pytest.mark.cluster
+
+
+async def logged(cluster: LocalCluster) -> None:
+    n1 = cluster.machines["n1"]
+    lines = Lines()
+    talk = "echo out; echo err >&2; printf unfinished"
+    process = await n1.start("talk", ["sh", "-c", talk], on_line=lines)
+    assert process.name == "talk"
+    assert await process.wait() == 0
+    await process.drained()
+    assert lines.seen == [b"out"], "only complete lines of standard output are passed on"
+    again = await n1.start("talk", ["sh", "-c", "echo more; exit 7"])
+    assert await again.wait() == again.returncode == 7
+    await again.drained()
+
+
+def test_output_is_kept_in_a_log_over_restarts(tmp_path: Path) -> None:
+    on_cluster(logged, tmp_path, machines=1)
+    text = (tmp_path / "logs/n1/talk.log").read_text()
+    first, second = text.split("--- talk started again, ")
+    assert sorted(first.split("\n")) == ["err", "out", "unfinished"]
+    assert second.splitlines()[0].endswith(" UTC")
+    assert second.splitlines()[1:] == ["more"]
+
+
+async def twice(cluster: LocalCluster) -> None:
+    n1 = cluster.machines["n1"]
+    await n1.start("one", ["sleep", "60"])
+    await raises_node_error(n1.start("one", ["sleep", "60"]), "one is running already")
+    await raises_node_error(n1.start("two", ["no-such-program"]), "can't start no-such-program")
+
+
+def test_a_name_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:
+    on_cluster(twice, tmp_path, machines=1)
+
+
+async def stopped(cluster: LocalCluster) -> None:
+    n1 = cluster.machines["n1"]
+    polite = await n1.start("polite", ["sleep", "60"])
+    await polite.stop()
+    assert polite.returncode == -signal.SIGTERM
+    lines = Lines()
+    deaf = await n1.start(
+        "deaf", ["sh", "-c", "trap '' TERM; echo deaf; sleep 60 & wait; wait"], on_line=lines
+    )
+    await lines.wait_for(b"deaf")
+    await deaf.stop(grace_s=0.1)
+    assert deaf.returncode == -signal.SIGKILL
+    await until(nobody_on(n1), "its child is killed, too")
+    await deaf.stop()
+
+
+def test_stop_asks_first_and_kills_then(tmp_path: Path) -> None:
+    on_cluster(stopped, tmp_path, machines=1)
+
+
+async def much_output(cluster: LocalCluster) -> None:
+    n1 = cluster.machines["n1"]
+    lines = Lines()
+    script = r"""
+import sys
+for number in range(200_000): print("line", number)
+sys.stdout.write("x" * (3 << 20) + "\n" + "after\n" + "y" * (2 << 20))
+"""
+    process = await n1.start("much", ["python3", "-c", script], on_line=lines)
+    assert await asyncio.wait_for(process.wait(), 60) == 0
+    await asyncio.wait_for(process.drained(), 60)
+    assert lines.seen == [f"line {number}".encode() for number in range(200_000)] + [b"after"]
+
+
+def test_many_long_and_unfinished_lines_are_kept(tmp_path: Path) -> None:
+    on_cluster(much_output, tmp_path, machines=1)
+    size = sum(len(f"line {number}\n") for number in range(200_000)) + (3 << 20) + 1 + 6 + (2 << 20)
+    assert (tmp_path / "logs/n1/much.log").stat().st_size == size
+
+
+async def last_words(cluster: LocalCluster) -> None:
+    n1 = cluster.machines["n1"]
+    lines = Lines()
+    script = "i=0; while :; do i=$((i+1)); echo $i; echo $i > ~/said; done"
+    await n1.start("talk", ["sh", "-c", script], on_line=lines)
+    await until(lambda: len(lines.seen) > 100, "it talks")
+    await n1.kill()
+    said = int((await n1.run(["sh", "-c", "cat ~/said"])).stdout or b"0")
+    assert int(lines.seen[-1]) >= said, "kill returned before all that had been printed was read"
+
+
+def test_what_was_printed_before_a_kill_has_been_read_when_it_returns(tmp_path: Path) -> None:
+    on_cluster(last_words, tmp_path, machines=1)
+
+
+async def descriptors(cluster: LocalCluster) -> None:
+    n1 = cluster.machines["n1"]
+    await n1.start("other", ["sleep", "60"])
+    listing = (await n1.run(["sh", "-c", "ls /proc/$$/fd"])).stdout.split()
+    assert sorted(listing) == [b"0", b"1", b"2"], listing
+    masks = (await n1.run(["grep", "^Sig[BI]", "/proc/self/status"])).stdout.decode().split()
+    assert int(masks[1], 16) == 0, f"signals are blocked: {masks}"
+    standard = (1 << 31) - 1
+    assert int(masks[3], 16) & standard == 0, f"signals are ignored: {masks}"
+
+
+def test_processes_inherit_no_descriptors_and_no_signal_masks(tmp_path: Path) -> None:
+    on_cluster(descriptors, tmp_path, machines=1)

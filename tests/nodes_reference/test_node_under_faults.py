@@ -1,0 +1,133 @@
+"""The store's core keeps its promises under random faults: many short runs in virtual time, by mode."""
+
+import random
+
+import pytest
+from little_world import MS, S, World
+
+from nodes.reference.settings import Failover, Mode, Visibility
+
+SEEDS = range(40)
+
+CLUSTERS = {
+    "semi_sync": {"mode": Mode.SEMI_SYNC},
+    "semi_sync, five nodes": {"mode": Mode.SEMI_SYNC, "count": 5},
+    "semi_sync, k = 2": {"mode": Mode.SEMI_SYNC, "k": 2, "count": 4},
+    "semi_sync, degrading": {"mode": Mode.SEMI_SYNC, "degrade_after_ns": 300 * MS},
+    "semi_sync on_apply": {"mode": Mode.SEMI_SYNC, "visibility": Visibility.ON_APPLY},
+    "sync": {"mode": Mode.SYNC},
+    "sync, a set of two": {"mode": Mode.SYNC, "sync_set": ("n1", "n2"), "count": 5},
+    "sync, degrading": {"mode": Mode.SYNC, "degrade_after_ns": 300 * MS},
+    "quorum": {"mode": Mode.QUORUM},
+    "quorum, four nodes": {"mode": Mode.QUORUM, "count": 4},
+    "quorum, small snapshots": {"mode": Mode.QUORUM, "snapshot_bytes": 2000, "retain_bytes": 500},
+    "hybrid": {"mode": Mode.HYBRID},
+    "hybrid, degrading": {"mode": Mode.HYBRID, "degrade_after_ns": 300 * MS, "count": 4},
+    "mirror": {
+        "mode": Mode.SYNC,
+        "failover": Failover.MIRROR,
+        "witness": True,
+        "degrade_after_ns": 300 * MS,
+    },
+    "manual": {"mode": Mode.SEMI_SYNC, "failover": Failover.MANUAL},
+}
+
+
+def disturb(world: World, rng: random.Random, *, wipes: bool, power: bool) -> None:
+    """Do one random thing to the cluster, or undo all."""
+    choice = rng.random()
+    name = rng.choice(world.names)
+    alive = [n for n in world.names if world.nodes[n] is not None]
+    if choice < 0.25:
+        left = set(rng.sample(world.names, rng.randint(1, len(world.names) - 1)))
+        world.partition(left, set(world.names) - left)
+    elif choice < 0.45 and name in alive:
+        world.kill(name)
+    elif choice < 0.60 and name in alive and power:
+        for victim in alive if rng.random() < 0.3 else [name]:
+            world.power_cut(victim)
+    elif choice < 0.70 and name in alive:
+        world.pause(name)
+    elif choice < 0.73 and wipes and len(alive) == len(world.names):
+        # One disk at a time, the next only after the former is a member again; and none while writes are
+        # degraded, for its owner may be the only holder.
+        status = [world.status(n) for n in world.names]
+        if all(one.get("member") and one.get("in_sync") is None for one in status):
+            world.wipe(name)
+    else:
+        world.heal()
+
+
+def run(seed: int, *, wipes: bool = False, power: bool = True, **cluster: object) -> World:
+    world = World(seed, **cluster)  # type: ignore[arg-type]
+    rng = random.Random(seed)
+    world.bootstrap()
+    for step in range(60):
+        for _ in range(rng.randint(1, 12)):
+            world.write(rng.choice(world.names) if rng.random() < 0.2 else world.primary() or "n1")
+        world.run(rng.randint(5, 300) * MS)
+        if step % 2:
+            disturb(world, rng, wipes=wipes, power=power)
+    world.heal()
+    world.until(world.recovered)
+    return world
+
+
+def lost(world: World) -> list[object]:
+    primary = world.primary()
+    assert primary is not None
+    there = world.survivors(primary)
+    for name in world.data:
+        assert world.survivors(name) == there, "the nodes differ after recovery"
+    return [ack for ack in world.acks if ack.value not in there]
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_nothing_acknowledged_is_lost(name: str) -> None:
+    acknowledged = 0
+    for seed in SEEDS:
+        world = run(seed, **CLUSTERS[name])
+        assert lost(world) == [], f"seed {seed}"
+        acknowledged += len(world.acks)
+    assert acknowledged > 20 * len(SEEDS), "hardly anything was acknowledged: the test shows nothing"
+
+
+@pytest.mark.parametrize("name", ["semi_sync", "semi_sync, five nodes", "sync", "quorum", "hybrid", "mirror"])
+def test_one_lost_disk_at_a_time_loses_nothing(name: str) -> None:
+    wiped = 0
+    for seed in SEEDS:
+        world = run(seed, wipes=True, **CLUSTERS[name])
+        assert lost(world) == [], f"seed {seed}"
+        wiped += sum(event["event"] == "started" and event["log_offset"] == 0 for event in world.events) - len(world.names)
+    assert wiped > 5, "no disk was lost: the test shows nothing"
+
+
+def test_kills_lose_nothing_of_what_is_only_in_memory() -> None:
+    for seed in SEEDS:
+        world = run(seed, power=False, mode=Mode.SEMI_SYNC_MEMORY)
+        assert lost(world) == [], f"seed {seed}"
+
+
+def test_async_loses_only_the_end_of_an_epoch() -> None:
+    losses = 0
+    for seed in SEEDS:
+        world = run(seed, mode=Mode.ASYNC)
+        gone = lost(world)
+        losses += len(gone)
+        kept = {ack.value for ack in world.acks} - {ack.value for ack in gone}
+        for ack in gone:
+            later = [a for a in world.acks if a.epoch == ack.epoch and a.offset > ack.offset and a.value in kept]
+            assert not later, f"seed {seed}: a hole in epoch {ack.epoch}"
+            assert any(e["event"] == "elected" and e["epoch"] > ack.epoch for e in world.events)
+    assert losses > 0, "async never lost anything: the test shows nothing"
+
+
+def test_a_healthy_cluster_stays_calm() -> None:
+    world = World(1, mode=Mode.SYNC)
+    world.bootstrap()
+    for _ in range(100):
+        world.write("n1")
+        world.run(50 * MS)
+    world.run(1 * S)
+    assert len(world.acks) == 100
+    assert [event["epoch"] for event in world.events if event["event"] == "elected"] == [101]

@@ -1,0 +1,118 @@
+"""Imports point down: who may know whom, held by walking every import statement; and only the CLI prints."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("harness", "nodes", "checkers", "faults")
+
+SMALL = frozenset(
+    f"harness.{name}"
+    for name in (
+        "checker", "contract", "draws", "episode", "errors", "events", "fault", "generator", "generators", "history",
+        "machine", "operation", "scenario", "system", "verdict", "workload",
+    )
+)  # fmt: skip
+"""The engine's small interfaces: what a fault, a checker, a machine or a system may know of it."""
+
+
+def modules(package: str) -> Iterator[tuple[str, Path]]:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def imports(path: Path, module: str) -> Iterator[str]:
+    """Yield the dotted name of everything that a file imports, also inside its functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = module.split(".") if path.stem == "__init__" else module.split(".")[:-1]
+                base = ".".join([*package[: len(package) - node.level + 1], *filter(None, [base])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def of_ours(name: str) -> bool:
+    return name.split(".")[0] in PACKAGES
+
+
+def within(name: str, allowed: frozenset[str] | set[str]) -> bool:
+    return any(name == each or name.startswith(f"{each}.") for each in allowed)
+
+
+def offences(package: str, allowed: frozenset[str] | set[str]) -> list[str]:
+    """Return imports of our own packages that are neither in `allowed` nor in `package` itself."""
+    return [
+        f"{module} imports {name}"
+        for module, path in modules(package)
+        for name in imports(path, module)
+        if of_ours(name) and not within(name, allowed | {package})
+    ]
+
+
+def test_the_store_knows_only_itself_and_the_standard_library() -> None:
+    assert offences("nodes/reference", {"nodes.reference"}) == []
+    optional = {"uvloop", "google_crc32c", "crc32c"}
+    foreign = [
+        f"{module} imports {name}"
+        for module, path in modules("nodes/reference")
+        for name in imports(path, module)
+        if not of_ours(name) and name.split(".")[0] not in sys.stdlib_module_names | optional
+    ]
+    assert foreign == []
+
+
+@pytest.mark.parametrize("package", ["checkers", "faults"])
+def test_checkers_and_faults_know_only_the_small_interfaces(package: str) -> None:
+    assert offences(package, SMALL) == []
+
+
+@pytest.mark.parametrize("package,also", [("nodes/local", {"nodes.local"}), ("nodes/adapters", {"nodes"})])
+def test_machines_and_systems_know_only_the_small_interfaces(package: str, also: set[str]) -> None:
+    assert offences(package, SMALL | also) == []
+
+
+def test_the_engine_finds_plug_ins_by_name() -> None:
+    known = {
+        "harness.cli": {
+            "nodes.reference.client"
+        },  # `acked client` hands over to the store's own command line
+        "harness.doctor": {"nodes.local"},  # asks the one kind of machines whose needs it explains
+    }
+    everywhere = {"harness", "checkers.expectations"}
+    found = [
+        f"{module} imports {name}"
+        for module, path in modules("harness")
+        for name in imports(path, module)
+        if of_ours(name) and not within(name, everywhere | known.get(module, set()))
+    ]
+    assert found == []
+
+
+def test_only_the_command_line_prints() -> None:
+    printing = []
+    for package in PACKAGES:
+        for module, path in modules(package):
+            if module.startswith(("harness.cli", "nodes.reference")):
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                called = node.func if isinstance(node, ast.Call) else None
+                if isinstance(called, ast.Name) and called.id == "print":
+                    printing.append(f"{module}:{node.lineno}")
+                if isinstance(called, ast.Attribute) and ast.unparse(called) in ("click.echo", "click.secho"):
+                    printing.append(f"{module}:{node.lineno}")
+    assert printing == []
+
+
+def test_the_engines_interfaces_know_no_plug_in_and_no_command_line() -> None:
+    for module, path in modules("harness"):
+        if within(module, SMALL):
+            found = [name for name in imports(path, module) if of_ours(name) and not within(name, SMALL)]
+            assert found == [] or module in ("harness.history",), f"{module}: {found}"

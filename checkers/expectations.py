@@ -158,14 +158,18 @@ def _number(name: str, fields: Mapping[str, Any], field: str, default: Any) -> A
     return value
 
 
-def _figure(results: Results, checker: str, figure: str) -> int:
-    """Return a figure of another checker; 0 if it did not run."""
-    found = next((result.figures.get(figure, 0) for result in results if result.checker == checker), 0)
-    return int(found)
+def _figure(results: Results, checker: str, figure: str) -> int | None:
+    """Return a figure of another checker; None if it did not come to one."""
+    for result in results:
+        if result.checker == checker and figure in result.figures:
+            return int(result.figures[figure])
+    return None
 
 
 def _loss(word: str, run: RecordedRun, results: Results) -> Answer:
     lost, permitted = (_figure(results, "durability", figure) for figure in ("lost", "permitted"))
+    if lost is None:
+        return not_shown("losses were not counted")
     told = f"{plural(lost, 'acknowledged write')} lost, {permitted} of them permitted"
     if word == "shown" and not permitted:
         return not_shown("the loss that this scenario provokes was not seen")
@@ -202,6 +206,8 @@ def _counted(
 ) -> Answer:
     """Answer `shown` and `none` from another checker's figure."""
     count = _figure(results, checker, figure)
+    if count is None:
+        return not_shown(f"{figure} were not counted")
     told = plural(count, what)
     if word == "shown":
         return met(told) if count else not_shown(told)

@@ -12,7 +12,6 @@ import msgspec
 from harness import assembly, report, results, schema, summary
 from harness.cli_output import say
 from harness.errors import UsageError
-from harness.machine import ClusterConfig
 from harness.overrides import Override
 from harness.result import RunResult
 from harness.scenario import Scenario
@@ -47,25 +46,22 @@ def run(
 
 def check(run_folder: Path, *, as_json: bool) -> int:
     """Judge what a run recorded, and return the exit code of the verdict; the folder stays as it is."""
-    from harness import lifecycle
+    from harness import analysis
 
     folder = results.find(run_folder)
-    return _tell(lifecycle.analyse(folder), folder, as_json=as_json)
+    return _tell(analysis.analyse(folder), folder, as_json=as_json)
 
 
 def execute(scenario: Scenario, folder: Path) -> RunResult:
     """Put the parts of a run together and run it; call after the machine kind's `enter`."""
     from harness import lifecycle
 
-    cluster = assembly.machine_kind(scenario)(
-        ClusterConfig(names=assembly.node_names(scenario.nodes), folder=folder, ip=scenario.ip)
-    )
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(
             lifecycle.execute(
                 scenario,
+                machines=assembly.machine_kind(scenario),
                 system=assembly.system(scenario),
-                cluster=cluster,
                 workload=assembly.workload(scenario),
                 faults=tuple(assembly.fault(step) for step in scenario.faults),
                 folder=folder,

@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from harness.contract import Mode
 
-
 ROLES = ("primary", "replica", "replicas", "holder", "slowest", "minority", "majority", "all")
 """What a fault may aim at, beside a node's name: resolved when it fires."""
 
@@ -19,9 +18,9 @@ class FaultStep(Struct, frozen=True, kw_only=True):
     """One entry of a scenario's fault plan: an episode to come.
 
     `at_s` counts from the start of the clients; the fault is healed after `for_s`, or with everything else
-    at the end when None. `target` is a role (primary, replica, holder, slowest, minority, majority, all), a
-    node's name, several of these joined by "+", or `$name`, the targets of an earlier step that was given
-    that name by `bind` (`as` in YAML); roles are resolved when the fault fires.
+    at the end when None. `target` is one of ROLES, a node's name, or `$name`, the targets of an earlier step
+    that was given that name by `bind` (`as` in YAML); or several of these, joined by "+". Roles are resolved
+    when the fault fires.
     """
 
     fault: str

@@ -138,10 +138,11 @@ class _Parser:
             time_limit_s=scenario.time_limit_s if self._right("time_limit_s") else None,
         )
         self._problems += problems
+        scenario = msgspec.structs.replace(scenario, faults=steps)
         self._ask_plugins(scenario)
         if self._problems:
             raise ScenarioError(self._problems)
-        return msgspec.structs.replace(scenario, faults=steps)
+        return scenario
 
     def _ask_plugins(self, scenario: Scenario) -> None:
         """Let each plug-in judge its part, unless the part is wrong already."""
@@ -151,7 +152,7 @@ class _Parser:
             self._problems += schema_plugins.system(scenario, self._root)
         if self._right("workload"):
             self._problems += schema_plugins.workload(scenario, self._root, tuple(_WORKLOAD))
-        if scenario.expect:
+        if scenario.expect and self._right("faults"):
             self._problems += schema_plugins.expectations(scenario, self._root)
 
     def _right(self, *names: str) -> bool:

@@ -4,12 +4,12 @@ A system, a workload, a fault or the expectations refuse what they don't know wi
 the setting; where that setting was written is found here.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from harness import assembly
 from harness.document import Leaf, Node, Table
 from harness.errors import UsageError
-from harness.problems import Problem, nearest
+from harness.problems import Problem, hint, nearest
 from harness.scenario import Scenario
 from harness.system import SettingError
 
@@ -47,12 +47,28 @@ def expectations(scenario: Scenario, root: Table) -> Iterator[Problem]:
     """Yield what is wrong with the expectations."""
     from checkers import expectations as names
 
-    return complaints(
-        lambda: names.validate(scenario.expect),
-        named=_named(root, "expect"),
-        options=_node(root, "expect"),
-        prefix="expect",
+    found = tuple(
+        complaints(
+            lambda: names.validate(scenario.expect),
+            named=_named(root, "expect"),
+            options=_node(root, "expect"),
+            prefix="expect",
+        )
     )
+    yield from found or _unknown_episodes(scenario, root)
+
+
+def _unknown_episodes(scenario: Scenario, root: Table) -> Iterator[Problem]:
+    """Yield expectations about an episode that the fault plan does not have."""
+    episodes = tuple(dict.fromkeys(step.bind or step.fault for step in scenario.faults))
+    for name in ("blocked", "flowing", "latency"):
+        value = scenario.expect.get(name)
+        during = value.get("during") if isinstance(value, Mapping) else value
+        if isinstance(during, str) and during not in {*episodes, *(step.fault for step in scenario.faults)}:
+            where = _place(_node(root, "expect"), name) or root.where
+            listing = hint(during, episodes) or "; the scenario has no faults"
+            message = f"no fault of this scenario is called '{during}'{listing}"
+            yield Problem(where=where, field=f"expect.{name}", message=message)
 
 
 def complaints(

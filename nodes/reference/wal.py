@@ -269,7 +269,8 @@ class Wal:
         self._offset = offset
         # Written anew, so that what was read from the page cache is surely on the disk: after a failed flush
         # the kernel may show bytes that it will never write.
-        write_all(self._current, data[:offset] + bytes(len(data.rstrip(b"\0")) - offset), 0)
+        rubbish = max(0, len(data.rstrip(b"\0")) - offset)
+        write_all(self._current, data[:offset] + bytes(rubbish), 0)
         os.fsync(self._current)
 
     def _hinted(self) -> int:

@@ -17,7 +17,7 @@ from harness.system import SettingError, SystemConfig
 
 MODES = "async, semi_sync, semi_sync_memory, sync, quorum, hybrid"
 FAULTS = "kill, partition, pause, promote"
-ROLES = "primary, replica, holder, slowest, minority, majority, all"
+ROLES = "primary, replica, replicas, holder, slowest, minority, majority, all"
 NODES = "n1, n2, n3, $name of an earlier step"
 
 
@@ -372,6 +372,25 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "a name given twice": (
         "name: x\nmode: async\nfaults:\n  - {pause: {}, at_s: 1, as: a}\n  - {kill: {}, at_s: 2, as: a}\n",
         ["s.yaml:5:29: faults.1.as: 'a' is already the name of an earlier step"],
+    ),
+    "an unknown expectation": (
+        "name: x\nmode: async\nexpect: {los: shown}\n",
+        [
+            "s.yaml:3:10: expect.los: unknown expectation 'los'; did you mean 'loss'? allowed: loss, suffix, degraded, "
+            "blocked, flowing, refused, failover, truncated, unapplied, unflushed, phantoms, latency, fenced, "
+            "recovered"
+        ],
+    ),
+    "an expectation with a wrong word": (
+        "name: x\nmode: async\nexpect: {loss: some}\n",
+        ["s.yaml:3:10: expect.loss: loss does not know 'some'; allowed: shown, none, any"],
+    ),
+    "an expectation about an unknown episode": (
+        "name: x\nmode: async\nfaults:\n  - {kill: {}, at_s: 1, as: down}\nexpect: {blocked: dwn}\n",
+        [
+            "s.yaml:5:10: expect.blocked: no fault of this scenario is called 'dwn'; did you mean 'down'? "
+            "allowed: down"
+        ],
     ),
     "yes is text": (
         "name: x\nmode: async\nnodes: yes\n",

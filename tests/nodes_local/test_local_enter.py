@@ -209,7 +209,8 @@ def test_whoever_is_killed_nothing_is_left(victim: str, tmp_path: Path) -> None:
 
 
 def test_threads_are_refused() -> None:
-    script = f"{HEAD}from threading import Thread\nThread(target=time.sleep, args=[30], daemon=True).start()\nenter()"
+    thread = "from threading import Thread\nThread(target=time.sleep, args=[30], daemon=True).start()"
+    script = f"{HEAD}{thread}\nenter()"
     done = finish(python(script))
     assert done.returncode == 1
     assert "enter() was called too late" in done.stderr

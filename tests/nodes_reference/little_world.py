@@ -1,7 +1,7 @@
-"""A few nodes of the store in virtual time: enough of a network and of disks to check the core without them.
+"""A few nodes of the store in virtual time, with just enough of a network and of disks around them.
 
-Every choice comes from one seeded source. Messages take time, keep their order, and are lost with their connections; a kill keeps
-what was written, a power cut only what was flushed, a wipe nothing.
+Every choice comes from one seeded source. Messages take time, keep their order, and are lost with their
+connections; a kill keeps what was written, a power cut only what was flushed, a wipe nothing.
 """
 
 import heapq
@@ -50,7 +50,9 @@ class Disk:
             for row in json.loads(json.dumps(rows)):
                 state.load(row)
         last = self.first + len(self.frames) - 1
-        if last < base or (base >= self.first and decode(self.frames[base - self.first]).epoch != history[-1][0]):
+        if last < base or (
+            base >= self.first and decode(self.frames[base - self.first]).epoch != history[-1][0]
+        ):
             self.frames, self.first = [], base + 1
             log = Log(base=base, history=history)
         else:
@@ -133,7 +135,9 @@ class World:
         assert self.nodes[name] is None
         self.life[name] += 1
         found = self.disks[name].recover(self.settings[name])
-        self.nodes[name] = Node(self.settings[name], found, now=self.now, rng=random.Random(self.rng.random()))
+        self.nodes[name] = Node(
+            self.settings[name], found, now=self.now, rng=random.Random(self.rng.random())
+        )
         self._drain(name)
 
     def kill(self, name: str) -> None:
@@ -331,7 +335,9 @@ class World:
     def ask(self, name: str, body: dict[str, Any], then: Callable[[dict[str, Any]], None]) -> None:
         number = next(self._requests)
         self.answers[number] = then
-        self._later(self.rng.randint(1, 3) * MS, name, lambda node: node.request(number, dict(body), self.now))
+        self._later(
+            self.rng.randint(1, 3) * MS, name, lambda node: node.request(number, dict(body), self.now)
+        )
 
     def write(self, name: str) -> None:
         value = next(self.values)

@@ -98,7 +98,9 @@ def test_one_lost_disk_at_a_time_loses_nothing(name: str) -> None:
     for seed in SEEDS:
         world = run(seed, wipes=True, **CLUSTERS[name])
         assert lost(world) == [], f"seed {seed}"
-        wiped += sum(event["event"] == "started" and event["log_offset"] == 0 for event in world.events) - len(world.names)
+        wiped += sum(
+            event["event"] == "started" and event["log_offset"] == 0 for event in world.events
+        ) - len(world.names)
     assert wiped > 5, "no disk was lost: the test shows nothing"
 
 
@@ -116,7 +118,9 @@ def test_async_loses_only_the_end_of_an_epoch() -> None:
         losses += len(gone)
         kept = {ack.value for ack in world.acks} - {ack.value for ack in gone}
         for ack in gone:
-            later = [a for a in world.acks if a.epoch == ack.epoch and a.offset > ack.offset and a.value in kept]
+            later = [
+                a for a in world.acks if a.epoch == ack.epoch and a.offset > ack.offset and a.value in kept
+            ]
             assert not later, f"seed {seed}: a hole in epoch {ack.epoch}"
             assert any(e["event"] == "elected" and e["epoch"] > ack.epoch for e in world.events)
     assert losses > 0, "async never lost anything: the test shows nothing"

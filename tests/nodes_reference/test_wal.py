@@ -1,0 +1,254 @@
+"""The log on disk keeps what was durable, cuts a torn tail, and refuses damage."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nodes.reference.records import FRAME, encode, position
+from nodes.reference.wal import RefusedError, Wal
+
+SEGMENT = 4096
+
+
+def frames(first: int, count: int, *, epoch: int = 101, size: int = 40) -> tuple[bytes, ...]:
+    return tuple(
+        encode(index, epoch, bytes([index % 250 + 1]) * size) for index in range(first, first + count)
+    )
+
+
+def opened(folder: Path) -> Wal:
+    return Wal(folder / "log", segment_bytes=SEGMENT)
+
+
+def durably(wal: Wal, written: tuple[bytes, ...]) -> None:
+    wal.write(written)
+    os.fdatasync(wal.unsynced)
+    wal.synced(position(written[-1])[0])
+
+
+def segments(folder: Path) -> list[Path]:
+    return sorted((folder / "log").glob("*.log"))
+
+
+def test_a_fresh_log_is_empty_and_starts_at_one(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    assert (wal.found.first, wal.found.last) == (1, 0)
+    wal.close()
+
+
+def test_entries_survive_over_several_segments(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    for first in range(1, 301, 10):
+        durably(wal, frames(first, 10))
+    wal.close()
+    assert len(segments(tmp_path)) > 3
+    again = opened(tmp_path)
+    assert again.found.frames == list(frames(1, 300))
+    durably(again, frames(301, 5))
+    again.close()
+    assert opened(tmp_path).found.last == 305
+
+
+@pytest.mark.parametrize("torn_bytes", [1, 7, 20, 60])
+def test_a_torn_tail_that_was_never_durable_is_cut(tmp_path: Path, torn_bytes: int) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 5))
+    wal.write(frames(6, 3))
+    wal.close()
+    path = segments(tmp_path)[-1]
+    used = len(path.read_bytes().rstrip(b"\0"))
+    with path.open("r+b") as file:
+        file.seek(used - torn_bytes)
+        file.write(bytes(torn_bytes))
+    again = opened(tmp_path)
+    assert 5 <= again.found.last < 8
+    assert again.found.frames == list(frames(1, again.found.last))
+    durably(again, frames(again.found.last + 1, 2, epoch=202))
+    again.close()
+    assert opened(tmp_path).found.frames[-1] == frames(again.found.last + 2, 1, epoch=202)[0]
+
+
+def damage(path: Path, frame: bytes) -> None:
+    data = bytearray(path.read_bytes())
+    at = data.index(frame) + FRAME.size + 20
+    data[at] ^= 0xFF
+    path.write_bytes(data)
+
+
+def test_damage_in_the_middle_is_refused(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 5))
+    durably(wal, frames(6, 5))
+    wal.close()
+    damage(segments(tmp_path)[0], frames(3, 1)[0])
+    with pytest.raises(RefusedError, match=r"checksum.*behind entry 2, but entries up to 10 were durable"):
+        opened(tmp_path)
+
+
+def test_damage_of_the_very_last_durable_entry_is_refused(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 5))
+    wal.close()
+    damage(segments(tmp_path)[0], frames(5, 1)[0])
+    with pytest.raises(RefusedError, match="behind entry 4, but entries up to 5 were durable"):
+        opened(tmp_path)
+
+
+def test_damage_before_a_later_mark_is_refused_even_without_the_hint(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 5))
+    durably(wal, frames(6, 1))
+    wal.close()
+    (tmp_path / "flushed").unlink()
+    damage(segments(tmp_path)[0], frames(2, 1)[0])
+    with pytest.raises(RefusedError, match="entries up to 5 were durable"):
+        opened(tmp_path)
+
+
+def test_zeros_in_the_middle_are_no_end(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 5))
+    durably(wal, frames(6, 5))
+    wal.close()
+    path = segments(tmp_path)[0]
+    data = path.read_bytes()
+    frame = frames(4, 1)[0]
+    path.write_bytes(data.replace(frame, bytes(len(frame))))
+    with pytest.raises(RefusedError, match="the log stops behind entry 3"):
+        opened(tmp_path)
+
+
+def test_damage_in_an_older_segment_is_refused(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    for first in range(1, 201, 10):
+        durably(wal, frames(first, 10))
+    wal.close()
+    damage(segments(tmp_path)[0], frames(3, 1)[0])
+    with pytest.raises(RefusedError, match="in the middle of the log"):
+        opened(tmp_path)
+
+
+def test_a_missing_segment_is_refused(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    for first in range(1, 301, 10):
+        durably(wal, frames(first, 10))
+    wal.close()
+    segments(tmp_path)[1].unlink()
+    with pytest.raises(RefusedError, match="but the log before it ends at"):
+        opened(tmp_path)
+
+
+def test_a_cut_is_durable_and_its_entries_are_kept_aside(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 10))
+    wal.cut(6, frames(7, 4))
+    durably(wal, frames(7, 2, epoch=202))
+    wal.close()
+    again = opened(tmp_path)
+    assert again.found.frames == [*frames(1, 6), *frames(7, 2, epoch=202)]
+    (kept,) = (tmp_path / "cut").glob("epoch-101-7-10*")
+    assert kept.read_bytes() == b"".join(frames(7, 4))
+
+
+def test_a_cut_lowers_what_must_be_there(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 10))
+    wal.cut(6, frames(7, 4))
+    wal.close()
+    assert opened(tmp_path).found.last == 6
+
+
+def test_a_reset_starts_anew_and_keeps_the_old_log_aside(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 10))
+    wal.reset(500)
+    durably(wal, frames(501, 3, epoch=303))
+    wal.close()
+    again = opened(tmp_path)
+    assert (again.found.first, again.found.last) == (501, 503)
+    assert list((tmp_path / "cut").glob("replaced-*"))
+
+
+def test_a_crash_in_the_middle_of_a_reset_is_finished_at_the_next_start(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 10))
+    old = segments(tmp_path)[0]
+    content = old.read_bytes()
+    wal.reset(500)
+    wal.close()
+    old.write_bytes(content)  # as if it had not been moved aside yet
+    again = opened(tmp_path)
+    assert (again.found.first, again.found.last) == (501, 500)
+    assert not old.exists()
+
+
+def test_compaction_removes_only_whole_segments(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    for first in range(1, 301, 10):
+        durably(wal, frames(first, 10))
+    before = len(segments(tmp_path))
+    wal.compact(150)
+    wal.close()
+    assert len(segments(tmp_path)) < before
+    again = opened(tmp_path)
+    assert 1 < again.found.first <= 151
+    assert again.found.last == 300
+
+
+STEP = st.one_of(
+    st.tuples(st.just("write"), st.integers(1, 12)),
+    st.tuples(st.just("sync"), st.just(0)),
+    st.tuples(st.just("cut"), st.integers(0, 30)),
+    st.tuples(st.just("reopen"), st.just(0)),
+    st.tuples(st.just("tear"), st.integers(1, 200)),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEP, max_size=30))
+def test_what_was_synced_is_there_after_any_crash(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("wal")
+    wal, model, durable, epoch = opened(folder), [], 0, 101
+
+    def mark() -> tuple[Path, int]:
+        return segments(folder)[-1], SEGMENT - wal.remaining_bytes
+
+    safe = mark()
+    for step, number in steps:
+        if step == "write":
+            new = frames(len(model) + 1, number, epoch=epoch)
+            wal.write(new)
+            model.extend(new)
+        elif step == "sync":
+            os.fdatasync(wal.unsynced)
+            durable = len(model)
+            wal.synced(durable)
+            safe = mark()
+        elif step == "cut":
+            after = max(0, len(model) - number)
+            wal.cut(after, tuple(model[after:]))
+            del model[after:]
+            durable, epoch, safe = len(model), epoch + 100, mark()
+        else:
+            if step == "tear":
+                tear(mark(), safe, number)
+            wal.close()
+            wal = opened(folder)
+            assert wal.found.frames == model[: wal.found.last]
+            assert wal.found.last >= durable
+            model = list(wal.found.frames)
+            durable, safe = len(model), mark()
+    wal.close()
+
+
+def tear(end: tuple[Path, int], safe: tuple[Path, int], count: int) -> None:
+    """Lose the last `count` bytes, but nothing that was made durable: the head of a segment is."""
+    path, used = end
+    start = max(used - count, safe[1] if path == safe[0] else 16)
+    data = path.read_bytes()
+    path.write_bytes(data[:start] + bytes(len(data) - start))

@@ -106,7 +106,12 @@ def _of_node(case: Case, node: str, epoch: int, offsets: "NDArray[np.int64]") ->
 
 
 def _incidents(case: Case, node: str) -> list[_Incident]:
+    """Return what happened to a node's copies, in order: a cut comes before a fault at the same position."""
     found = [
+        _Incident(loss=Loss.TRUNCATED, from_ns=cut.at_ns, until=position, first=cut.first, last=cut.last)
+        for position, cut in case.reports.truncations(node)
+    ]
+    found += [
         _Incident(
             loss=Loss.WIPED if gone.disk else Loss.UNFLUSHED,
             from_ns=gone.from_ns,
@@ -115,10 +120,6 @@ def _incidents(case: Case, node: str) -> list[_Incident]:
         )
         for gone in case.destructions
         if gone.node == node
-    ]
-    found += [
-        _Incident(loss=Loss.TRUNCATED, from_ns=cut.at_ns, until=position, first=cut.first, last=cut.last)
-        for position, cut in case.reports.truncations(node)
     ]
     return sorted(found, key=lambda incident: incident.until)
 

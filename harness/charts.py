@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WIDTH = 1000
 LEFT = 64
 RIGHT = 16
-BINS = 150
+BINS = 120
 LANE = 20
 RATES_HEIGHT = 130
 LATENCY_HEIGHT = 120
@@ -118,11 +118,11 @@ class _Axis(Struct, frozen=True, kw_only=True):
 
 
 def timeline(
-    columns: Columns, episodes: Sequence[Episode], marks: Iterable[Mark], *, until_ns: int | None = None
+    columns: Columns, episodes: Sequence[Episode], marks: Iterable[Mark], *, from_ns: int | None = None
 ) -> Timeline | None:
     """Return the timeline of a run, or None when nothing was ever called.
 
-    It begins with the first call and ends at `until_ns`, or else with the last return. Operations are
+    It begins at `from_ns`, or else with the first call, and ends with the last return. Operations are
     counted where they returned; those that never did, where they were called. O(operations).
     """
     import numpy as np
@@ -130,8 +130,8 @@ def timeline(
     if not len(columns.call_ns):
         return None
     at_ns = np.where(columns.return_ns < 0, columns.call_ns, columns.return_ns)
-    start_ns = int(columns.call_ns.min())
-    axis = _Axis(start_ns=start_ns, end_ns=max(start_ns + 1, until_ns or int(at_ns.max()) + 1))
+    start_ns = int(columns.call_ns.min()) if from_ns is None else from_ns
+    axis = _Axis(start_ns=start_ns, end_ns=max(start_ns, int(at_ns.max())) + 1)
     edges = np.linspace(axis.start_ns, axis.end_ns, BINS + 1)
     lanes, rates_top = _lanes(episodes, axis)
     latency_top = rates_top + RATES_HEIGHT + _GAP
@@ -170,7 +170,7 @@ def _lanes(episodes: Sequence[Episode], axis: _Axis) -> tuple[tuple[Lane, ...], 
         lanes.append(
             Lane(x=x, y=row * LANE, width=max(1.0, round(end - x, 2)), label=placed, bit=episode.bit)
         )
-    return tuple(lanes), len(rows) * LANE + 12
+    return tuple(lanes), len(rows) * LANE + 20
 
 
 def _labels(marks: Iterable[Mark], axis: _Axis, top: float) -> tuple[tuple[Label, ...], float]:
@@ -244,7 +244,7 @@ def _latency(
     """
     import numpy as np
 
-    chosen = (columns.outcome == OK) & (columns.return_ns >= 0)
+    chosen = (columns.outcome == OK) & (columns.return_ns >= axis.start_ns)
     if not chosen.any():
         return (), (), ()
     seconds = np.maximum((columns.return_ns[chosen] - columns.call_ns[chosen]) / _NS, 1e-6)

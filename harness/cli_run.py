@@ -1,9 +1,10 @@
 """`acked run`: one scenario, from the file to the verdict."""
 
 import asyncio
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import msgspec
 from harness import assembly, report, results, schema, summary
 from harness.cli_output import say
 from harness.errors import UsageError
+from harness.observer import Observer
 from harness.overrides import Override
 from harness.result import RunResult
 from harness.scenario import Scenario
@@ -38,7 +40,8 @@ def run(
     kind = assembly.machine_kind(scenario)
     sys.stdout.flush()
     kind.enter()
-    result = execute(scenario, folder)
+    with _watching(quiet=as_json) as observer:
+        result = execute(scenario, folder, observer)
     results.write_json(folder / "run.json", results.ended(info, datetime.now(UTC)))
     report.write_run(folder)
     return _tell(result, folder, as_json=as_json)
@@ -52,7 +55,7 @@ def check(run_folder: Path, *, as_json: bool) -> int:
     return _tell(analysis.analyse(folder), folder, as_json=as_json)
 
 
-def execute(scenario: Scenario, folder: Path) -> RunResult:
+def execute(scenario: Scenario, folder: Path, observer: Observer | None = None) -> RunResult:
     """Put the parts of a run together and run it; call after the machine kind's `enter`."""
     from harness import lifecycle
 
@@ -65,8 +68,25 @@ def execute(scenario: Scenario, folder: Path) -> RunResult:
                 workload=assembly.workload(scenario),
                 faults=tuple(assembly.fault(step) for step in scenario.faults),
                 folder=folder,
+                observer=observer,
             )
         )
+
+
+@contextlib.contextmanager
+def _watching(*, quiet: bool) -> Iterator[Observer | None]:
+    """Show how the run gets on where somebody looks: on a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.live import Live
+
+    from harness import cli_console, progress
+
+    line = progress.RunLine()
+    screen = cli_console.console(stderr=True)
+    with Live(line, console=screen, refresh_per_second=progress.REFRESHES_PER_SECOND, transient=True):
+        yield line
 
 
 def _tell(result: RunResult, folder: Path, *, as_json: bool) -> int:

@@ -47,8 +47,9 @@ VARIANTS: Mapping[str, tuple[Variant, ...]] = {
         _cut("primary-cut-off"),
         _cut("isolated", "replica"),
         _cut("halves"),
-        _cut("one-way", "primary"),
-        _cut("one-way", "replica"),
+        _cut("one-way", "primary", direction="mute"),
+        _cut("one-way", "primary", direction="deaf"),
+        _cut("one-way", "replica", direction="mute"),
         _cut("majority-ring"),
         _cut("bridge"),
         _cut("clients-cut-off", "primary"),
@@ -146,7 +147,9 @@ def _cell(plan: Plan, mode: Mode, fault: str, variant: Variant, name: str) -> Ce
                 target=variant.target,
                 at_s=round((0.25 + jitter) * plan.time_limit_s, 3),
                 for_s=round(0.4 * plan.time_limit_s, 3),
-                options=variant.options,
+                options={**variant.options, "seed": seed % 2**31}
+                if fault == "partition"
+                else variant.options,
             ),
         )
     what = f"{fault} {variant.label}" if variant.label else "no fault"

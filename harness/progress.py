@@ -1,4 +1,4 @@
-"""How a verification shows that it gets on: a live line on a terminal, plain lines everywhere else."""
+"""How a run and a verification show that they get on: live on a terminal, in plain lines everywhere else."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -9,7 +9,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from harness import summary
+from harness.episode import Episode
 from harness.matrix import NONE, Cell
+from harness.observer import Observer
+from harness.operation import Invocation, Outcome
 from harness.verdict import Verdict
 from harness.verify import CellResult, Watcher
 
@@ -122,3 +125,35 @@ class Live:
 
     def _describe(self) -> None:
         self._progress.update(self._task, description=", ".join(self._running))
+
+
+class RunLine(Observer):
+    """The line of a run on a terminal: its phase, what clients got so far, and the faults that act now."""
+
+    def __init__(self) -> None:
+        self._phase = "set up"
+        self._outcomes = dict.fromkeys(Outcome, 0)
+        self._acting: dict[int, str] = {}
+
+    def __rich__(self) -> Text:
+        """Return the line as it is now; asked for at each refresh, so the hooks only count."""
+        numbers = self._outcomes
+        done = f"{numbers[Outcome.OK]} done, {numbers[Outcome.INFO]} unknown, {numbers[Outcome.FAIL]} failed"
+        return Text("  ".join((f"{self._phase:<8}", done, *self._acting.values())))
+
+    def on_phase(self, name: str) -> None:
+        """Show the phase."""
+        self._phase = name
+
+    def on_return(
+        self, invocation: Invocation, *, process: int, outcome: Outcome, call_ns: int, return_ns: int
+    ) -> None:
+        """Count the operation."""
+        self._outcomes[outcome] += 1
+
+    def on_episode(self, episode: Episode) -> None:
+        """Show the fault while it acts."""
+        if episode.until_ns is None and episode.error is None:
+            self._acting[episode.id] = f"[{episode.fault} {', '.join(episode.targets)}]"
+        else:
+            self._acting.pop(episode.id, None)

@@ -14,7 +14,7 @@ import jinja2
 import msgspec
 from msgspec import Struct
 
-from harness import assembly, charts, evidence, junit, marks, results, summary
+from harness import assembly, charts, course, evidence, junit, marks, results, summary
 from harness.charts import Timeline
 from harness.contract import TEXTS, Contract
 from harness.errors import UsageError
@@ -57,6 +57,7 @@ class RunPage(Struct, frozen=True, kw_only=True):
     contract: Contract | None
     timeline: Timeline | None
     origin_ns: int
+    """When the clients began: the zero of all times on the page."""
     commands: tuple[tuple[str, str], ...]
 
 
@@ -134,8 +135,9 @@ def load(folder: Path) -> RunPage:
         events: tuple[NodeEvent, ...] = ()
         if scenario and system and history.origin:
             events = evidence.read(folder, assembly.node_names(scenario.nodes), system, history.origin)
-        timeline = charts.timeline(columns, result.episodes, marks.of(events))
-        origin_ns = int(columns.call_ns.min()) if len(columns.call_ns) else 0
+        went = course.read(folder)
+        origin_ns = (went.started_ns if went else None) or 0
+        timeline = charts.timeline(columns, result.episodes, marks.of(events), from_ns=origin_ns)
     scenario_file = shlex.quote(str(folder / "scenario.yaml"))
     return RunPage(
         result=result,

@@ -44,6 +44,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     skipped: str | None
     interrupted: bool
     error: str | None
+    warnings: tuple[str, ...]
     folder: str | None
 
 
@@ -74,6 +75,7 @@ def summarise(
         skipped=result.skipped,
         interrupted=result.interrupted,
         error=result.error,
+        warnings=result.warnings,
         folder=None if folder is None else str(folder),
     )
 
@@ -100,6 +102,7 @@ def lines(result: RunResult) -> Iterator[str]:
     width = max((len(check.checker) for check in result.checks), default=0)
     for check in result.checks:
         yield f"  {check.checker:<{width}}  {check.verdict:<12}  {check.summary}"
+    yield from (f"  warning: {warning}" for warning in result.warnings)
     yield from stories(result.checks)
 
 

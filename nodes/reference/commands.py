@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nodes.reference.client import RefusedError, StoreClient, UnknownError
-from nodes.reference.options import nodes
+from nodes.reference.options import StrictParser, nodes
 
 NODES_VARIABLE = "ACKED_NODES"
 REFUSED = 1
@@ -33,7 +33,8 @@ def main(argv: Sequence[str] | None = None, *, program: str = "acked client") ->
     for key in ("ok", "node"):
         answer.pop(key, None)
     value = answer.pop("value", None)
-    sys.stdout.write(json.dumps(value if value is not None or not answer else answer) + "\n")
+    shown = value if value is not None or options.command == "get" else answer
+    sys.stdout.write(json.dumps(shown) + "\n")
     return 0
 
 
@@ -67,7 +68,7 @@ def _json(text: str) -> Any:
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = StrictParser(
         prog=program, description="Talk to a running reference store. Values are JSON, or else strings."
     )
     default = os.environ.get(NODES_VARIABLE)

@@ -1,7 +1,10 @@
 """The options of a node's command line, and how members are written: `name=host:port`."""
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from nodes.reference.settings import MS, Failover, Member, Mode, Settings, Visibility
 
@@ -17,9 +20,18 @@ def member(text: str) -> Member:
     return Member(name=name, host=host, port=int(port), witness=witness)
 
 
+class StrictParser(argparse.ArgumentParser):
+    """A parser whose usage errors end the process with the status that is usual for them (EX_USAGE)."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, and how it is used, and exit."""
+        self.print_usage(sys.stderr)
+        self.exit(os.EX_USAGE, f"{self.prog}: {message}\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of a node's options."""
-    options = argparse.ArgumentParser(
+    options = StrictParser(
         prog="python -m nodes.reference",
         description="Run one node of the reference store: a replicated key-value store, written to be read.",
         epilog=(

@@ -120,7 +120,11 @@ class World:
         """Follow a primary: cut what it does not have, take some of what it has."""
         leaders = [other for other, node in self.nodes.items() if node.leads and other != name]
         node = self.nodes[name]
-        leaders = [other for other in leaders if (self.nodes[other].leads or 0) >= max(node.promised, node.leads or 0)]
+        leaders = [
+            other
+            for other in leaders
+            if (self.nodes[other].leads or 0) >= max(node.promised, node.leads or 0)
+        ]
         if not leaders:
             return
         leader = self.nodes[leaders[how % len(leaders)]]
@@ -247,7 +251,8 @@ class World:
             wiped = copies and all(copy.end == "wiped" for copy in copies)
             return "permitted" if wiped and not ack.short else "forbidden"
         dropped_by = min(
-            (e for e in ancestors if e.epoch > ack.entry.epoch and ack.entry not in e.log), key=lambda e: e.epoch
+            (e for e in ancestors if e.epoch > ack.entry.epoch and ack.entry not in e.log),
+            key=lambda e: e.epoch,
         )
         return self._ruling_at(ack, dropped_by)
 

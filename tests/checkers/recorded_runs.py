@@ -51,7 +51,11 @@ class Script:
         **fields: Any,
     ) -> Operation:
         """Add an operation called at `at`; an unanswered one is given by `outcome`."""
-        return_ns = None if returned is None and outcome is Outcome.INFO else ms(at + 1 if returned is None else returned)
+        return_ns = (
+            None
+            if returned is None and outcome is Outcome.INFO
+            else ms(at + 1 if returned is None else returned)
+        )
         operation = Operation(
             id=self.next_id,
             process=0,
@@ -100,7 +104,13 @@ class Script:
         return self.append(value, at=at, entry=entry, by=by, key=key, **fields)
 
     def stored(
-        self, node: str, entry: tuple[int, int], *, at: float, last: int | None = None, medium: Medium = Medium.DISK
+        self,
+        node: str,
+        entry: tuple[int, int],
+        *,
+        at: float,
+        last: int | None = None,
+        medium: Medium = Medium.DISK,
     ) -> None:
         """Add a report of entries from `entry` to offset `last`."""
         epoch, first = entry

@@ -33,7 +33,9 @@ def disagreements(world: World) -> list[str]:
             wrong.append(f"{value}: checker {found[value].ruling} ({found[value].reason}), model {expected}")
     short = {write.value for write in case.ledger.writes(court.copies.short)}
     if short != {ack.entry.value for ack in world.acks if ack.short}:
-        wrong.append(f"short: checker {sorted(short)}, model {[a.entry.value for a in world.acks if a.short]}")
+        wrong.append(
+            f"short: checker {sorted(short)}, model {[a.entry.value for a in world.acks if a.short]}"
+        )
     if court.copies.unproved.any():
         wrong.append("unproved copies, though every node reported at the end")
     return wrong

@@ -85,7 +85,7 @@ def conclude(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> list[tuple[Scena
     """Let runs end with a result of these fields; returns the list of what was run."""
     ran = []
 
-    def execute(scenario: Scenario, folder: Path) -> RunResult:
+    def execute(scenario: Scenario, folder: Path, observer: object) -> RunResult:
         ran.append((scenario, folder))
         values = {"verdict": Verdict.HOLDS, "acknowledged": 812, **fields}
         result = RunResult(name=scenario.name, mode=scenario.mode, seed=scenario.seed, **values)
@@ -252,7 +252,7 @@ def test_what_goes_wrong_is_told_apart(
     code: int,
     told: str,
 ) -> None:
-    def execute(scenario: Scenario, folder: Path) -> RunResult:
+    def execute(scenario: Scenario, folder: Path, observer: object) -> RunResult:
         raise error
 
     monkeypatch.setattr(cli_run, "execute", execute)

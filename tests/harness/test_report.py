@@ -68,6 +68,7 @@ def page(text: str = "plain", verdict: Verdict = Verdict.VIOLATED) -> RunPage:
         episodes=(episode,),
         error=text,
         skipped=text,
+        warnings=(text,),
         seconds={text: 1.0},
     )
     columns = History.of(operations()).columns()

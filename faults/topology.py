@@ -116,7 +116,7 @@ def shaped(
 def _everyone(nodes: Iterable[str]) -> "Graph":
     import networkx as nx
 
-    return nx.complete_graph([*nodes, CLIENTS], create_using=nx.DiGraph)
+    return nx.DiGraph(itertools.permutations((*nodes, CLIENTS), 2))
 
 
 def _part(graph: "Graph", one: Collection[str], other: Collection[str]) -> None:
@@ -137,7 +137,7 @@ def _make_ring(graph: "Graph", order: Sequence[str], targets: Collection[str]) -
         _part(graph, line[:1], line[2:])
         return
     each_side = (len(order) // 2 + 1) // 2
-    ring = nx.circulant_graph(len(order), range(1, each_side + 1))
+    ring = nx.circulant_graph(len(order), list(range(1, each_side + 1)))
     for one, other in itertools.combinations(range(len(order)), 2):
         if not ring.has_edge(one, other):
             _part(graph, [order[one]], [order[other]])

@@ -93,6 +93,7 @@ class Trial:
         try:
             with self.phase("heal"):
                 await self._schedule.heal_all()
+            self._schedule = None
         finally:
             watcher.cancel()
 

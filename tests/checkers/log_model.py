@@ -7,9 +7,10 @@ checker sees only reports and episodes.
 
 from dataclasses import dataclass, field
 
+from recorded_runs import STOPPED, Script
+
 from harness.contract import Mode
 from harness.events import Cause, Medium
-from recorded_runs import STOPPED, Script
 
 STEP_MS = 10
 NODES = ("n1", "n2", "n3", "n4")
@@ -212,7 +213,7 @@ class World:
     def _do_elect(self, name: str, how: int) -> None:
         """Elect the longest log of those heard, or (sometimes, wrongly) just anybody."""
         heard = frozenset(other for bit, other in enumerate(NODES) if (how >> bit) & 1) | {name}
-        best = max(sorted(heard), key=lambda other: self._end(other))
+        best = max(sorted(heard), key=self._end)
         self._elect(name if how % 5 == 0 else best, heard, operator=False)
 
     def _do_promote(self, name: str, how: int) -> None:

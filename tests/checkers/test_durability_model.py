@@ -6,11 +6,11 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from log_model import STEPS, World
 
 from checkers.case import Case
 from checkers.losses import Court
 from harness.contract import Mode
-from log_model import STEPS, World
 
 MODES = tuple(Mode)
 

@@ -241,20 +241,22 @@ class Appends:
 
 
 class Survival:
-    """A checker: every acknowledged element is in the survivor's final reads."""
+    """A checker: every acknowledged element is in the survivor's final reads, if there were any."""
 
     name = "survival"
 
     def check(self, run: RecordedRun) -> CheckResult:
-        acknowledged, seen = set(), set()
+        acknowledged, seen, read = set(), set(), set()
         for operation in run.history:
             if operation.outcome != "ok":
                 continue
             acknowledged.update(run.workload.writes(operation))
             if operation.f == "peek" and operation.node == run.survivor:
                 seen.update(run.workload.sees(operation))
-        lost = sorted(acknowledged - seen)
-        verdict = Verdict.VIOLATED if lost else Verdict.HOLDS
+                read.update(operation.args[0])
+        lost = sorted(element for element in acknowledged - seen if element[0] in read)
+        known = read.issuperset(key for key, _ in acknowledged)
+        verdict = Verdict.VIOLATED if lost else Verdict.HOLDS if known else Verdict.INCONCLUSIVE
         findings = tuple(Finding(verdict=verdict, title=f"lost {element}") for element in lost)
         figures = {"lost": len(lost), "forbidden": len(lost)}
         return CheckResult(

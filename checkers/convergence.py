@@ -112,9 +112,15 @@ def _answers(read: Operation) -> Iterator[tuple[str, Any]]:
 
 
 def _canonical(value: Any, *, ordered: bool) -> bytes:
-    """Return a value as bytes that are equal for equal values; the order of sets does not matter."""
-    if isinstance(value, list | tuple) and not ordered:
-        return b",".join(sorted(_encode(element) for element in value))
+    """Return a value as bytes that are equal for equal values.
+
+    The order of sets does not matter, and what is empty is as good as absent.
+    """
+    if isinstance(value, list | tuple):
+        if not value:
+            return _encode(None)
+        if not ordered:
+            return b",".join(sorted(_encode(element) for element in value))
     return _encode(value)
 
 

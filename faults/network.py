@@ -18,6 +18,7 @@ from harness.system import SettingError
 
 _MOST_PROBES = 8
 """How many pairs are probed of each kind: enough to be convincing, few enough for one moment."""
+_OPEN_S = 2.0
 _HEALED_S = 5.0
 
 Pair = tuple[str, str]
@@ -57,9 +58,9 @@ class Partition:
         switch = _switch(world)
         await switch.cut(self._key, self._links)
         closed = _pairs(self._links)
-        opened = _pairs(itertools.permutations((*nodes, CLIENTS), 2)) - _pairs(await switch.dropped())
+        others = _pairs(itertools.permutations((*nodes, CLIENTS), 2)) - closed
         silent, heard = await asyncio.gather(
-            _probe(world, self._sample(closed)), _probe(world, await self._powered(world, opened))
+            _probe(world, self._sample(closed)), self._probe_open(world, others, within_s=_OPEN_S)
         )
         # The probes themselves were dropped, too: they are no evidence of traffic.
         self._before = await switch.dropped()
@@ -80,15 +81,8 @@ class Partition:
         """Mend the links; proved by probes that get through, where no other fault is in the way."""
         if not self._links:
             return (Proof(what="no link had been cut", shown=True),)
-        switch = _switch(world)
-        await switch.mend(self._key)
-        end = asyncio.get_running_loop().time() + _HEALED_S
-        while True:
-            elsewhere = _pairs(self._links) & _pairs(await switch.dropped())
-            to_probe = await self._powered(world, _pairs(self._links) - elsewhere)
-            heard = await _probe(world, to_probe)
-            if all(heard.values()) or asyncio.get_running_loop().time() > end:
-                break
+        await _switch(world).mend(self._key)
+        heard = await self._probe_open(world, _pairs(self._links), within_s=_HEALED_S)
         if heard:
             return (_proof("open again", heard),)
         return (Proof(what="withdrawn; other faults keep these places apart", shown=True),)
@@ -101,13 +95,27 @@ class Partition:
         """Draw some pairs to probe, always the same ones for the same seed."""
         return sorted(Draws(self._seed).shuffled(sorted(pairs))[:_MOST_PROBES])
 
-    async def _powered(self, world: World, pairs: Collection[Pair]) -> Sequence[Pair]:
-        """Leave out machines without power, which another fault has taken: they answer nobody."""
-        off = set()
-        for name, machine in world.cluster.machines.items():
-            if isinstance(machine, PowerCut) and not await machine.powered():
-                off.add(name)
-        return self._sample([pair for pair in pairs if off.isdisjoint(pair)])
+    async def _probe_open(self, world: World, pairs: set[Pair], *, within_s: float) -> dict[Pair, bool]:
+        """Probe pairs that should reach each other, until all do or the time is up.
+
+        Those that other faults keep apart, by a cut or by taking the power, are left out.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within_s
+        while True:
+            off = await _without_power(world)
+            cut = _pairs(await _switch(world).dropped())
+            heard = await _probe(world, self._sample({pair for pair in pairs - cut if off.isdisjoint(pair)}))
+            if all(heard.values()) or loop.time() > end:
+                return heard
+
+
+async def _without_power(world: World) -> set[str]:
+    return {
+        name
+        for name, machine in world.cluster.machines.items()
+        if isinstance(machine, PowerCut) and not await machine.powered()
+    }
 
 
 def _switch(world: World) -> Switch:

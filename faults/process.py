@@ -12,8 +12,8 @@ from harness.episode import Proof
 from harness.errors import HarnessError
 from harness.fault import World
 
-_LOOKS = 16
-"""How often a slowed machine is looked at: a share of a tenth is met at least once."""
+_FIRST_LOOKS = 10
+"""How often a slowed machine is looked at before the injection counts as done: for some four periods."""
 
 
 class Kill:
@@ -103,7 +103,7 @@ class Slow:
         read = Options(options, ("share", "period_s"))
         self._share = read.number("share", 0.5, above=0.05, below=0.95)
         self._period_s = read.number("period_s", 0.2, above=0.01, below=60)
-        self._slowing: dict[str, asyncio.Task[None]] = {}
+        self._slowed: dict[str, _StopAndGo] = {}
 
     def target(self) -> str | None:
         """Aim at the primary."""
@@ -112,42 +112,71 @@ class Slow:
     async def inject(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
         """Begin to stop and go; proved by looking at the machines, out of step with that."""
         for name in targets:
-            self._slowing[name] = asyncio.create_task(self._stop_and_go(_pausable(world, name)))
-        return await self.evidence(world, targets)
+            self._slowed[name] = _StopAndGo(name, _pausable(world, name), self._share, self._period_s)
+        return await together(slowed.first_looks() for slowed in self._slowed.values())
 
     async def evidence(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
-        """Return the share of looks at which each target stood still."""
-        return await together(self._look(world, name) for name in targets)
+        """Return at how many of all looks each target stood still."""
+        return tuple(slowed.proof() for slowed in self._slowed.values())
 
     async def heal(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
         """Stop stopping them."""
-        slowing, self._slowing = self._slowing, {}
-        for task in slowing.values():
-            task.cancel()
-        if slowing:
-            await asyncio.wait(slowing.values())
+        slowed, self._slowed = self._slowed, {}
+        await together(one.end() for one in slowed.values())
         await together(_pausable(world, name).resume() for name in targets)
         return await together(_goes_on(world, name) for name in targets)
 
-    async def _stop_and_go(self, target: machine.Pause) -> None:
+
+class _StopAndGo:
+    """Stops and resumes one machine in a task of its own, and looks at it in another."""
+
+    def __init__(self, name: str, target: machine.Pause, share: float, period_s: float) -> None:
+        self._name = name
+        self._target = target
+        self._share = share
+        self._period_s = period_s
+        self._looks = 0
+        self._stopped = 0
+        self._enough = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._stop_and_go()), asyncio.create_task(self._look())]
+
+    async def first_looks(self) -> Proof:
+        """Wait for the first looks, or until something broke off, and return what they showed."""
+        enough = asyncio.create_task(self._enough.wait())
+        await asyncio.wait([enough, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        enough.cancel()
+        return self.proof()
+
+    def proof(self) -> Proof:
+        """Return what all looks showed until now."""
+        for task in self._tasks:
+            if task.done():
+                return Proof(what=f"{self._name}: the slowing broke off: {task.exception()}", shown=False)
+        share = self._stopped / max(1, self._looks)
+        what = f"{self._name} stood still at {share:.0%} of {self._looks} looks, {self._share:.0%} intended"
+        return Proof(what=what, shown=0 < self._stopped < self._looks)
+
+    async def end(self) -> None:
+        """End both tasks; the machine may be left in a stop."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+
+    async def _stop_and_go(self) -> None:
         while True:
-            await target.pause()
+            await self._target.pause()
             await asyncio.sleep(self._share * self._period_s)
-            await target.resume()
+            await self._target.resume()
             await asyncio.sleep((1 - self._share) * self._period_s)
 
-    async def _look(self, world: World, name: str) -> Proof:
-        task = self._slowing[name]
-        stopped = 0
-        for _ in range(_LOOKS):
+    async def _look(self) -> None:
+        while True:
             # An irrational share of the period: the looks fall on all of its phases alike.
             await asyncio.sleep(self._period_s * 0.3819660113)
-            stopped += await _pausable(world, name).stopped()
-        if task.done():
-            return Proof(what=f"{name}: the slowing broke off: {task.exception()}", shown=False)
-        share = stopped / _LOOKS
-        what = f"{name} stood still at {share:.0%} of {_LOOKS} looks, {self._share:.0%} intended"
-        return Proof(what=what, shown=0 < stopped < _LOOKS)
+            self._stopped += await self._target.stopped()
+            self._looks += 1
+            if self._looks >= _FIRST_LOOKS:
+                self._enough.set()
 
 
 def _pausable(world: World, name: str) -> machine.Pause:

@@ -108,12 +108,11 @@ class _Axis(Struct, frozen=True, kw_only=True):
         return round(LEFT + min(1.0, max(0.0, share)) * (WIDTH - LEFT - RIGHT), 2)
 
     def ticks(self) -> tuple[Tick, ...]:
-        span_s = (self.end_ns - self.start_ns) / _NS
-        step_s = _step(span_s, 10)
-        numbers = range(int(span_s / step_s) + 1)
+        step_s = _step((self.end_ns - self.start_ns) / _NS, 10)
+        first, last = (at_ns / _NS / step_s for at_ns in (self.start_ns, self.end_ns))
         return tuple(
-            Tick(at=self.x(self.start_ns + number * step_s * _NS), label=f"{number * step_s:g} s")
-            for number in numbers
+            Tick(at=self.x(number * step_s * _NS), label=f"{number * step_s:.6g} s")
+            for number in range(math.ceil(first), math.floor(last) + 1)
         )
 
 

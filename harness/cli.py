@@ -157,9 +157,9 @@ def doctor(*, as_json: bool) -> int:
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def client(*, args: tuple[str, ...]) -> int:
     """Talk to a node of the reference store by hand: put, get, status."""
-    from nodes.reference import client as reference_client
+    from nodes.reference import commands
 
-    return reference_client.main(args)
+    return commands.main(args)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

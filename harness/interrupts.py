@@ -34,6 +34,12 @@ class Interrupts:
             self.abort.set()
         self.stop.set()
 
+    async def patience(self, quick_s: float) -> None:
+        """Return when it is time to break off what is worth waiting for: `quick_s` after `stop`, or at `abort`."""
+        await self.stop.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.abort.wait(), quick_s)
+
     @contextlib.contextmanager
     def handling(self) -> Iterator[None]:
         """Receive the process's signals inside, and give them back after."""
@@ -86,23 +92,25 @@ def _install(handlers: Mapping[signal.Signals, Any]) -> None:
         signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-async def unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
-    """Return what `work` returns; when `event` is set first, cancel it and raise Interrupted.
+async def unless(cue: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T]) -> T:
+    """Return what `work` returns; when `cue` returns first, cancel it and raise Interrupted.
 
-    `work` is not begun when `event` is set already, and is cancelled when the caller is.
+    `work` is not begun when the cue has fallen already, and is cancelled when the caller is.
     """
-    if event.is_set():
-        work.close()
-        raise Interrupted
-    task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(event.wait())
+    watch = asyncio.ensure_future(cue)
+    task: asyncio.Future[T] | None = None
     try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise Interrupted
+        await asyncio.sleep(0)
+        if not watch.done():
+            task = asyncio.ensure_future(work)
+            await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if task is None or not task.done():
+            raise Interrupted
+        return task.result()
     finally:
         watch.cancel()
-        if not task.done():
+        if task is None:
+            work.close()
+        elif not task.done():
             task.cancel()
             await asyncio.wait({task})

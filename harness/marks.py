@@ -48,7 +48,7 @@ def _words(event: NodeEvent) -> str | None:
         case SteppedDown():
             return f"steps down: {event.reason}"
         case Waiting():
-            return f"waits: {event.reason}"
+            return event.reason
         case Truncated():
             return f"cut off {event.first} to {event.last} of epoch {event.epoch}"
         case Degraded():

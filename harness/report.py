@@ -32,6 +32,9 @@ T = TypeVar("T")
 REPORT_FILE = "report.html"
 JUNIT_FILE = "junit.xml"
 
+EXPECTATIONS = "expectations"
+"""The check of what a scenario expects beyond the promise."""
+
 SYMBOLS: Mapping[Verdict, str] = {
     Verdict.HOLDS: "✔",
     Verdict.INCONCLUSIVE: "?",
@@ -48,6 +51,14 @@ SENTENCES: Mapping[Verdict, str] = {
 }
 
 
+def sentence(result: RunResult) -> str:
+    """Return what a run's verdict means."""
+    violated = {check.checker for check in result.checks if check.verdict is Verdict.VIOLATED}
+    if violated == {EXPECTATIONS}:
+        return "What the mode promises was kept, but not what the scenario expects."
+    return SENTENCES[result.verdict]
+
+
 class RunPage(Struct, frozen=True, kw_only=True):
     """All that the page of a run shows."""
 
@@ -56,8 +67,8 @@ class RunPage(Struct, frozen=True, kw_only=True):
     info: RunInfo | None
     contract: Contract | None
     timeline: Timeline | None
-    origin_ns: int
-    """When the clients began: the zero of all times on the page."""
+    started_ns: int | None
+    """When the clients began. All times on the page count, as those of the stories, from the history's origin."""
     commands: tuple[tuple[str, str], ...]
 
 
@@ -93,7 +104,11 @@ def write_verification(folder: Path) -> Path:
 
 def render_run(page: RunPage) -> str:
     """Return the page of a run."""
-    return _environment().get_template("run.html").render(page=page, result=page.result, texts=TEXTS)
+    return (
+        _environment()
+        .get_template("run.html")
+        .render(page=page, result=page.result, sentence=sentence(page.result), texts=TEXTS)
+    )
 
 
 def render_verification(outcome: VerifyResult, info: RunInfo | None, links: Mapping[str, str]) -> str:
@@ -109,6 +124,7 @@ def render_verification(outcome: VerifyResult, info: RunInfo | None, links: Mapp
         .get_template("verify.html")
         .render(
             outcome=outcome,
+            sentence=_sentence(outcome),
             info=info,
             modes=modes,
             faults=faults,
@@ -128,16 +144,16 @@ def load(folder: Path) -> RunPage:
     result = _read(folder / RESULTS_FILE, RunResult)
     scenario = _read_if_there(folder / "scenario.json", Scenario)
     system = _system(scenario)
-    timeline, origin_ns = None, 0
+    went = course.read(folder)
+    started_ns = went.started_ns if went else None
+    timeline = None
     if (folder / "history.jsonl").is_file():
         history = History.open(folder / "history.jsonl")
         columns = history.columns()
         events: tuple[NodeEvent, ...] = ()
         if scenario and system and history.origin:
             events = evidence.read(folder, assembly.node_names(scenario.nodes), system, history.origin)
-        went = course.read(folder)
-        origin_ns = (went.started_ns if went else None) or 0
-        timeline = charts.timeline(columns, result.episodes, marks.of(events), from_ns=origin_ns)
+        timeline = charts.timeline(columns, result.episodes, marks.of(events), from_ns=started_ns)
     scenario_file = shlex.quote(str(folder / "scenario.yaml"))
     return RunPage(
         result=result,
@@ -145,7 +161,7 @@ def load(folder: Path) -> RunPage:
         info=_read_if_there(folder / "run.json", RunInfo),
         contract=system.contract() if system else None,
         timeline=timeline,
-        origin_ns=origin_ns,
+        started_ns=started_ns,
         commands=(
             ("Run it again", f"acked run {scenario_file}"),
             ("Judge the recording again", f"acked check {shlex.quote(str(folder))}"),
@@ -167,6 +183,19 @@ def _system(scenario: Scenario | None) -> System | None:
         return assembly.system(scenario)
     except (UsageError, SettingError):
         return None
+
+
+def _sentence(outcome: VerifyResult) -> str:
+    violated = [cell for cell in outcome.cells if cell.verdict is Verdict.VIOLATED]
+    promises = [
+        check
+        for cell in violated
+        for check in cell.checks
+        if check.verdict is Verdict.VIOLATED and check.checker != EXPECTATIONS
+    ]
+    if violated and not promises:
+        return "Every mode kept its promise, but not everything that was expected came true."
+    return SENTENCES[outcome.verdict]
 
 
 def _verify_again(outcome: VerifyResult, info: RunInfo | None) -> str:
@@ -194,7 +223,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(symbols=SYMBOLS, sentences=SENTENCES, charts=charts, Verdict=Verdict)
+    environment.globals.update(symbols=SYMBOLS, charts=charts, Verdict=Verdict)
     environment.filters.update(
         seconds=summary.seconds,
         milliseconds=summary.milliseconds,
@@ -205,6 +234,6 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _clock(at_ns: int | None, origin_ns: int) -> str:
-    """Return a time of the run in seconds since `origin_ns`."""
-    return "-" if at_ns is None else f"{(at_ns - origin_ns) / 1e9:.3f} s"
+def _clock(at_ns: int | None) -> str:
+    """Return a time of the run in seconds."""
+    return "-" if at_ns is None else f"{at_ns / 1e9:.3f} s"

@@ -38,7 +38,7 @@ from harness.targets import Targets
 from harness.world import RunWorld
 
 QUICK_S = 5.0
-"""How long recovery and the final reads may take each, once the user has asked to stop."""
+"""How long recovery, the final reads and the logs may take each, once the user has asked to stop."""
 
 READ_S = 5.0
 """How long one final read may take, at least."""
@@ -164,16 +164,16 @@ class Trial:
             self.note(error)
 
     async def _work(self, books: Books) -> None:
-        parts, stop = self._parts, self._interrupts.stop
+        parts, stop = self._parts, self._interrupts.stop.wait
         generator = parts.workload.generator(self._nodes, seed=derive(parts.scenario.seed, "workload"))
         first, generator = readiness.reserve(parts.workload, generator, readiness.MOST_ATTEMPTS)
         self._recovery_writes, generator = readiness.reserve(
             parts.workload, generator, readiness.MOST_ATTEMPTS
         )
         with self.phase("up"):
-            await unless(stop, parts.cluster.up())
+            await unless(stop(), parts.cluster.up())
         with self.phase("start"):
-            await unless(stop, self._bring_up(books, first))
+            await unless(stop(), self._bring_up(books, first))
         with self.phase("run"):
             await self._clients(books, generator)
 
@@ -202,7 +202,7 @@ class Trial:
         self._course = replace(self._course, started_ns=started_ns)
         self._schedule.start(started_ns)
         try:
-            await unless(self._interrupts.abort, runner.run())
+            await unless(self._interrupts.abort.wait(), runner.run())
         finally:
             watcher.cancel()
             self._course = replace(
@@ -211,12 +211,12 @@ class Trial:
 
     async def _recover(self, books: Books) -> None:
         books.history.check()
-        wait_s = QUICK_S if self._course.interrupted else self._parts.scenario.recovery_s
         with self.phase("recover"):
-            await unless(self._breaker, self._recover_within(books, wait_s))
+            await unless(self._interrupts.patience(QUICK_S), self._recover_within(books))
 
-    async def _recover_within(self, books: Books, wait_s: float) -> None:
-        system, end = self._parts.system, time.monotonic() + wait_s
+    async def _recover_within(self, books: Books) -> None:
+        system, wait_s = self._parts.system, self._parts.scenario.recovery_s
+        end = time.monotonic() + wait_s
         session = self._session(books.desk)
         try:
             survivor = await readiness.write_until_acknowledged(
@@ -242,11 +242,7 @@ class Trial:
             reads = final_reads.read_all(
                 parts.workload, keys, self._nodes, make_session=lambda: self._session(desk)
             )
-            try:
-                async with asyncio.timeout(QUICK_S if self._course.interrupted else None):
-                    complaints = await unless(self._breaker, reads)
-            except TimeoutError:
-                complaints = (f"the final reads took more than {QUICK_S:g} s",)
+            complaints = await unless(self._interrupts.patience(QUICK_S), reads)
         if complaints:
             unsettled = "; ".join(filter(None, (self._course.unsettled, *complaints)))
             self._course = replace(self._course, unsettled=unsettled)
@@ -255,17 +251,11 @@ class Trial:
         with self.phase("logs"):
             parts = self._parts
             fetching = logs.fetch(parts.system, parts.cluster, parts.folder / logs.FOLDER)
-            for complaint in await unless(self._breaker, fetching):
+            for complaint in await unless(self._interrupts.patience(QUICK_S), fetching):
                 self.warn(complaint)
 
     def _session(self, desk: Desk) -> Session:
         return Session(desk, process=next(self._processes), renumber=lambda _: next(self._processes))
-
-    @property
-    def _breaker(self) -> asyncio.Event:
-        """What breaks off a wait: the next interrupt."""
-        interrupts = self._interrupts
-        return interrupts.abort if interrupts.stop.is_set() else interrupts.stop
 
 
 async def _when(event: asyncio.Event, action: Callable[[], None]) -> None:

@@ -74,7 +74,7 @@ class LocalCluster:
         return self._missing
 
     async def up(self) -> None:
-        """Start all machines, at the same time; five take about a quarter of a second.
+        """Start all machines, at the same time; five take about 0.2 s, twice that on a busy host.
 
         Raises MissingError for a program or feature that the host lacks, NodeError for a machine that does
         not start. After an error `down` removes what there is.

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from harness.errors import NodeError
 from harness.machine import Completed
 from nodes.local.boot import Boot
+from nodes.local.programs import readable
 
 _READ_BYTES = 1 << 16
 
@@ -23,7 +24,7 @@ async def run_command(
     killed, with its process group), or is cut short because the machine loses its power.
     """
     with _Collector() as stdout, _Collector() as stderr:
-        source = _readable(stdin)
+        source = readable(stdin)
         try:
             child = await boot.spawn(argv, env=env, stdin=source, stdout=stdout.end, stderr=stderr.end)
         finally:
@@ -86,15 +87,6 @@ class _Collector:
             self._loop.remove_reader(self._pipe)
         self._data += chunk
         return bool(chunk)
-
-
-def _readable(content: bytes) -> int:
-    """Return a descriptor from which `content` can be read; no pipe, because nobody has to feed it."""
-    fd = os.memfd_create("stdin", os.MFD_CLOEXEC)
-    with open(fd, "wb", closefd=False) as file:
-        file.write(content)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
 
 
 def _last_line(output: bytes) -> str:

@@ -39,15 +39,25 @@ async def feed(text: str, program: str, *arguments: str) -> str:
 
     Raises HarnessError when it fails: the harness wrote the text.
     """
+    # One that is given nothing gets no pipe: it may have ended before anything could be written to it.
     process = await asyncio.create_subprocess_exec(
         find(program),
         *arguments,
-        stdin=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE if text else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    stdout, stderr = await process.communicate(text.encode())
+    stdout, stderr = await process.communicate(text.encode() or None)
     if process.returncode != 0:
         complaint = stderr.decode(errors="replace").strip()
         raise HarnessError(f"{program} {' '.join(arguments)} failed: {complaint}\nIts input was:\n{text}")
     return stdout.decode()
+
+
+def readable(content: bytes) -> int:
+    """Return a descriptor from which `content` can be read; no pipe, because nobody has to feed it."""
+    fd = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    with open(fd, "wb", closefd=False) as file:
+        file.write(content)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd

@@ -176,7 +176,7 @@ class Script:
             history=History.of(self.operations),
             workload=self.workload,
             episodes=tuple(self.episodes),
-            events=tuple(sorted(self.events, key=lambda event: event.at_ns)),
+            events=tuple(sorted(self.events, key=lambda event: event.at_ns)) if self.reports else (),
             reports=self.reports,
             survivor=survivor,
             **{"recovered": True, "stopped_ns": ms(STOPPED), **fields},

@@ -79,7 +79,7 @@ def page(text: str = "plain", verdict: Verdict = Verdict.VIOLATED) -> RunPage:
         info=info(text),
         contract=msgspec.structs.replace(contract, promise=text),
         timeline=charts.timeline(columns, (episode,), [Mark(at_ns=3 * S, label=text)]),
-        origin_ns=2 * S,
+        started_ns=2 * S,
         commands=((text, text),),
     )
 
@@ -164,9 +164,24 @@ def test_the_page_of_a_run_tells_all_that_counts(verdict: Verdict) -> None:
     for expected in (
         verdict.upper(), report.SYMBOLS[verdict], report.SENTENCES[verdict], "812", "2 permitted, 1 forbidden",
         "0.25 s", "3 operations, 60 bytes", "1.50 s", "2.0 ms", "30.0 ms", "What was promised",
-        "after a failover: a suffix", "1.000 s", "2.000 s", "seed 7",
+        "after a failover: a suffix", "2.000 s", "3.000 s", "4.000 s", "seed 7",
     ):  # fmt: skip
         assert expected in text
+
+
+def test_an_expectation_alone_is_no_broken_promise() -> None:
+    result = page().result
+    unmet = CheckResult(checker="expectations", verdict=Verdict.VIOLATED, summary="0 of 1 met")
+    kept = CheckResult(checker="durability", verdict=Verdict.HOLDS, summary="98 lost: 98 permitted")
+    broken = msgspec.structs.replace(kept, verdict=Verdict.VIOLATED)
+    only_expected = msgspec.structs.replace(result, checks=(kept, unmet))
+    assert (
+        report.sentence(only_expected)
+        == "What the mode promises was kept, but not what the scenario expects."
+    )
+    assert (
+        report.sentence(msgspec.structs.replace(result, checks=(broken, unmet))) == "The promise was broken."
+    )
 
 
 def test_the_page_of_a_verification_tells_all_that_counts() -> None:
@@ -178,7 +193,7 @@ def test_the_page_of_a_verification_tells_all_that_counts() -> None:
 def test_a_run_without_anything_still_has_a_page() -> None:
     result = RunResult(name="x", verdict=Verdict.ERROR, mode="sync", seed=1, error="n1 did not start")
     bare = RunPage(
-        result=result, scenario=None, info=None, contract=None, timeline=None, origin_ns=0, commands=()
+        result=result, scenario=None, info=None, contract=None, timeline=None, started_ns=None, commands=()
     )
     assert "n1 did not start" in report.render_run(bare)
 

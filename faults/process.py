@@ -143,8 +143,10 @@ class _StopAndGo:
     async def first_looks(self) -> Proof:
         """Wait for the first looks, or until something broke off, and return what they showed."""
         enough = asyncio.create_task(self._enough.wait())
-        await asyncio.wait([enough, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
-        enough.cancel()
+        try:
+            await asyncio.wait([enough, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            enough.cancel()
         return self.proof()
 
     def proof(self) -> Proof:
@@ -160,7 +162,7 @@ class _StopAndGo:
         """End both tasks; the machine may be left in a stop."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.wait(self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _stop_and_go(self) -> None:
         while True:

@@ -4,8 +4,8 @@ from rich.console import Console
 
 from harness.cli_output import drop
 
-_WIDTH = 120
-"""Columns of tables where there is no terminal to tell."""
+_WIDTH = 200
+"""The most columns of tables where there is no terminal: enough never to fold."""
 
 
 class _Console(Console):

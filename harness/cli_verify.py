@@ -103,10 +103,11 @@ def _show(console: Console, outcome: VerifyResult, done: Sequence[CellResult], w
 
 def _table(title: str, cells: Sequence[RunSummary]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for name in ("mode", "fault" if cells[0].fault else "case", "verdict"):
-        table.add_column(name)
-    for name in ("acked", "lost", "permitted", "forbidden", "RPO", "RTO", "p50", "p99"):
-        table.add_column(name, justify="right")
+    table.add_column("mode", no_wrap=True)
+    table.add_column("fault" if cells[0].fault else "case", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    for name in ("acked", "lost", "permitted/forbidden", "RPO", "RTO", "p50", "p99"):
+        table.add_column(name, justify="right", no_wrap=True)
     for cell in cells:
         table.add_row(*_row(cell))
     return table
@@ -119,7 +120,8 @@ def _row(cell: RunSummary) -> Iterator[str | Text]:
     else:
         yield "no fault" if cell.fault == NONE else f"{cell.fault} {cell.variant}"
     yield Text("skipped" if cell.skipped else cell.verdict, style=progress.STYLES[cell.verdict])
-    yield from (str(number) for number in (cell.acknowledged, cell.lost, cell.permitted, cell.forbidden))
+    yield from (str(cell.acknowledged), str(cell.lost))
+    yield f"{cell.permitted}/{cell.forbidden}" if cell.lost else "-"
     yield f"{cell.rpo.operations} ops {cell.rpo.seconds:.2f} s" if cell.rpo.operations else "0"
     yield summary.seconds(cell.rto)
     yield summary.milliseconds(cell.latency.p50)
@@ -127,6 +129,11 @@ def _row(cell: RunSummary) -> Iterator[str | Text]:
 
 
 def _stories(done: Sequence[CellResult]) -> Iterator[str]:
+    """Yield why cells did not hold: in one line where nothing is shown, in full where something is."""
+    for each in done:
+        if each.result.verdict is Verdict.INCONCLUSIVE and not each.result.skipped:
+            reasons = [check.summary for check in each.result.checks if check.verdict is not Verdict.HOLDS]
+            yield f"{each.cell.name}: inconclusive: {'; '.join(reasons)}"
     for each in done:
         if each.result.verdict in (Verdict.VIOLATED, Verdict.ERROR):
             yield ""

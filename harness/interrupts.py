@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks a run to stop in good order, the second to stop at once."""
+"""Ctrl-C, SIGTERM, a closed terminal: the first asks a run to stop in good order, the second to stop at once."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):

@@ -49,8 +49,8 @@ async def execute(
     """Carry out a scenario and return its verdict; everything is kept in `folder`, which must exist.
 
     `faults` are those of the scenario's steps, in their order. `machines` is the kind of machines; its
-    `enter` has been called. Nothing that goes wrong in a run makes this raise: it is in the result. What a
-    violated promise found in the record outranks it. Raises UsageError or MissingError for a folder that
+    `enter` has been called. What goes wrong in a run does not make this raise: it is in the result, where
+    only a violation that the record shows outranks it. Raises UsageError or MissingError for a folder that
     can't be written from the start, and CancelledError when it is cancelled; then, too, faults are healed
     and the machines torn down.
     """
@@ -80,8 +80,8 @@ async def execute(
         try:
             await trial.run()
             result = _keep(folder, _judge(trial, parts, interrupts))
-        except asyncio.CancelledError as error:
-            trial.note(error)
+        except asyncio.CancelledError:
+            trial.break_off()
             _keep_course(trial, folder)
             raise
         finally:
@@ -125,10 +125,12 @@ def _keep_course(trial: Trial, folder: Path) -> None:
 async def _tear_down(trial: Trial, cluster: Cluster) -> str | None:
     """Return what went wrong, if anything did: it costs the verdict nothing."""
     try:
-        await trial.heal()
-        with trial.phase("down"):
-            async with asyncio.timeout(DOWN_S):
-                await cluster.down()
+        try:
+            await trial.heal()
+        finally:
+            with trial.phase("down"):
+                async with asyncio.timeout(DOWN_S):
+                    await cluster.down()
     except Exception as error:
         return f"the machines were not torn down: {type(error).__name__}: {error}"
     return None

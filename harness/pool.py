@@ -7,6 +7,7 @@ when we die. Its output goes to files, which also outlive a child that hangs.
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,7 +15,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-_DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+from harness import results
+from harness.errors import MissingError
+
+_SETPRIV = "setpriv"
+_DIE_WITH_PARENT = ("--pdeathsig", "KILL")
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -45,9 +50,16 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 
 class Pool:
-    """Runs jobs `at_once` at a time; `interrupt` ends it early, and calling that again ends it at once."""
+    """Runs jobs `at_once` at a time; `interrupt` ends it early, and calling that again ends it at once.
+
+    Raises MissingError where a program that it starts jobs with is not installed.
+    """
 
     def __init__(self, at_once: int, *, on_start: Callable[[Job], None] = lambda job: None) -> None:
+        setpriv = shutil.which(_SETPRIV)
+        if setpriv is None:
+            raise MissingError(f"{_SETPRIV} is not installed: apt-get install util-linux")
+        self._setpriv = setpriv
         self._at_once = at_once
         self._on_start = on_start
         self._stopped = asyncio.Event()
@@ -86,8 +98,11 @@ class Pool:
     async def _one(self, job: Job) -> Ended:
         self._on_start(job)
         begun = time.monotonic()
-        with job.stdout.open("wb") as stdout, job.stderr.open("wb") as stderr:
+        with contextlib.ExitStack() as files:
+            with results.storing(job.stdout):
+                stdout, stderr = (files.enter_context(path.open("wb")) for path in (job.stdout, job.stderr))
             process = await asyncio.create_subprocess_exec(
+                self._setpriv,
                 *_DIE_WITH_PARENT,
                 *job.argv,
                 stdin=asyncio.subprocess.DEVNULL,

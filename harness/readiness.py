@@ -64,7 +64,7 @@ async def bring_up(
         left_s = max(0.0, end - loop.time())
         await write_until_acknowledged(system, nodes, session, writes, deadline_s=left_s)
     except (NodeError, TimeoutError) as error:
-        complaint = f"starting took more than {ready_s:g} s" if limit.expired() else str(error)
+        complaint = f"starting took more than {ready_s:g} s" if limit.expired() else str(error) or "timed out"
         raise NodeError(
             f"{system.name} did not come up: {complaint}; logs: {parts.folder / logs.FOLDER}"
         ) from error

@@ -63,6 +63,7 @@ class Trial:
         self._interrupts = interrupts
         self._nodes = parts.system.contract().nodes
         self._processes = itertools.count(-1, -1)
+        self._recovery_writes: tuple[Invocation, ...] = ()
         self._schedule: Schedule | None = None
         self._seconds: dict[str, float] = {}
         self._course = Course()
@@ -97,12 +98,14 @@ class Trial:
         finally:
             watcher.cancel()
 
-    def note(self, error: BaseException) -> None:
+    def break_off(self) -> None:
+        """Keep that the run was cut short."""
+        self._course = replace(self._course, interrupted=True)
+
+    def note(self, error: Exception) -> None:
         """Keep an error: the first as what ended the run, all with their tracebacks in the run's folder."""
         text = str(error) if isinstance(error, AckedError) else f"{type(error).__name__}: {error}"
-        if isinstance(error, asyncio.CancelledError):
-            self._course = replace(self._course, interrupted=True)
-        elif self._course.error is None:
+        if self._course.error is None:
             self._course = replace(self._course, error=text)
         try:
             with (self._parts.folder / ERROR_FILE).open("a") as file:
@@ -153,13 +156,14 @@ class Trial:
         if self._course.started_ns is not None:
             await self._attempt(self._recover(books))
             await self._attempt(self._read(books))
-        await self._attempt(self._fetch_logs())
+        if "start" in self._seconds:
+            await self._attempt(self._fetch_logs())
 
     async def _attempt(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except Interrupted:
-            self._course = replace(self._course, interrupted=True)
+            self.break_off()
         except Exception as error:
             self.note(error)
 

@@ -3,6 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("acked", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("acked")  # no test may fail because the machine is busy
 
 EXPECTED_SKIPS: dict[str, str] = {}
 """Tests that may be skipped even as root in continuous integration: the beginning of the id, and why."""

@@ -21,6 +21,7 @@ from harness.observer import Observer
 from harness.operation import Outcome
 from harness.result import RunResult
 from harness.scenario import FaultStep, Scenario
+from harness.schedule import Schedule
 from harness.spool import LineFile, Spool
 from harness.verdict import Verdict
 
@@ -345,6 +346,19 @@ def test_a_failed_teardown_costs_nothing(tmp_path: Path) -> None:
     assert play.kept() == result
 
 
+def test_machines_are_torn_down_even_if_healing_breaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(schedule: Schedule) -> None:
+        raise RuntimeError("a defect of the schedule")
+
+    monkeypatch.setattr(Schedule, "heal_all", broken)
+    play = Play(tmp_path, FaultStep(fault="kill", target="n2", at_s=60))
+    result = play.act()
+    assert (result.verdict, result.error) == (Verdict.ERROR, "RuntimeError: a defect of the schedule")
+    assert play.cluster.downs == 1
+
+
 def test_results_are_on_disk_before_the_teardown(tmp_path: Path) -> None:
     play = Play(tmp_path)
     seen: list[bool] = []
@@ -517,6 +531,18 @@ def test_a_killed_harness_leaves_a_record_that_proves_nothing(tmp_path: Path) ->
     result = analysis.analyse(tmp_path, system=play.system, workload=play.workload)  # type: ignore[arg-type]
     assert result.verdict in (Verdict.INCONCLUSIVE, Verdict.VIOLATED)
     assert "the harness was killed before the run was over" in play.found(result)
+
+
+def test_a_history_that_was_cut_off_is_judged_and_told(tmp_path: Path) -> None:
+    play = Play(tmp_path)
+    play.act()
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(path.read_bytes()[:-4])
+    result = analysis.analyse(tmp_path, system=play.system, workload=play.workload)  # type: ignore[arg-type]
+    assert result.warnings == ("the last line of the history was cut off and is left out",)
+    path.write_bytes(path.read_bytes().replace(b'"call"', b'"cull"', 1))
+    with pytest.raises(UsageError, match=r"history.jsonl:\d+: damaged line"):
+        analysis.analyse(tmp_path, system=play.system, workload=play.workload)  # type: ignore[arg-type]
 
 
 def test_a_folder_that_is_no_run_or_is_damaged(tmp_path: Path) -> None:

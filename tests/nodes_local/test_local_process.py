@@ -85,15 +85,27 @@ def test_many_long_and_unfinished_lines_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "logs/n1/much.log").stat().st_size == size
 
 
+FLOOD = r"""
+import os
+said, block = os.open(os.environ["HOME"] + "/said", os.O_RDWR | os.O_CREAT), b"x" * 1023 + b"\n"
+blocks = 0
+while True:
+    blocks += os.write(1, block * 64) // len(block)
+    os.pwrite(said, b"%d" % blocks, 0)
+"""
+
+
 async def last_words(cluster: LocalCluster) -> None:
     n1 = cluster.machines["n1"]
     lines = Lines()
-    script = "i=0; while :; do i=$((i+1)); echo $i; echo $i > ~/said; done"
-    await n1.start("talk", ["sh", "-c", script], on_line=lines)
-    await until(lambda: len(lines.seen) > 100, "it talks")
-    await n1.kill()
-    said = int((await n1.run(["sh", "-c", "cat ~/said"])).stdout or b"0")
-    assert int(lines.seen[-1]) >= said, "kill returned before all that had been printed was read"
+    for number in range(1, 4):
+        await n1.start("flood", ["python3", "-c", FLOOD], on_line=lines)
+        await until(lambda: len(lines.seen) > 1000, "it talks")
+        await n1.kill()
+        heard = len(lines.seen)
+        said = int((await n1.run(["sh", "-c", "cat ~/said"])).stdout)
+        assert heard >= said, f"{said - heard} lines were still unread when kill {number} returned"
+        lines.seen.clear()
 
 
 def test_what_was_printed_before_a_kill_has_been_read_when_it_returns(tmp_path: Path) -> None:

@@ -148,13 +148,13 @@ def test_cuts_add_up_by_key_and_each_is_mended_by_its_own(tmp_path: Path, ip: in
 
 
 async def cancelled(cluster: LocalCluster) -> None:
-    for _ in range(5):
+    for delay_ms in range(0, 24, 2):
         cut = asyncio.create_task(cluster.cut("key", [("n1", "n2")]))
-        await asyncio.sleep(0)
+        await asyncio.sleep(delay_ms / 1000)
         cut.cancel()
         await asyncio.wait([cut])
         await cluster.mend("key")
-        assert not await cluster.dropped(), "a cancelled cut can't be mended"
+        assert not await cluster.dropped(), f"a cut that was cancelled after {delay_ms} ms can't be mended"
 
 
 def test_a_cut_whose_caller_was_cancelled_is_mended_all_the_same(tmp_path: Path) -> None:

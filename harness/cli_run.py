@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from harness import assembly, report, results, schema, summary
-from harness.cli_output import say
+from harness.cli_output import say, told, written
 from harness.errors import UsageError
 from harness.observer import Observer
 from harness.overrides import Override
@@ -43,8 +44,8 @@ def run(
     with _watching(quiet=as_json) as observer:
         result = execute(scenario, folder, observer)
     results.write_json(folder / "run.json", results.ended(info, datetime.now(UTC)))
-    report.write_run(folder)
-    return _tell(result, folder, as_json=as_json)
+    page = written(lambda: report.write_run(folder))
+    return _tell(replace(result, verdict=told(result.verdict, page)), folder, as_json=as_json)
 
 
 def check(run_folder: Path, *, as_json: bool) -> int:

@@ -65,8 +65,9 @@ def run(plan: Plan, *, jobs: int | None, results_dir: Path, allow_skipped: bool,
     info = results.ended(info, datetime.now(UTC))
     results.write_json(folder / "run.json", info)
     results.write_json(folder / verify.VERIFY_FILE, outcome)
-    written = report.write_verification(folder)
-    _show(console, outcome, done, written)
+    page = cli_output.written(lambda: report.write_verification(folder))
+    outcome = msgspec.structs.replace(outcome, verdict=cli_output.told(outcome.verdict, page))
+    _show(console, outcome, done, page)
     if as_json:
         cli_output.say(msgspec.json.encode(outcome))
     return exit_code(outcome.verdict, interrupted=interrupted)
@@ -82,7 +83,7 @@ def _display(console: Console, total: int) -> progress.Display:
     return progress.Plain(lambda line: console.print(line, soft_wrap=True))
 
 
-def _show(console: Console, outcome: VerifyResult, done: Sequence[CellResult], written: Path) -> None:
+def _show(console: Console, outcome: VerifyResult, done: Sequence[CellResult], page: Path | None) -> None:
     matrix = [cell for cell in outcome.cells if cell.fault is not None]
     textbook = [cell for cell in outcome.cells if cell.fault is None]
     for title, cells in (("Modes and faults", matrix), ("Textbook cases", textbook)):
@@ -98,7 +99,8 @@ def _show(console: Console, outcome: VerifyResult, done: Sequence[CellResult], w
         console.print(f"{summary.count(len(skipped), 'cell')} skipped ({effect}): {', '.join(skipped)}")
     verdict = Text(str(outcome.verdict).upper(), style=progress.STYLES[outcome.verdict])
     console.print(Text.assemble(verdict, f" in {outcome.seconds:.0f} s, seed {outcome.seed}"))
-    console.print(f"report: {written}", soft_wrap=True)
+    if page is not None:
+        console.print(f"report: {page}", soft_wrap=True)
 
 
 def _table(title: str, cells: Sequence[RunSummary]) -> Table:

@@ -37,7 +37,8 @@ def steps(
             plan = _Plan(names, time_limit_s)
             for index, item in enumerate(items):
                 plan.step(item, f"faults.{index}")
-            plan.check_names()
+            if not plan.problems:
+                plan.check_names()
             return tuple(plan.steps), tuple(plan.problems)
     message = f"{document.describe(node)} is not a list of faults"
     return (), (Problem(where=node.where, field="faults", message=message),)
@@ -89,7 +90,7 @@ class _Plan:
         self._places.append((field, node))
 
     def check_names(self) -> None:
-        """Check that every `$name` is the name of an earlier step."""
+        """Check that every `$name` is the name of an earlier step; call when all steps are right."""
         for index, (step, (field, node)) in enumerate(zip(self.steps, self._places, strict=True)):
             for token in _tokens(step.target):
                 if token.startswith("$"):

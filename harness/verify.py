@@ -101,17 +101,16 @@ async def run_cells(
         loop.add_signal_handler(number, running.interrupt)
     try:
         with results.storing(folder):
-            async for ended in running.run(
-                [_job(cell, folder, command or worker) for cell in by_name.values()]
-            ):
-                cell = by_name[ended.job.name]
-                result = _result(cell, ended, _cell_folder(folder, cell))
-                if running.interrupted and result.verdict is Verdict.ERROR:
-                    continue
-                done[cell.name] = CellResult(
-                    cell=cell, result=result, folder=_cell_folder(folder, cell), seconds=ended.seconds
-                )
-                watcher.ended(done[cell.name], len(done), len(cells))
+            work = [_job(cell, folder, command or worker) for cell in by_name.values()]
+        async for ended in running.run(work):
+            cell = by_name[ended.job.name]
+            result = _result(cell, ended, _cell_folder(folder, cell))
+            if running.interrupted and result.verdict is Verdict.ERROR:
+                continue
+            done[cell.name] = CellResult(
+                cell=cell, result=result, folder=_cell_folder(folder, cell), seconds=ended.seconds
+            )
+            watcher.ended(done[cell.name], len(done), len(cells))
     finally:
         for number in signals:
             loop.remove_signal_handler(number)

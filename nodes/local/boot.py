@@ -17,6 +17,7 @@ from harness.errors import HarnessError, NodeError
 from nodes.local import init
 from nodes.local.programs import find, search_path
 
+_NAMESPACES = ("--net", "--mount", "--uts", "--ipc", "--pid")
 _READY_S = 20.0
 _MESSAGE_BYTES = 1 << 16
 _KILLED = -int(signal.SIGKILL)
@@ -73,16 +74,7 @@ class Boot:
             undo.enter_context(ours)
             with theirs, log.open("ab") as complaints:
                 keeper = await asyncio.create_subprocess_exec(
-                    *(
-                        find("unshare"),
-                        "--net",
-                        "--mount",
-                        "--uts",
-                        "--ipc",
-                        "--pid",
-                        "--fork",
-                        "--kill-child",
-                    ),
+                    *(find("unshare"), *_NAMESPACES, "--fork", "--kill-child"),
                     *(sys.executable, "-I", "-S", init.__file__, str(theirs.fileno()), name),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=complaints,

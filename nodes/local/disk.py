@@ -87,9 +87,8 @@ class Ext4Disk:
             device = os.fstat(fd).st_dev
             if device == self.directory.stat().st_dev:
                 return  # it was not mounted yet: this is the host's file system, not to be touched
-            if _backing_file(Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")) != str(
-                self._image
-            ):
+            image = _backing_file(Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}"))
+            if image != str(self._image):
                 raise HarnessError(f"what is mounted on {self.directory} is not {self._image}")
             kernel.stop_ext4(fd)
         finally:
@@ -158,7 +157,7 @@ def why_no_ext4(folder: Path) -> str | None:
             check=False,
             env={"PATH": search_path()},
         )
-    except AckedError as error:
+    except (AckedError, OSError) as error:
         return str(error)
     finally:
         shutil.rmtree(folder / "trial", ignore_errors=True)

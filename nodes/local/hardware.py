@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any
 
-from harness.errors import NodeError
+from harness.errors import FolderError, NodeError
 from nodes.local import kernel, network
 from nodes.local.boot import Boot
 from nodes.local.command import run_command
@@ -71,7 +71,7 @@ class Hardware:
 
     async def _install(self) -> None:
         await self._switch_off()
-        await asyncio.to_thread(self._disk.format)
+        await self._format()
         await self._switch_on()
 
     async def _replace_disk(self) -> None:
@@ -79,7 +79,13 @@ class Hardware:
             await self._install()
         else:
             await self._switch_off()  # what is left of a start that failed
+            await self._format()
+
+    async def _format(self) -> None:
+        try:
             await asyncio.to_thread(self._disk.format)
+        except OSError as error:
+            raise FolderError(f"no disk for {self._place.name}: {error}") from error
 
     async def _switch_on(self) -> None:
         if self.boot is not None:

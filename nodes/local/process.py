@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from harness.errors import FolderError
 from harness.machine import OnLine
 from nodes.local.boot import Boot, Child
 from nodes.local.lines import LineBuffer
@@ -44,8 +45,7 @@ class LocalProcess:
         The pipes lead straight to the harness, so that what a process said before it lost its power can
         still be read.
         """
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        log_fd = _open_log(log)
         out_r, out_w = _pipe()
         err_r, err_w = _pipe()
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -59,9 +59,7 @@ class LocalProcess:
             for fd in (nothing, out_w, err_w):
                 os.close(fd)
         if os.fstat(log_fd).st_size > 0:
-            os.write(
-                log_fd, f"--- {name} started again, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode()
-            )
+            os.write(log_fd, f"--- {name} started again, {datetime.now(UTC):%F %T} UTC\n".encode())
         streams = _Stream(out_r, os.dup(log_fd), log, on_line), _Stream(err_r, log_fd, log, None)
         return cls(name, boot, child, streams)
 
@@ -160,6 +158,14 @@ def both(*receivers: OnLine | None) -> OnLine:
             receiver(at_ns, line)
 
     return pass_on
+
+
+def _open_log(log: Path) -> int:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise FolderError(f"no log: {error}") from error
 
 
 def _pipe() -> tuple[int, int]:

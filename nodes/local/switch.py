@@ -38,8 +38,6 @@ table bridge acked {
   }
 }
 """
-
-
 _NFT = ("nft", "-f", "-")
 
 

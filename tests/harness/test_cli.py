@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness import cli, cli_run, matrix, plugins, results, verify
-from harness.errors import AckedError, HarnessError, MissingError, UsageError
+from harness import cli, cli_run, matrix, plugins, report, results, verify
+from harness.errors import AckedError, FolderError, HarnessError, MissingError, UsageError
 from harness.result import RunResult
 from harness.scenario import Scenario
 from harness.system import SystemConfig
@@ -19,6 +19,7 @@ from harness.verdict import Verdict
 
 Acked = Callable[..., tuple[int, str, str]]
 
+TEXTBOOK = "name: textbook-tail\nmode: async\n"
 SCENARIO = "name: tail\nmode: async\nseed: 3\ntime_limit_s: 2\nfaults:\n  - {kill: {}, target: n1, at_s: 1}\n"
 FAKE = Path(__file__).parent / "fake_cell.py"
 
@@ -57,6 +58,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(plugins, "load", load)
     monkeypatch.setattr(plugins, "installed", lambda group: ("kill", "pause"))
+    monkeypatch.setattr(matrix, "textbook_texts", lambda: iter([("t.yaml", TEXTBOOK)]))
 
 
 @pytest.fixture(autouse=True)
@@ -262,11 +264,26 @@ def test_what_goes_wrong_is_told_apart(
     assert ("Traceback" in err) is not isinstance(error, AckedError | KeyboardInterrupt)
 
 
+def test_a_report_that_can_not_be_written_makes_a_pass_an_error_and_leaves_a_violation_one(
+    acked: Acked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: Path) -> Path:
+        raise FolderError("runs: no space left on the disk")
+
+    monkeypatch.setattr(report, "write_run", fail)
+    for verdict, code in ((Verdict.HOLDS, 3), (Verdict.VIOLATED, 1)):
+        conclude(monkeypatch, verdict=verdict)
+        found, out, err = acked("run", "s.yaml", "--json")
+        assert found == code
+        assert json.loads(out)["verdict"] == ("error" if code == 3 else "violated")
+        assert err == "acked: no report: runs: no space left on the disk\n"
+
+
 # acked verify
 
 
 @pytest.fixture
-def fake_cells(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Mapping[str, str]], None]:
+def fake_cells(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, str]], None]:
     """Let each cell behave as said by name; those not named hold."""
 
     def prepare(behaviours: Mapping[str, str]) -> None:
@@ -278,9 +295,6 @@ def fake_cells(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Map
             ),
         )  # fmt: skip
 
-    monkeypatch.setattr(
-        matrix, "textbook_texts", lambda: iter([("t.yaml", "name: textbook-tail\nmode: async\n")])
-    )
     return prepare
 
 

@@ -1,27 +1,16 @@
 import asyncio
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
-from machine_checks import LISTEN, existing, nobody_on, raises_node_error, somebody_on, states_of_threads
+from any_user import killed, paused, wiped
+from machine_checks import nobody_on, raises_node_error, somebody_on
 
-from harness.machine import CLIENTS
 from nodes.local import LocalCluster
 from nodes.local.testing import Lines, on_cluster, until
 
 pytestmark = pytest.mark.cluster
-
-COUNT = """
-import os, pathlib, time
-path, count = pathlib.Path(os.environ["HOME"], "count"), 0
-print("counting", flush=True)
-while True:
-    count += 1
-    path.write_text(str(count))
-    time.sleep(0.001)
-"""
 
 
 async def commands(cluster: LocalCluster) -> None:
@@ -93,30 +82,6 @@ def test_files_are_copied_to_and_from_what_the_machine_sees(tmp_path: Path) -> N
     on_cluster(copies, tmp_path / "run", machines=1, env=env)
 
 
-async def killed(cluster: LocalCluster) -> None:
-    n1, n2 = cluster.machines["n1"], cluster.machines["n2"]
-    lines = Lines()
-    server = await n1.start("server", ["python3", "-c", LISTEN], on_line=lines)
-    await n1.run(["sh", "-c", "(setsid sleep 60 &) ; echo kept > ~/file"])
-    await lines.wait_for(b"listening")
-    reader, writer = await asyncio.open_connection(n1.address, 5000)
-    writer.write(b"ping")
-    assert await reader.readexactly(4) == b"pong"
-    before = set(await n1.alive())
-    assert len(before) == 2, before
-    others = await n2.start("other", ["sleep", "60"])
-    assert set(await n1.kill()) == before
-    assert server.returncode == await server.wait() == -signal.SIGKILL
-    assert not await n1.alive()
-    assert not existing(before)
-    ended = await asyncio.wait_for(reader.read(), 10)
-    assert ended == b"", "the machine's kernel must close the connection"
-    writer.close()
-    assert (await n1.run(["sh", "-c", "cat ~/file"])).stdout == b"kept\n", "the page cache survives a kill"
-    assert others.returncode is None, "another machine's process was killed"
-    assert not await n1.kill()
-
-
 def test_kill_ends_every_process_at_once_and_closes_their_connections(tmp_path: Path) -> None:
     on_cluster(killed, tmp_path)
 
@@ -134,34 +99,6 @@ async def kill_of_a_fork_bomb(cluster: LocalCluster) -> None:
 
 def test_nothing_forks_its_way_out_of_a_kill(tmp_path: Path) -> None:
     on_cluster(kill_of_a_fork_bomb, tmp_path, machines=1)
-
-
-async def paused(cluster: LocalCluster) -> None:
-    n1 = cluster.machines["n1"]
-    lines = Lines()
-    process = await n1.start("count", ["python3", "-c", COUNT], on_line=lines)
-    await lines.wait_for(b"counting")
-    assert not await n1.stopped()
-    await n1.pause()
-    assert await n1.stopped()
-    states = states_of_threads(await n1.alive())
-    assert states == {"T"}, states
-    count = Path(n1.directory)
-    before = (await n1.run(["cat", str(count / "count")])).stdout
-    await asyncio.sleep(0.1)
-    assert (await n1.run(["cat", str(count / "count")])).stdout == before, "a paused process went on"
-    assert await cluster.reach(CLIENTS, "n1"), "the machine's network answers while its processes stand still"
-    await n1.resume()
-    assert not await n1.stopped()
-    end = time.monotonic() + 10
-    while (await n1.run(["cat", str(count / "count")])).stdout == before:
-        assert time.monotonic() < end, "a resumed process makes no progress"
-        await asyncio.sleep(0.01)
-    await n1.pause()
-    await n1.kill()
-    assert await asyncio.wait_for(process.wait(), 10) == -signal.SIGKILL
-    await n1.pause()
-    assert not await n1.stopped(), "a machine without processes is not paused"
 
 
 def test_pause_stops_every_thread_until_resume(tmp_path: Path) -> None:
@@ -192,23 +129,6 @@ while True: subprocess.run(["true"])
 
 def test_pause_holds_processes_that_fork_all_the_time(tmp_path: Path) -> None:
     on_cluster(pause_of_a_family, tmp_path, machines=1)
-
-
-async def wiped(cluster: LocalCluster) -> None:
-    n1 = cluster.machines["n1"]
-    identity = await n1.disk_identity()
-    assert identity == await n1.disk_identity()
-    assert identity != await cluster.machines["n2"].disk_identity()
-    await n1.run(["sh", "-c", "echo data > ~/file; sync; echo run > /run/file"])
-    process = await n1.start("sleep", ["sleep", "60"])
-    await n1.wipe()
-    assert process.returncode == -signal.SIGKILL
-    assert not await n1.alive()
-    assert await n1.disk_identity() != identity
-    assert (await n1.run(["ls", "-A", n1.directory])).stdout == b"", "a blank disk is empty"
-    assert (await n1.run(["ls", "/run/file"])).returncode != 0
-    assert await cluster.reach("n2", "n1")
-    assert (await cluster.machines["n2"].run(["hostname"])).stdout == b"n2\n"
 
 
 def test_wipe_gives_a_blank_disk_of_another_identity(tmp_path: Path) -> None:

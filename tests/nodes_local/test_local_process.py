@@ -3,26 +3,13 @@ import signal
 from pathlib import Path
 
 import pytest
+from any_user import logged
 from machine_checks import nobody_on, raises_node_error
 
 from nodes.local import LocalCluster
 from nodes.local.testing import Lines, on_cluster, until
 
 pytestmark = pytest.mark.cluster
-
-
-async def logged(cluster: LocalCluster) -> None:
-    n1 = cluster.machines["n1"]
-    lines = Lines()
-    talk = "echo out; echo err >&2; printf unfinished"
-    process = await n1.start("talk", ["sh", "-c", talk], on_line=lines)
-    assert process.name == "talk"
-    assert await process.wait() == 0
-    await process.drained()
-    assert lines.seen == [b"out"], "only complete lines of standard output are passed on"
-    again = await n1.start("talk", ["sh", "-c", "echo more; exit 7"])
-    assert await again.wait() == again.returncode == 7
-    await again.drained()
 
 
 def test_output_is_kept_in_a_log_over_restarts(tmp_path: Path) -> None:

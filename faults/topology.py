@@ -10,13 +10,13 @@ import itertools
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+import networkx as nx
+
 from harness.draws import Draws
 from harness.machine import CLIENTS, Link
 
 if TYPE_CHECKING:
-    import networkx as nx
-
-    Graph: TypeAlias = "nx.DiGraph[str]"
+    Graph: TypeAlias = nx.DiGraph[str]
 
 
 class Shape(enum.StrEnum):
@@ -114,8 +114,6 @@ def shaped(
 
 
 def _everyone(nodes: Iterable[str]) -> "Graph":
-    import networkx as nx
-
     return nx.DiGraph(itertools.permutations((*nodes, CLIENTS), 2))
 
 
@@ -130,8 +128,6 @@ def _make_ring(graph: "Graph", order: Sequence[str], targets: Collection[str]) -
     Three nodes have no such ring, since there everybody is a neighbour. They become a line, with a target at
     one end: its ends see a majority each, its middle sees all, and these three are different.
     """
-    import networkx as nx
-
     if len(order) == 3:
         line = sorted(order, key=lambda node: node not in targets)
         _part(graph, line[:1], line[2:])

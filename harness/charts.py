@@ -5,7 +5,7 @@ panels share one time axis: lanes of faults on top, operations by outcome, laten
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -76,7 +76,7 @@ class Lane(Struct, frozen=True, kw_only=True):
 class Timeline(Struct, frozen=True, kw_only=True):
     """Everything that is drawn, in a box of `WIDTH` by `height`.
 
-    `ok`, `unknown` and `failed` are bars of operations per second, stacked; `median` and `high` are the
+    `ok`, `lost`, `unknown` and `failed` are bars of operations per second, stacked; `median` and `high` are the
     points of the lines of latency (50th and 99th percentile of what was acknowledged), as SVG's polyline
     wants them.
     """
@@ -87,6 +87,7 @@ class Timeline(Struct, frozen=True, kw_only=True):
     marks_top: float
     lanes: tuple[Lane, ...]
     ok: tuple[Bar, ...]
+    lost: tuple[Bar, ...]
     unknown: tuple[Bar, ...]
     failed: tuple[Bar, ...]
     median: tuple[str, ...]
@@ -117,12 +118,18 @@ class _Axis(Struct, frozen=True, kw_only=True):
 
 
 def timeline(
-    columns: Columns, episodes: Sequence[Episode], marks: Iterable[Mark], *, from_ns: int | None = None
+    columns: Columns,
+    episodes: Sequence[Episode],
+    marks: Iterable[Mark],
+    *,
+    from_ns: int | None = None,
+    lost_ns: Sequence[int] = (),
 ) -> Timeline | None:
     """Return the timeline of a run, or None when nothing was ever called.
 
     It begins at `from_ns`, or else with the first call, and ends with the last return. Operations are
-    counted where they returned; those that never did, where they were called. O(operations).
+    counted where they returned; those that never did, where they were called. `lost_ns` are returns of
+    acknowledged operations that were lost: they are drawn apart from the others. O(operations).
     """
     import numpy as np
 
@@ -136,7 +143,10 @@ def timeline(
     latency_top = rates_top + RATES_HEIGHT + _GAP
     marks_top = latency_top + LATENCY_HEIGHT + _GAP
     labels, height = _labels(marks, axis, marks_top)
-    bars, rates = _rates(columns, at_ns, edges, rates_top, axis)
+    numbers = {code: np.histogram(at_ns[columns.outcome == code], edges)[0] for code in (OK, INFO, FAIL)}
+    lost = np.histogram(np.asarray(lost_ns, dtype=np.int64), edges)[0]
+    layers = (numbers[OK] - lost, lost, numbers[INFO], numbers[FAIL])
+    bars, rates = _rates(layers, rates_top, axis)
     median, high, latencies = _latency(columns, at_ns, edges, latency_top, axis)
     return Timeline(
         height=height,
@@ -144,9 +154,10 @@ def timeline(
         latency_top=latency_top,
         marks_top=marks_top,
         lanes=lanes,
-        ok=bars[OK],
-        unknown=bars[INFO],
-        failed=bars[FAIL],
+        ok=bars[0],
+        lost=bars[1],
+        unknown=bars[2],
+        failed=bars[3],
         median=median,
         high=high,
         marks=labels,
@@ -201,31 +212,32 @@ def _row(rows: list[float], x: float, end: float, text: str) -> tuple[int, Label
 
 
 def _rates(
-    columns: Columns, at_ns: "NDArray[np.int64]", edges: "NDArray[np.float64]", top: float, axis: _Axis
-) -> tuple[Mapping[int, tuple[Bar, ...]], tuple[Tick, ...]]:
-    """Return the stacked bars of each outcome, the good ones at the bottom, and the axis."""
+    layers: Sequence["NDArray[np.int64]"], top: float, axis: _Axis
+) -> tuple[Sequence[tuple[Bar, ...]], tuple[Tick, ...]]:
+    """Return the bars of each layer of counts, the first at the bottom, and the axis."""
     import numpy as np
 
-    numbers = {code: np.histogram(at_ns[columns.outcome == code], edges)[0] for code in (OK, INFO, FAIL)}
     bin_s = (axis.end_ns - axis.start_ns) / BINS / _NS
-    most = max(int((numbers[OK] + numbers[INFO] + numbers[FAIL]).max()), 1) / bin_s
+    most = max(int(np.sum(layers, axis=0).max()), 1) / bin_s
     step = _step(most, 3)
     full = math.ceil(most / step) * step
     scale = RATES_HEIGHT / (full * bin_s)
     base = np.full(BINS, float(top + RATES_HEIGHT))
-    bars: dict[int, tuple[Bar, ...]] = {}
     width = (WIDTH - LEFT - RIGHT) / BINS
-    for code, counted in numbers.items():
+    bars = []
+    for counted in layers:
         heights = counted * scale
         base = base - heights
-        bars[code] = tuple(
-            Bar(
-                x=round(LEFT + index * width, 2),
-                y=round(float(base[index]), 2),
-                width=round(width - 0.6, 2),
-                height=round(float(heights[index]), 2),
+        bars.append(
+            tuple(
+                Bar(
+                    x=round(LEFT + index * width, 2),
+                    y=round(float(base[index]), 2),
+                    width=round(width - 0.6, 2),
+                    height=round(float(heights[index]), 2),
+                )
+                for index in np.flatnonzero(counted)
             )
-            for index in np.flatnonzero(counted)
         )
     ticks = tuple(
         Tick(at=round(top + RATES_HEIGHT * (1 - value / full), 2), label=f"{value:g}")

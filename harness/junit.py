@@ -35,7 +35,7 @@ def of_verification(cells: Sequence[RunSummary]) -> bytes:
         if chosen:
             suite = ET.Element("testsuite", name=f"acked verify: {name}")
             for cell in chosen:
-                _case(suite, cell, seconds=0.0, text=_text(cell))
+                _case(suite, cell, seconds=cell.seconds, text=_text(cell))
             suites.append(suite)
     return _document(suites)
 

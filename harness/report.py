@@ -14,7 +14,7 @@ import jinja2
 import msgspec
 from msgspec import Struct
 
-from harness import assembly, charts, course, evidence, junit, marks, results, summary
+from harness import assembly, charts, course, evidence, junit, losses, marks, results, summary
 from harness.charts import Timeline
 from harness.contract import TEXTS, Contract
 from harness.errors import UsageError
@@ -153,7 +153,12 @@ def load(folder: Path) -> RunPage:
         events: tuple[NodeEvent, ...] = ()
         if scenario and system and history.origin:
             events = evidence.read(folder, assembly.node_names(scenario.nodes), system, history.origin)
-        timeline = charts.timeline(columns, result.episodes, marks.of(events), from_ns=started_ns)
+        lost_ns: tuple[int, ...] = ()
+        if scenario and result.lost:
+            lost_ns = losses.times_ns(history, assembly.workload(scenario), went, lost=result.lost)
+        timeline = charts.timeline(
+            columns, result.episodes, marks.of(events), from_ns=started_ns, lost_ns=lost_ns
+        )
     scenario_file = shlex.quote(str(folder / "scenario.yaml"))
     return RunPage(
         result=result,

@@ -22,7 +22,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     """What `acked run --json` prints, and each cell of `acked verify --json`.
 
     `fault` is the column of the matrix and `variant` how it was injected; None and "" for a run on its own
-    and for textbook cases. Times are in seconds.
+    and for textbook cases. Times are in seconds; `seconds` is how long it all took.
     """
 
     name: str
@@ -45,6 +45,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     interrupted: bool
     error: str | None
     warnings: tuple[str, ...]
+    seconds: float
     folder: str | None
 
 
@@ -76,6 +77,7 @@ def summarise(
         interrupted=result.interrupted,
         error=result.error,
         warnings=result.warnings,
+        seconds=round(sum(result.seconds.values()), 3),
         folder=None if folder is None else str(folder),
     )
 

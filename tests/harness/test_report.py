@@ -8,10 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness import charts, junit, report, results, summary
+from checkers.workloads import append
+from harness import charts, junit, losses, report, results, summary
 from harness.charts import Mark
 from harness.checker import CheckResult, Finding
 from harness.contract import Mode, contract_for
+from harness.course import Course
 from harness.episode import Episode, Proof
 from harness.errors import UsageError
 from harness.history import History
@@ -283,6 +285,42 @@ def test_the_timeline_counts_every_operation() -> None:
     for bars, number in ((timeline.ok, 200), (timeline.failed, 100), (timeline.unknown, 100)):
         counted = sum(bar.height for bar in bars) / per_pixel * full * bin_s
         assert counted == pytest.approx(number, rel=0.02)
+
+
+def test_lost_operations_are_drawn_apart_from_those_that_lasted() -> None:
+    lost_ns = [op.return_ns for op in operations() if op.outcome is Outcome.OK and op.return_ns][:50]
+    timeline = charts.timeline(History.of(operations()).columns(), (), (), lost_ns=lost_ns)
+    whole = charts.timeline(History.of(operations()).columns(), (), ())
+    assert timeline is not None
+    assert whole is not None
+    assert sum(bar.height for bar in timeline.lost) == pytest.approx(
+        sum(bar.height for bar in whole.ok) / 4, rel=0.02
+    )
+    apart = sum(bar.height for bar in (*timeline.ok, *timeline.lost))
+    assert apart == pytest.approx(sum(bar.height for bar in whole.ok), rel=0.001)
+
+
+def acknowledged(number: int, *, f: str = "append", node: str = "n1", value: object = None) -> Operation:
+    at_ns = number * S
+    args = (["k"],) if f == "peek" else ("k", number)
+    return Operation(
+        id=number, process=0, f=f, args=args, node=node, call_ns=at_ns, return_ns=at_ns + 1, outcome=Outcome.OK,
+        value=value,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("lost,expected", [(2, (2 * S + 1, 3 * S + 1)), (1, ()), (0, ())])
+def test_lost_writes_are_found_again_or_not_drawn_at_all(lost: int, expected: tuple[int, ...]) -> None:
+    history = History.of(
+        [
+            *(acknowledged(number) for number in (1, 2, 3)),
+            acknowledged(5, f="peek", value=[[1, 2, 3]], node="n2"),
+            acknowledged(6, f="peek", value=[[1]]),
+        ]
+    )
+    went = Course(stopped_ns=4 * S, survivor="n1")
+    assert losses.times_ns(history, append({}), went, lost=lost) == expected
+    assert losses.times_ns(history, append({}), Course(), lost=lost) == ()
 
 
 def test_a_history_without_operations_has_no_timeline() -> None:

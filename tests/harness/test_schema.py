@@ -377,8 +377,8 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         "name: x\nmode: async\nexpect: {los: shown}\n",
         [
             "s.yaml:3:10: expect.los: unknown expectation 'los'; did you mean 'loss'? allowed: loss, suffix, "
-            "degraded, blocked, flowing, refused, failover, truncated, unapplied, unflushed, phantoms, latency, fenced, "
-            "recovered"
+            "degraded, blocked, flowing, refused, failover, truncated, unapplied, unflushed, phantoms, "
+            "latency, fenced, recovered"
         ],
     ),
     "an expectation with a wrong word": (

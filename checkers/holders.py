@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Demand = tuple[frozenset[str], ...]
-"""Sets of nodes, one of which must hold what was acknowledged as degraded; () if it was not degraded."""
+"""Sets of nodes, one of which must hold, beside the primary, what was acknowledged as degraded; else ()."""
 
 _DISK, _MEMORY, _UNKNOWN = 1, 2, 4
 
@@ -164,11 +164,12 @@ def _demands(case: Case, rows: "NDArray[np.int64]") -> "tuple[NDArray[np.int64],
 
 
 def _demand(case: Case, write: Write) -> Demand:
-    primary = case.primary_of(write)
-    own: frozenset[str] = frozenset() if primary is None else frozenset((primary,))
+    """Return which nodes had to hold it beside the primary, in each state that the primary was in meanwhile."""
     until_ns = write.call_ns if write.return_ns is None else write.return_ns
-    states = case.reports.degraded_states(primary, write.epoch, from_ns=write.call_ns, until_ns=until_ns)
-    return tuple(dict.fromkeys(own | frozenset(nodes) for nodes in states)) or (own,)
+    states = case.reports.degraded_states(
+        case.primary_of(write), write.epoch, from_ns=write.call_ns, until_ns=until_ns
+    )
+    return tuple(dict.fromkeys(frozenset(nodes) for nodes in states)) or (frozenset(),)
 
 
 def _holders(states: Mapping[str, int], *, primary: str | None, demand: Demand) -> Holders:

@@ -115,7 +115,7 @@ class Requests:
             "flushed": node.flushed,
             "commit": node.commit,
             "applied": node.applied,
-            "member": node.may_vote,
+            "member": node.may_vote and (record is None or record.joining != node.name),
             "in_sync": list(record.in_sync) if record and record.in_sync is not None else None,
             "room": node.room,
         }

@@ -89,6 +89,15 @@ def test_the_last_answer_counts():
     assert check(script).verdict is Verdict.HOLDS
 
 
+def test_reads_while_clients_ran_do_not_count():
+    script = ended(dict.fromkeys(NODES, SAME))
+    script.op("peek", ("list-0",), at=9_000, node="n2", value=[[1]])
+    assert check(script).verdict is Verdict.HOLDS
+    differing = ended({"n1": SAME, "n2": {**SAME, "list-0": [1]}, "n3": SAME})
+    differing.op("peek", ("list-0",), at=9_000, node="n3", value=[[1, 2, 3, 4]])
+    assert "n3: 2 elements" in told(check(differing))
+
+
 def test_what_may_still_be_under_way_proves_nothing():
     script = mixed_script()
     script.op("append", "list-0", 3, at=5, outcome=Outcome.INFO)

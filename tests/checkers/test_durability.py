@@ -673,3 +673,40 @@ def test_memory_does_not_count_where_disks_are_promised():
     script = failover(Mode.ASYNC)
     script.stored("n3", (1, 3), at=300, medium=Medium.MEMORY)
     assert judged(script)[0] == "permitted"
+
+
+def test_the_primary_of_an_epoch_acknowledged_what_no_node_signed():
+    script = Script(Mode.ASYNC)
+    script.bootstrap("n1")
+    script.write(0, at=100, entry=(1, 1), on=("n1",), by=None)
+    script.episode("disk-loss", "n1", at=300, until=400)
+    script.elected("n2", 2, at=500, log=(0, 0), heard=("n2", "n3"))
+    script.final("n2", {"list-0": []})
+    ruling, text, _ = judged(script)
+    assert ruling == "permitted"
+    assert "acknowledged by n1 as offset 1" in text
+    assert "clause primary_disk_lost" in text
+
+
+def test_a_disk_and_a_memory_lost_are_no_two_disks():
+    script = Script(Mode.SEMI_SYNC_MEMORY)
+    script.bootstrap()
+    script.write(0, at=200, entry=(1, 1), on=("n1",), memory=("n2",))
+    script.episode("disk-loss", "n1", at=300, until=400)
+    script.episode("power-cut", "n2", at=300, until=400)
+    script.elected("n2", 2, at=500, log=(0, 0), heard=("n2", "n3"))
+    script.final("n2", {"list-0": []})
+    ruling, text, _ = judged(script)
+    assert ruling == "permitted"
+    assert "clause unflushed_copies_lost" in text
+
+
+def test_a_copy_may_be_gone_a_little_after_the_election_by_another_clock():
+    for tolerance_s, figure in ((0.0, "forbidden"), (0.02, "permitted")):
+        script = Script(Mode.SEMI_SYNC)
+        script.bootstrap()
+        script.write(0, at=100, entry=(1, 1), on=("n1", "n2"))
+        script.episode("disk-loss", "n1", "n2", at=510, until=600)
+        script.elected("n3", 2, at=500, log=(0, 0), heard=("n3",))
+        script.final("n3", {"list-0": []})
+        assert Durability(tolerance_s=tolerance_s).check(script.run("n3")).figures[figure] == 1

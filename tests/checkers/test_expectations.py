@@ -239,6 +239,11 @@ def test_latency():
         result = check(slow, {"latency": {"during": "partition", **bound}})
         assert result.verdict is verdict, bound
         assert result.figures["latency_ratio"] == pytest.approx(4)
+    slow.episode("kill", "n2", at=5000, until=6000)
+    slow.append(99, at=4000, returned=4900)
+    assert check(slow, {"latency": {"during": "partition", "ratio_at_most": 5}}).figures[
+        "latency_before_s"
+    ] == pytest.approx(0.002)
     few = slowed(2, 8, count=3)
     assert check(few, {"latency": {"during": "partition", "ratio_at_most": 9}}).verdict is INCONCLUSIVE
     assert check(slow, {"latency": {"during": "kill", "ratio_at_most": 9}}).verdict is INCONCLUSIVE
@@ -332,6 +337,16 @@ def test_unflushed():
         if flushed:
             script.stored("n2", (1, 2), at=120)
         script.episode(fault, "n2", at=200, until=300)
+        assert check(script, {"unflushed": "shown"}).verdict is verdict
+
+
+def test_a_cut_log_has_nothing_left_to_flush():
+    for last, verdict in ((1, INCONCLUSIVE), (2, HOLDS)):
+        script = quiet()
+        script.stored("n2", (1, 5), at=110)
+        script.truncated("n2", 1, 2, 5, at=120)
+        script.stored("n2", (2, 1), last=last, at=130, medium=Medium.MEMORY)
+        script.episode("power-cut", "n2", at=200, until=300)
         assert check(script, {"unflushed": "shown"}).verdict is verdict
 
 

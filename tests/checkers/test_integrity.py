@@ -94,10 +94,12 @@ def test_what_nobody_wrote_must_not_be_read():
 
 def test_an_element_must_not_be_in_a_list_twice():
     script = quiet()
-    script.final("n1", {"list-0": [0, 0]})
+    script.write(1, at=110, entry=(1, 2), on=NODES)
+    script.final("n1", {"list-0": [0, 1, 0]})
     result = check(script)
     assert result.verdict is Verdict.VIOLATED
-    assert "more than once" in told(result)
+    (finding,) = result.findings
+    assert finding.title == "list-0=0 was written once, and is in its list more than once"
 
 
 def test_nor_may_a_read_show_it_twice():
@@ -110,20 +112,21 @@ def test_nor_may_a_read_show_it_twice():
 # Half a transaction
 
 
-def torn_run(outcome, shown):
+def torn_run(outcome, shown, at=200):
     script = mixed_script(Mode.ASYNC)
     script.bootstrap()
     script.write(0, at=100, entry=(1, 1))
-    script.stored("n1", (1, 2), at=200)
-    script.op("txn", (("append", "a", 1), ("put", "b", 2)), at=200, outcome=outcome, returned=201)
+    script.op("txn", (("append", "a", 1), ("put", "b", 2)), at=at, outcome=outcome, returned=at + 1)
     script.final("n1", {"list-0": [0], **shown})
     return check(script)
 
 
 def test_a_transaction_is_there_as_a_whole_or_not_at_all():
     for outcome in (Outcome.OK, Outcome.INFO):
+        for at in (50, 200):
+            assert torn_run(outcome, {"a": [1], "b": None}, at).verdict is Verdict.VIOLATED
+            assert "only a part of it is there" in told(torn_run(outcome, {"a": [1], "b": None}, at))
         result = torn_run(outcome, {"a": [1], "b": None})
-        assert result.verdict is Verdict.VIOLATED
         assert "only a part of it is there" in told(result)
         assert "not there: b=2" in told(result)
     assert torn_run(Outcome.INFO, {"a": [1], "b": 2}).verdict is Verdict.HOLDS

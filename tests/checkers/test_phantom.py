@@ -38,6 +38,7 @@ def test_what_was_read_and_stayed_is_no_phantom():
     result = check(script, "n1")
     assert result.verdict is Verdict.HOLDS
     assert result.figures["phantoms"] == 0
+    assert result.summary == "everything that reads showed was there in the end"
 
 
 def test_a_write_of_unknown_outcome_that_shows_late_is_no_phantom():
@@ -54,6 +55,7 @@ def test_what_is_readable_may_not_vanish_where_its_loss_is_not_permitted():
     for outcome in (Outcome.OK, Outcome.INFO):
         result = check(phantom_run(outcome=outcome, on=NODES))
         assert result.verdict is Verdict.VIOLATED
+        assert result.summary == "reads showed 1 element that did not last: 1 forbidden"
         assert result.figures["phantoms"] == result.figures["forbidden"] == 1
         assert "list-0=1 was read, and is not there in the end: forbidden" in told(result)
         assert "0.251 s: read on n1 by process 0" in told(result)

@@ -52,6 +52,14 @@ def test_async_may_not_lose_without_a_failover(fault):
     assert ruling(lost_run(faults=[(fault, ("n1",), 300)], successor="n1"))[0] == "forbidden"
 
 
+def test_what_others_acknowledged_before_is_no_failover():
+    script = Script(Mode.ASYNC, reports=False)
+    script.append(1, at=200, returned=300, by="n1")
+    script.append(2, at=210, returned=250, by="n2")
+    script.final("n1", {"list-0": [2]})
+    assert ruling(script.run("n1"))[0] == "forbidden"
+
+
 def test_async_may_lose_with_the_primarys_disk():
     found, text = ruling(lost_run(faults=[("disk-loss", ("n1",), 300)], successor="n1"))
     assert found == "permitted"

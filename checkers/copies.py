@@ -105,7 +105,8 @@ def _story(case: Case, write: Write, holders: Holders) -> Iterator[str]:
         f"as offset {write.offset} of epoch {write.epoch}"
     )
     if holders.demand:
-        yield f"promised: on the disks of {' or of '.join(names(nodes) for nodes in holders.demand)}"
+        others = " or ".join(names(nodes) for nodes in holders.demand if nodes)
+        yield "promised: on the primary's own disk" + (f", and on those in sync: {others}" if others else "")
     else:
         yield f"promised: {contract.promise}"
     yield f"by then on the disks of {names(holders.disk)}"

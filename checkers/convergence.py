@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from checkers.ledger import appended_keys, is_final_read
+from checkers.evidence.ledger import appended_keys, is_final_read
 from checkers.words import names, plural
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.operation import Operation, Outcome

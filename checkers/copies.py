@@ -20,9 +20,9 @@ Systems that report nothing can't be judged here; what they lose still is.
 
 from collections.abc import Iterator, Mapping
 
-from checkers.case import Case
-from checkers.holders import Copies, Holders, count_copies
-from checkers.ledger import Write
+from checkers.evidence.case import Case
+from checkers.evidence.holders import Copies, Holders, count_copies
+from checkers.evidence.ledger import Write
 from checkers.words import at, names, plural, rest, seconds
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.events import Medium
@@ -49,9 +49,16 @@ class CopiesAtAck:
             return self._result(Verdict.HOLDS, "not judged: the system does not report its copies")
         case = Case(run, tolerance_ns=self._tolerance_ns)
         copies = count_copies(case)
-        acknowledged, short, unproved, untraced = (
-            case.ledger.operations(mask)
-            for mask in (case.ledger.acknowledged(), copies.short, copies.unproved, copies.untraced)
+        ledger = case.ledger
+        acknowledged, degraded, short, unproved, untraced = (
+            ledger.operations(mask)
+            for mask in (
+                ledger.acknowledged(),
+                ledger.acknowledged() & ledger.degraded,
+                copies.short,
+                copies.unproved,
+                copies.untraced,
+            )
         )
         figures = {"judged": acknowledged - untraced, "short": short, "unproved": unproved}
         if not acknowledged:
@@ -64,7 +71,8 @@ class CopiesAtAck:
             summary = f"of {plural(acknowledged, 'acknowledged write')}, {short} had too few copies"
             summary += f"; of {unproved + untraced} it can't be told" if unproved + untraced else ""
         else:
-            summary = f"each of {plural(acknowledged, 'acknowledged write')} was {run.contract.promise}"
+            summary = f"{plural(acknowledged - degraded, 'write')} acknowledged {run.contract.promise}"
+            summary += f"; {degraded} degraded, with the copies they had" if degraded else ""
         verdict = merge((Verdict.HOLDS, *(finding.verdict for finding in findings)))
         return self._result(verdict, summary, findings=tuple(findings), figures=figures)
 
@@ -94,7 +102,7 @@ def _findings(case: Case, copies: Copies) -> Iterator[Finding]:
             else:
                 untold.append((write.epoch, write.offset))
         if untold:
-            yield rest(verdict, f"were {what}", untold)
+            yield rest(verdict, what, untold)
 
 
 def _story(case: Case, write: Write, holders: Holders) -> Iterator[str]:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from checkers.case import Case
-from checkers.ledger import is_final_read
+from checkers.evidence.case import Case
+from checkers.evidence.ledger import is_final_read
 from harness.checker import Finding
 from harness.operation import Operation, Outcome
 from harness.verdict import Verdict

@@ -2,8 +2,8 @@
 
 The judge of the whole project's question. An element is lost if its write was acknowledged (not merely of
 unknown outcome) and the survivor's final state, read after the clients had stopped, lacks it. Each loss is
-ruled on: from the nodes' reports (`checkers.judge`), or for systems that report nothing from roles and faults
-alone (`checkers.unreported`). What no contract permits is looked for as well (`checkers.integrity`).
+ruled on: from the nodes' reports (`checkers.rulings.judge`), or for systems that report nothing from roles and faults
+alone (`checkers.rulings.unreported`). What no contract permits is looked for as well (`checkers.integrity`).
 
 A run in which nothing was acknowledged, or whose final state could not be read, proves nothing.
 """
@@ -11,13 +11,13 @@ A run in which nothing was acknowledged, or whose final state could not be read,
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from checkers.case import Case
 from checkers.counters import Counters
+from checkers.evidence.case import Case
+from checkers.evidence.sightings import Sightings
 from checkers.integrity import breaches
-from checkers.losses import Court, Lost
-from checkers.rulings import Ruling
-from checkers.sightings import Sightings
-from checkers.story import VERDICTS, tell
+from checkers.rulings.losses import Court, Lost
+from checkers.rulings.ruling import Ruling
+from checkers.rulings.story import VERDICTS, tell
 from checkers.words import names, plural, rest
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.verdict import Verdict, merge
@@ -91,7 +91,7 @@ def _stories(case: Case, lost: Sequence[Lost]) -> Iterator[Finding]:
             yield tell(case, loss)
         if untold := group[len(stories) :]:
             entries = [(loss.write.epoch, loss.write.offset) for loss in untold]
-            yield rest(VERDICTS[ruling], f"were acknowledged and are lost: {ruling}", entries)
+            yield rest(VERDICTS[ruling], f"acknowledged and lost, {ruling}", entries)
 
 
 def _gaps(case: Case) -> Iterator[Finding]:

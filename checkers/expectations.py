@@ -34,12 +34,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from checkers import observations, windows
-from checkers.answers import Answer, broken, met, not_shown
-from checkers.case import Case
-from checkers.fencing import fenced
-from checkers.holders import count_copies
-from checkers.story import LOST
+from checkers.evidence.case import Case
+from checkers.evidence.holders import count_copies
+from checkers.expected import observations, windows
+from checkers.expected.answers import Answer, broken, met, not_shown
+from checkers.expected.fencing import fenced
+from checkers.rulings.story import LOST
 from checkers.words import plural
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.system import SettingError

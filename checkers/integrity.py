@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from checkers.case import Case
-from checkers.ledger import Write
-from checkers.sightings import Sighting, Sightings
+from checkers.evidence.case import Case
+from checkers.evidence.ledger import Write
+from checkers.evidence.sightings import Sighting, Sightings
 from checkers.words import at
 from harness.checker import Finding
 from harness.history import FAIL

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from checkers.case import Case
-from checkers.ledger import Write
-from checkers.losses import Court
-from checkers.rulings import Judgement, Ruling
-from checkers.sightings import Sighting, Sightings
-from checkers.story import VERDICTS
-from checkers.unreported import Trace
+from checkers.evidence.case import Case
+from checkers.evidence.ledger import Write
+from checkers.evidence.sightings import Sighting, Sightings
+from checkers.rulings.losses import Court
+from checkers.rulings.ruling import Judgement, Ruling
+from checkers.rulings.story import VERDICTS
+from checkers.rulings.unreported import Trace
 from checkers.words import at, plural, rest
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.contract import Visibility
@@ -107,7 +107,7 @@ def _findings(case: Case, phantoms: Sequence[Phantom]) -> Iterator[Finding]:
         yield from (_story(case, phantom) for phantom in stories)
         if untold := group[len(stories) :]:
             entries = [(phantom.write.epoch, phantom.write.offset) for phantom in untold]
-            yield rest(VERDICTS[ruling], f"were read and did not last: {ruling}", entries)
+            yield rest(VERDICTS[ruling], f"read and not there in the end, {ruling}", entries)
 
 
 def _story(case: Case, phantom: Phantom) -> Finding:

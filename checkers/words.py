@@ -7,7 +7,7 @@ from harness.checker import Finding
 from harness.verdict import Verdict
 
 RUNS = 8
-"""How many runs of offsets are written out."""
+"""How many runs of offsets are written out; more are told as their first and last, and how many."""
 
 
 def at(time_ns: int) -> str:
@@ -31,7 +31,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def runs(entries: Iterable[tuple[int | None, int | None]]) -> str:
-    """Return log entries (epoch, offset) as text, neighbouring offsets joined: "epoch 2: 4-9, 11"."""
+    """Return log entries (epoch, offset) as text, neighbours joined: "epoch 2: 4-9, 11"."""
     offsets: dict[int, set[int]] = defaultdict(set)
     for epoch, offset in entries:
         if epoch is not None and offset is not None:
@@ -42,7 +42,7 @@ def runs(entries: Iterable[tuple[int | None, int | None]]) -> str:
 def rest(verdict: Verdict, what: str, entries: Sequence[tuple[int | None, int | None]]) -> Finding:
     """Return the finding that stands for the writes that are not told one by one."""
     told = runs(entries)
-    title = f"{len(entries)} more {what}"
+    title = f"{len(entries)} more: {what}"
     return Finding(verdict=verdict, title=title, lines=(f"offsets of {told}",) if told else ())
 
 
@@ -53,5 +53,7 @@ def _joined(offsets: Iterable[int]) -> str:
             spans[-1][1] = offset
         else:
             spans.append([offset, offset])
-    told = [str(first) if first == last else f"{first}-{last}" for first, last in spans[:RUNS]]
-    return ", ".join(told) + (f" and {len(spans) - RUNS} more runs" if len(spans) > RUNS else "")
+    if len(spans) > RUNS:
+        count = sum(last - first + 1 for first, last in spans)
+        return f"{spans[0][0]}-{spans[-1][1]}, {count} of them"
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)

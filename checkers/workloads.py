@@ -67,9 +67,9 @@ class Traced:
                 for key, value in zip(operation.args[0], operation.value or (), strict=False):
                     yield from _elements(key, value)
             case "txn":
-                for micro, value in zip(operation.args[0], operation.value or (), strict=False):
-                    if micro[0] == "get":
-                        yield from _elements(micro[1], value)
+                for f, key, value in operation.value or ():
+                    if f == "get":
+                        yield from _elements(key, value)
 
     def final_reads(self, keys: Iterable[str], node: str) -> Iterator[Invocation]:
         """Yield reads of all `keys` on `node`, up to 200 keys each."""

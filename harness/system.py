@@ -71,8 +71,9 @@ class Client(Protocol):
     a `harness.operation.Reply`; those that the workload asks for must exist:
 
     get(key); put(key, value); cas(key, old, new) -> Reply(value=applied?); add(key, element), to a set;
-    append(key, element), to a list; increment(key, by) -> Reply(value=new); txn(micro_operations);
-    peek(keys) -> Reply(value=[value of each]), what this very node has, however stale.
+    append(key, element), to a list; increment(key, by) -> Reply(value=new);
+    txn([(f, key, value), ...]), f being put, add, append, or get with None -> Reply(value=the same list, with
+    what each get read); peek(keys) -> Reply(value=[value of each]), what this very node has, however stale.
 
     A definite failure raises OperationFailed; any other exception leaves the outcome unknown.
     """

@@ -322,5 +322,5 @@ def test_many_are_told_as_ranges():
     later_reports(script)
     result = check(script)
     assert len(result.findings) == STORIES + 1
-    assert result.findings[-1].title == "39 more were acknowledged with too few copies"
+    assert result.findings[-1].title == "39 more: acknowledged with too few copies"
     assert result.findings[-1].lines == ("offsets of epoch 1: 11-39, 50-59",)

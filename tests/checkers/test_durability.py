@@ -651,7 +651,7 @@ def test_the_gravest_stories_come_first_and_the_rest_is_counted():
     assert result.findings[0].verdict is Verdict.VIOLATED
     assert "list-0=5" in result.findings[0].title
     assert len(result.findings) == STORIES + 1
-    assert result.findings[-1].title == "18 more were acknowledged and are lost: permitted"
+    assert result.findings[-1].title == "18 more: acknowledged and lost, permitted"
     assert result.findings[-1].lines == ("offsets of epoch 1: 12-29",)
 
 

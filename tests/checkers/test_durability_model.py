@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from log_model import STEPS, World
 
-from checkers.case import Case
-from checkers.losses import Court
+from checkers.evidence.case import Case
+from checkers.rulings.losses import Court
 from harness.contract import Mode
 
 MODES = tuple(Mode)

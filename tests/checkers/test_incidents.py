@@ -1,6 +1,6 @@
 from recorded_runs import Script, ms
 
-from checkers.incidents import culprit, destructions, down, unsettling
+from checkers.evidence.incidents import destructions, down, suspects, unsettling
 from harness.episode import Episode, Proof
 
 
@@ -55,14 +55,20 @@ def test_only_faults_that_act_within_an_interval_unsettle_it():
     assert not unsettling([episode("clock", "n1", times=(10, 20, 50, 60))], since_ns=0)
 
 
-def test_the_culprit_is_the_latest_fault_that_hit_the_node():
+def test_suspects_are_the_faults_that_hit_the_node_or_else_the_latest():
     episodes = [
         episode("partition", "n1", times=(10, 11, 50, 60), id=1),
         episode("kill", "n1", times=(20, 21, 50, 60), id=2),
         episode("kill", "n2", times=(30, 31, 50, 60), id=3),
         episode("kill", "n1", times=(80, 81, 90, 95), id=4),
     ]
-    for node, until, expected in (("n1", 40, 2), ("n2", 40, 3), ("n3", 40, 3), (None, 40, 3), ("n1", 90, 4)):
-        found = culprit(episodes, node=node, since_ns=5, until_ns=until)
-        assert found is not None and found.id == expected
-    assert culprit(episodes, node="n1", since_ns=0, until_ns=5) is None
+    for node, until, expected in (
+        ("n1", 40, [2, 1]),
+        ("n2", 40, [3]),
+        ("n3", 40, [3]),
+        (None, 40, [3]),
+        ("n1", 90, [4, 2, 1]),
+        ("n1", 5, []),
+    ):
+        found = suspects(episodes, node=node, since_ns=5, until_ns=until)
+        assert [suspect.id for suspect in found] == expected

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from recorded_runs import STOPPED, Script, mixed_script
 
-from checkers.case import Case
-from checkers.ledger import read_ledger
+from checkers.evidence.case import Case
+from checkers.evidence.ledger import read_ledger
 from harness.operation import Outcome
 
 

@@ -1,4 +1,4 @@
-from checkers.lineage import ENDLESS, Lineage
+from checkers.evidence.lineage import ENDLESS, Lineage
 from harness.events import Cause, Elected
 
 

@@ -123,4 +123,4 @@ def test_many_phantoms_are_counted():
     script.final("n2", {"list-0": [0]})
     result = check(script)
     assert len(result.findings) == STORIES + 1
-    assert result.findings[-1].title == "8 more were read and did not last: permitted"
+    assert result.findings[-1].title == "8 more: read and not there in the end, permitted"

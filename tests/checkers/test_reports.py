@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from recorded_runs import Script, ms
 
-from checkers.reports import NEVER, Reports
+from checkers.evidence.reports import NEVER, Reports
 from harness.events import Degraded, Medium, Started
 
 

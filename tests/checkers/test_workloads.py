@@ -136,9 +136,14 @@ def test_what_operations_write(operation, elements):
             [("a", 1), ("c", 2)],
         ),
         (
-            answered("txn", (("append", "a", 1), ("get", "b", None)), value=[None, [5, 6]]),
-            [("b", 5), ("b", 6)],
+            answered(
+                "txn",
+                (("append", "a", 1), ("get", "b", None), ("get", "c", None)),
+                value=[["append", "a", None], ["get", "b", [5, 6]], ["get", "c", 7]],
+            ),
+            [("b", 5), ("b", 6), ("c", 7)],
         ),
+        (answered("txn", (("append", "a", 1),), value=None), []),
         (answered("append", "a", 1, value=None), []),
     ],
 )

@@ -11,7 +11,7 @@ from machine_checks import LISTEN, existing, raises_node_error, states_of_thread
 from harness.errors import HarnessError
 from harness.machine import CLIENTS, DiskLoss, Kill, Link, Pause, PowerCut, Switch
 from nodes.local import LocalCluster, network
-from nodes.local.testing import Lines
+from nodes.local.testing import Lines, until
 
 COUNT = """
 import os, pathlib, time
@@ -57,13 +57,17 @@ async def killed(cluster: LocalCluster) -> None:
     reader, writer = await asyncio.open_connection(n1.address, 5000)
     writer.write(b"ping")
     assert await reader.readexactly(4) == b"pong"
+
+    async def alone() -> bool:
+        return len(await n1.alive()) == 2
+
+    await until(alone, "only the server and the daemon are left of all that was started")
     before = set(await n1.alive())
-    assert len(before) == 2, before
     others = await n2.start("other", ["sleep", "60"])
     assert set(await n1.kill()) == before
     assert server.returncode == await server.wait() == -signal.SIGKILL
     assert not await n1.alive()
-    assert not existing(before)
+    await until(lambda: not existing(before), "PID 1 has reaped the daemon, too")
     ended = await asyncio.wait_for(reader.read(), 10)
     assert ended == b"", "the machine's kernel must close the connection"
     writer.close()

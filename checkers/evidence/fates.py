@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from checkers.case import Case
-from checkers.reports import NEVER
+from checkers.evidence.case import Case
+from checkers.evidence.reports import NEVER
 from harness.events import Medium
 
 if TYPE_CHECKING:

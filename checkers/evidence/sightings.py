@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from checkers.case import Case
-from checkers.incidents import PROMOTES
+from checkers.evidence.case import Case
+from checkers.evidence.incidents import PROMOTES
 from harness.contract import Permit, Visibility
 from harness.events import Cause
 from harness.history import FAIL, OK

@@ -4,10 +4,10 @@ from functools import cached_property
 
 from msgspec.structs import replace
 
-from checkers.incidents import Destruction, destructions, unsettling
-from checkers.ledger import Ledger, Write, read_ledger
-from checkers.lineage import Lineage
-from checkers.reports import Reports
+from checkers.evidence.incidents import Destruction, destructions, unsettling
+from checkers.evidence.ledger import Ledger, Write, read_ledger
+from checkers.evidence.lineage import Lineage
+from checkers.evidence.reports import Reports
 from harness.checker import RecordedRun
 from harness.contract import Contract
 from harness.events import Cause

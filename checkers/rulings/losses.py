@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from checkers.case import Case
-from checkers.fates import fates
-from checkers.holders import Copies, count_copies
-from checkers.judge import Judge
-from checkers.ledger import Write
-from checkers.rulings import Judgement
-from checkers.unreported import CoarseJudge, Trace
+from checkers.evidence.case import Case
+from checkers.evidence.fates import fates
+from checkers.evidence.holders import Copies, count_copies
+from checkers.evidence.ledger import Write
+from checkers.rulings.judge import Judge
+from checkers.rulings.ruling import Judgement
+from checkers.rulings.unreported import CoarseJudge, Trace
 
 
 class Lost(Struct, frozen=True, kw_only=True):

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from checkers.case import Case
-from checkers.incidents import down
-from checkers.ledger import Write
-from checkers.reports import NEVER
+from checkers.evidence.case import Case
+from checkers.evidence.incidents import down
+from checkers.evidence.ledger import Write
+from checkers.evidence.reports import NEVER
 from harness.contract import Contract
 from harness.events import Medium
 

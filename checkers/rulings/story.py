@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from checkers.case import Case
-from checkers.fates import Copy, Loss
-from checkers.losses import Lost
-from checkers.rulings import Judgement, Ruling
+from checkers.evidence.case import Case
+from checkers.evidence.fates import Copy, Loss
+from checkers.rulings.losses import Lost
+from checkers.rulings.ruling import Judgement, Ruling
 from checkers.words import at, names
 from harness.checker import Finding
 from harness.episode import Episode

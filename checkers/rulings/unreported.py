@@ -16,10 +16,10 @@ The same rules serve for writes whose log entry is unknown because they were nev
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkers.case import Case
-from checkers.incidents import PROMOTES, culprit, unsettling
-from checkers.ledger import Write
-from checkers.rulings import Judgement, forbidden, permitted, unproved
+from checkers.evidence.case import Case
+from checkers.evidence.incidents import PROMOTES, suspects, unsettling
+from checkers.evidence.ledger import Write
+from checkers.rulings.ruling import Judgement, forbidden, permitted, unproved
 from checkers.words import names
 from harness.contract import TEXTS, Permit
 from harness.events import Cause, Medium
@@ -58,13 +58,13 @@ class CoarseJudge:
             judgement = self._after_a_failover(trace)
         else:
             judgement = self._without_holders(trace)
-        cost = culprit(
+        cost = suspects(
             self._case.run.episodes,
             node=trace.node,
             since_ns=trace.call_ns,
             until_ns=self._case.run.stopped_ns,
         )
-        return replace(judgement, episodes=() if cost is None else (cost.id,))
+        return replace(judgement, episodes=tuple(episode.id for episode in cost))
 
     def _after_a_failover(self, trace: Trace) -> Judgement:
         if trace.node is not None and trace.node in self._destroyed(trace, disk=True):

@@ -7,7 +7,7 @@ was called and returned within; one that was under way when the fault struck say
 from collections.abc import Sequence
 from statistics import median
 
-from checkers.answers import Answer, broken, met, not_shown
+from checkers.expected.answers import Answer, broken, met, not_shown
 from checkers.words import at, plural, seconds
 from harness.checker import RecordedRun
 from harness.episode import Episode

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from checkers.answers import Answer, broken, met, not_shown
-from checkers.incidents import CUTS_POWER, WIPES
-from checkers.lineage import Lineage
+from checkers.evidence.incidents import CUTS_POWER, WIPES
+from checkers.evidence.lineage import Lineage
+from checkers.expected.answers import Answer, broken, met, not_shown
 from checkers.words import at, names
 from harness.checker import RecordedRun
 from harness.events import (

@@ -6,10 +6,10 @@ acknowledge, only its lease stops it: nothing that was called after the election
 called before and answered after shows how wide the residual window is.
 """
 
-from checkers.answers import Answer, broken, met, not_shown
-from checkers.case import Case
-from checkers.ledger import Write
-from checkers.observations import takeovers
+from checkers.evidence.case import Case
+from checkers.evidence.ledger import Write
+from checkers.expected.answers import Answer, broken, met, not_shown
+from checkers.expected.observations import takeovers
 from checkers.words import at, plural, seconds
 from harness.checker import RecordedRun
 from harness.contract import Permit

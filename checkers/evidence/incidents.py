@@ -78,15 +78,18 @@ def unsettling(episodes: Iterable[Episode], *, since_ns: int, until_ns: int = FO
     ]
 
 
-def culprit(episodes: Sequence[Episode], *, node: str | None, since_ns: int, until_ns: int) -> Episode | None:
-    """Return the episode that most likely cost the cluster what `node` acknowledged at `since_ns`.
+def suspects(
+    episodes: Sequence[Episode], *, node: str | None, since_ns: int, until_ns: int
+) -> tuple[Episode, ...]:
+    """Return the episodes that cost the cluster what `node` acknowledged after a call at `since_ns`.
 
-    That is the latest one to begin, before another primary was elected at `until_ns`, of those that hit the
-    node itself, or else of all.
+    Those that hit the node itself and began before another primary was elected at `until_ns`, the latest
+    first; if there are none, the latest of all.
     """
     acted = unsettling(episodes, since_ns=since_ns, until_ns=until_ns)
-    hit = [episode for episode in acted if node in episode.targets]
-    return max(hit or acted, key=lambda episode: episode.from_ns, default=None)
+    acted.sort(key=lambda episode: episode.from_ns, reverse=True)
+    hit = tuple(episode for episode in acted if node in episode.targets)
+    return hit or tuple(acted[:1])
 
 
 def _first(*times: int | None) -> int:

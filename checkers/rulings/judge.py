@@ -7,7 +7,7 @@ The questions are asked in this order, and the first answer stands:
 3. Had the winner, or a node that it heard, the write on the medium that the contract counts on? Then the
    wrong log was chosen. An operator may choose a node that lacks the write, but not make it forget one.
 4. Had the write fewer copies than promised when it was acknowledged? Then nothing that follows excuses it.
-5. Which clause of the contract covers what became of the copies? (`checkers.clauses`)
+5. Which clause of the contract covers what became of the copies? (`checkers.rulings.clauses`)
 
 A copy that its node cut off its log counts as gone only if an election before that had left the write out,
 and was excused in doing so; otherwise it is still owed. An acknowledgement marked as degraded promised only
@@ -19,13 +19,13 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from checkers.case import Case
-from checkers.clauses import Plea, disks_lost, plead
-from checkers.fates import Copy, Loss
-from checkers.holders import Copies
-from checkers.incidents import FOREVER, culprit
-from checkers.ledger import Write
-from checkers.rulings import Judgement, Ruling, forbidden, unproved
+from checkers.evidence.case import Case
+from checkers.evidence.fates import Copy, Loss
+from checkers.evidence.holders import Copies
+from checkers.evidence.incidents import FOREVER, suspects
+from checkers.evidence.ledger import Write
+from checkers.rulings.clauses import Plea, disks_lost, plead
+from checkers.rulings.ruling import Judgement, Ruling, forbidden, unproved
 from harness.contract import Permit
 from harness.events import Elected
 
@@ -146,12 +146,11 @@ class Judge:
         lost = {copy.episode for copy in copies if copy.lost_by(until_ns)}
         took = [episode for episode in self._case.run.episodes if episode.id in lost]
         took.sort(key=lambda episode: episode.from_ns, reverse=True)
-        cost = culprit(
+        cost = suspects(
             self._case.run.episodes,
             node=self._case.primary_of(write),
             since_ns=write.call_ns,
             until_ns=until_ns,
         )
-        costs = [] if cost is None else [cost]
-        ordered = took + costs if judgement.permit in _ABOUT_COPIES else costs + took
+        ordered = (*took, *cost) if judgement.permit in _ABOUT_COPIES else (*cost, *took)
         return tuple(dict.fromkeys(episode.id for episode in ordered))

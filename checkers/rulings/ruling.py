@@ -4,7 +4,7 @@ import enum
 
 from msgspec import Struct
 
-from checkers.fates import Copy
+from checkers.evidence.fates import Copy
 from harness.contract import Permit
 from harness.events import Elected
 

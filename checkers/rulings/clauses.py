@@ -6,10 +6,10 @@ history: which copies were still owed then, and which ones faults had taken.
 
 from msgspec import Struct
 
-from checkers.fates import Copy, Loss
-from checkers.ledger import Write
-from checkers.reports import NEVER
-from checkers.rulings import Judgement, forbidden, permitted, unproved
+from checkers.evidence.fates import Copy, Loss
+from checkers.evidence.ledger import Write
+from checkers.evidence.reports import NEVER
+from checkers.rulings.ruling import Judgement, forbidden, permitted, unproved
 from checkers.words import names, seconds
 from harness.contract import TEXTS, Contract, Failover, Permit
 from harness.events import Cause, Elected

@@ -1,0 +1,1 @@
+"""How a scenario's expectations are answered, one module for each kind of question."""

@@ -1,0 +1,1 @@
+"""Whether the loss of an acknowledged write is permitted or forbidden by the contract, and why."""

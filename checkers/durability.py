@@ -2,8 +2,9 @@
 
 The judge of the whole project's question. An element is lost if its write was acknowledged (not merely of
 unknown outcome) and the survivor's final state, read after the clients had stopped, lacks it. Each loss is
-ruled on: from the nodes' reports (`checkers.rulings.judge`), or for systems that report nothing from roles and faults
-alone (`checkers.rulings.unreported`). What no contract permits is looked for as well (`checkers.integrity`).
+ruled on: from the nodes' reports (`checkers.rulings.judge`), or for systems that report nothing from roles and
+faults alone (`checkers.rulings.unreported`). What no contract permits is looked for as well
+(`checkers.integrity`).
 
 A run in which nothing was acknowledged, or whose final state could not be read, proves nothing.
 """

@@ -153,7 +153,8 @@ class LocalMachine:
             return frozenset()
         victims, running = frozenset(self._living()), self._running()
         await boot.signal(-1, signal.SIGKILL)
-        victims |= frozenset(self._living())  # those that were born meanwhile were killed as well, and are dying
+        # Those that were born after the first look were killed as well, and are dying.
+        victims |= frozenset(self._living())
         deadline = time.monotonic() + _SETTLE_S
         while not victims.isdisjoint(self._living()):
             if time.monotonic() > deadline:

@@ -56,7 +56,9 @@ async def measure(mode: Mode, clients: int, seconds: float) -> None:
             print(f"{mode:17} {len(took) / seconds:7.0f} writes/s  {quantiles}")
             cpu = ", ".join(f"{name} {after[name][0] - before[name][0]:.1f} s" for name in NODES)
             memory = ", ".join(f"{name} {after[name][1] / 2**20:.0f} MB" for name in NODES)
-            print(f"{'':17} processor: clients {own:.1f} s, {cpu}, of {seconds * (os.cpu_count() or 1):.0f} s")
+            print(
+                f"{'':17} processor: clients {own:.1f} s, {cpu}, of {seconds * (os.cpu_count() or 1):.0f} s"
+            )
             print(f"{'':17} memory: {memory}")
         finally:
             await cluster.down()

@@ -124,6 +124,6 @@ def _story(case: Case, write: Write, holders: Holders) -> Iterator[str]:
         for medium in Medium if node not in holders.disk else ():
             at_ns = case.reports.when_stored(node, medium, write.epoch, write.offset)
             if at_ns is not None and at_ns > returned_ns:
-                yield f"{at(at_ns)}: {node} had it ({medium}), {seconds(at_ns - returned_ns)} too late"
+                yield f"{at(at_ns)}: {node} had it ({medium}), {seconds(at_ns - returned_ns)} after the answer"
     for node in sorted(holders.unknown):
         yield f"not known: the reports of {node} may be incomplete around then"

@@ -88,10 +88,8 @@ class CoarseJudge:
         if run.reports:
             return None
         if trace.node is None:
-            suspects = unsettling(run.episodes, since_ns=trace.call_ns)
-            return (
-                f"{suspects[0].fault} in episode {suspects[0].id} may have led to one" if suspects else None
-            )
+            faults = unsettling(run.episodes, since_ns=trace.call_ns)
+            return f"{faults[0].fault} in episode {faults[0].id} may have led to one" if faults else None
         others = [
             node
             for node, last_ns in self._last_ack_ns.items()

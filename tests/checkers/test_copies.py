@@ -36,7 +36,7 @@ def test_acknowledged_before_its_own_flush():
     result = check(script)
     assert result.verdict is Verdict.VIOLATED
     assert result.figures == {"judged": 1, "short": 1, "unproved": 0}
-    assert "n1 had it (disk), 0.004 s too late" in told(result)
+    assert "n1 had it (disk), 0.004 s after the answer" in told(result)
 
 
 def test_the_copy_of_another_node_does_not_replace_the_primarys():

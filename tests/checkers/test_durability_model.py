@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_model import STEPS, World
 
@@ -45,7 +45,7 @@ def outcomes(world: World) -> Counter[str]:
     return Counter(world.ruling(ack) for ack in world.lost())
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(mode=st.sampled_from(MODES), degrades=st.booleans(), steps=steps)
 def test_checker_agrees_with_the_model(mode, degrades, steps):
     world = World(mode, degrades=degrades)

@@ -99,7 +99,7 @@ seeds = st.integers(0, 10_000)
 
 
 @runs
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds, by_ns=st.integers(1, 10**15))
 def test_a_later_origin_changes_nothing(mode, seed, by_ns):
     run = recorded(seed, mode)
@@ -107,7 +107,7 @@ def test_a_later_origin_changes_nothing(mode, seed, by_ns):
 
 
 @runs
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds, factor=st.integers(1, 10**12), sign=st.sampled_from((1, -1)))
 def test_other_values_change_nothing(mode, seed, factor, sign):
     run = recorded(seed, mode)
@@ -115,7 +115,7 @@ def test_other_values_change_nothing(mode, seed, factor, sign):
 
 
 @runs
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds, order=st.permutations(NODES))
 def test_other_names_change_nothing(mode, seed, order):
     run = recorded(seed, mode)
@@ -124,7 +124,7 @@ def test_other_names_change_nothing(mode, seed, order):
 
 
 @runs
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_reports_that_do_not_matter_change_nothing(mode, seed):
     run = recorded(seed, mode)
@@ -134,7 +134,7 @@ def test_reports_that_do_not_matter_change_nothing(mode, seed):
 
 
 @runs
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_faults_elsewhere_change_nothing(mode, seed):
     run = recorded(seed, mode)
@@ -143,7 +143,7 @@ def test_faults_elsewhere_change_nothing(mode, seed):
 
 
 @runs
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_reports_of_different_nodes_at_one_moment_come_in_any_order(mode, seed):
     run = recorded(seed, mode)

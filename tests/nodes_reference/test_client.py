@@ -1,0 +1,157 @@
+"""The client never says that something failed, or happened, unless it knows."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from nodes.reference.client import RefusedError, StoreClient, UnknownError
+from nodes.reference.wire import Splitter, pack_json
+
+Answer = Callable[[dict[str, Any]], dict[str, Any] | None]
+
+
+class FakeNode:
+    """Answers as told: a dict is sent, None is silence, an exception drops the connection."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self.asked: list[dict[str, Any]] = []
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def start(self) -> tuple[str, int]:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        address: tuple[str, int] = self._server.sockets[0].getsockname()
+        return address
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        splitter = Splitter()
+        while data := await reader.read(10_000):
+            for request, _ in splitter.feed(data):
+                self.asked.append(request)
+                try:
+                    answer = self._answer(request)
+                except ConnectionError:
+                    writer.transport.abort()
+                    return
+                if answer is not None:
+                    writer.write(pack_json({"id": request["id"], **answer}))
+
+    async def stop(self) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+
+def drop(_: dict[str, Any]) -> None:
+    raise ConnectionResetError
+
+
+def on(
+    answers: dict[str, Answer], use: Callable[[StoreClient], Awaitable[Any]], **options: Any
+) -> tuple[Any, dict[str, FakeNode]]:
+    async def main() -> Any:
+        nodes = {name: FakeNode(answer) for name, answer in answers.items()}
+        addresses = {name: await node.start() for name, node in nodes.items()}
+        client = StoreClient(addresses, **({"timeout_s": 0.4} | options))
+        try:
+            return await use(client), nodes
+        except (RefusedError, UnknownError) as error:
+            return error, nodes
+        finally:
+            await client.close()
+            for node in nodes.values():
+                await node.stop()
+
+    return asyncio.run(main())
+
+
+def put(client: StoreClient) -> Awaitable[Any]:
+    return client.write({"op": "put", "key": "k", "value": 1})
+
+
+def ok(_: dict[str, Any]) -> dict[str, Any]:
+    return {"ok": True, "value": None}
+
+
+def test_a_lost_connection_leaves_the_outcome_unknown() -> None:
+    result, nodes = on({"n1": drop}, put)
+    assert isinstance(result, UnknownError)
+    assert len(nodes["n1"].asked) == 1, "an unknown outcome must not be tried again without a session"
+
+
+def test_silence_leaves_the_outcome_unknown() -> None:
+    result, _ = on({"n1": lambda _: None}, put)
+    assert isinstance(result, UnknownError)
+
+
+def test_nobody_there_is_a_sure_failure() -> None:
+    async def nobody() -> None:
+        node = FakeNode(ok)
+        address = await node.start()
+        await node.stop()
+        client = StoreClient({"n1": address}, timeout_s=0.3)
+        with pytest.raises(RefusedError):
+            await put(client)
+        await client.close()
+
+    asyncio.run(nobody())
+
+
+@pytest.mark.parametrize(
+    ("sure", "kind"), [(True, RefusedError), (False, UnknownError), (None, UnknownError)]
+)
+def test_a_refusal_is_sure_only_when_the_node_says_so(sure: bool | None, kind: type[Exception]) -> None:
+    answer = {"ok": False, "error": "k is no list"} | ({} if sure is None else {"sure": sure})
+    result, _ = on({"n1": lambda _: dict(answer)}, put)
+    assert isinstance(result, kind)
+
+
+def test_it_goes_where_a_replica_says_the_primary_is() -> None:
+    def replica(_: dict[str, Any]) -> dict[str, Any]:
+        return {"ok": False, "sure": True, "error": "not the primary", "primary": "n3"}
+
+    result, nodes = on({"n1": replica, "n2": drop, "n3": ok}, put)
+    assert result["ok"]
+    assert not nodes["n2"].asked
+
+
+def test_a_session_asks_again_with_the_same_number() -> None:
+    result, nodes = on({"n1": drop, "n2": ok}, put, session=True)
+    assert result["ok"]
+    (first, *_), (second, *_) = nodes["n1"].asked, nodes["n2"].asked
+    assert (first["session"], first["seq"]) == (second["session"], second["seq"])
+
+
+def test_a_session_that_never_hears_ends_in_doubt_and_a_new_session() -> None:
+    async def twice(client: StoreClient) -> tuple[Any, Any]:
+        for _ in range(2):
+            with pytest.raises(UnknownError):
+                await put(client)
+        return None, None
+
+    _, nodes = on({"n1": drop}, twice, session=True)
+    assert len({request["session"] for request in nodes["n1"].asked}) == 2
+    assert {request["seq"] for request in nodes["n1"].asked} == {1}
+
+
+def test_doubt_is_not_forgotten_when_a_later_try_is_refused() -> None:
+    """The first try may have happened, whatever the second node says of the second."""
+
+    def refuse(_: dict[str, Any]) -> dict[str, Any]:
+        return {"ok": False, "sure": True, "error": "the key is too long"}
+
+    result, _ = on({"n1": drop, "n2": refuse}, put, session=True)
+    assert isinstance(result, UnknownError)
+
+
+def test_a_client_of_one_node_does_not_go_elsewhere() -> None:
+    def replica(_: dict[str, Any]) -> dict[str, Any]:
+        return {"ok": False, "sure": True, "error": "not the primary", "primary": "n2"}
+
+    result, nodes = on({"n1": replica, "n2": ok}, put, only="n1")
+    assert isinstance(result, RefusedError)
+    assert not nodes["n2"].asked

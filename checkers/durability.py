@@ -9,6 +9,7 @@ faults alone (`checkers.rulings.unreported`). What no contract permits is looked
 A run in which nothing was acknowledged, or whose final state could not be read, proves nothing.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -121,17 +122,21 @@ def _counts(lost: Sequence[Lost]) -> dict[str, int]:
 
 
 def _rpo(case: Case, lost: Sequence[Lost]) -> dict[str, Any]:
-    """Return what was lost: operations, bytes, and the age of the oldest loss at the fault that cost it."""
+    """Return what was lost: operations, bytes, and how far back in time the loss reaches.
+
+    That is the age of the oldest lost acknowledgement at the fault that cost it; or, where the primary went
+    on acknowledging what was lost while the fault lasted, at the last of these.
+    """
     began = {episode.id: episode.from_ns for episode in case.run.episodes}
-    ages = [
-        began[loss.judgement.episodes[0]] - loss.write.return_ns
-        for loss in lost
-        if loss.judgement.episodes and loss.write.return_ns is not None
-    ]
+    acknowledged: dict[int, list[int]] = defaultdict(list)
+    for loss in lost:
+        if loss.judgement.episodes and loss.write.return_ns is not None:
+            acknowledged[loss.judgement.episodes[0]].append(loss.write.return_ns)
+    ages = [max(began[episode], *times) - min(times) for episode, times in acknowledged.items()]
     return {
         "rpo_operations": len({loss.write.id for loss in lost}),
         "rpo_bytes": sum(loss.write.size_bytes for loss in lost),
-        "rpo_seconds": max(0, *ages) / 1e9 if ages else 0.0,
+        "rpo_seconds": max(ages, default=0) / 1e9,
     }
 
 

@@ -10,7 +10,7 @@ from harness.verdict import Verdict
 
 
 class Rpo(Struct, frozen=True, kw_only=True):
-    """What was lost: acknowledged writes, their bytes, and the age of the oldest lost one at the fault."""
+    """What was lost: acknowledged writes, their bytes, and how far back in time the loss reaches."""
 
     operations: int = 0
     bytes: int = 0

@@ -24,7 +24,12 @@ class Candidate(Quiet):
         self._until = (
             now + node.settings.election_ns // 2 + node.rng.randrange(node.settings.election_ns // 2)
         )
+        self._asked_ns = now
+
+    def begin(self, now: int) -> None:
+        """Ask for the votes; a node that is the whole cluster has won with its own."""
         self._ask(now)
+        self._count(now)
 
     def wake_at(self) -> int:
         """Return when this candidacy is given up."""
@@ -63,7 +68,7 @@ class Candidate(Quiet):
         if self._trial:
             self._trial = False
             node.save(promised=self.epoch)
-            self._ask(now)
+            self.begin(now)
         else:
             node.become(Primary.elected(node, self.epoch, self._granted, self._asked_ns, now))
 

@@ -300,7 +300,9 @@ class Node:
 
     def stand(self, now: int) -> None:
         """Ask the others for their votes."""
-        self.become(Candidate(self, now))
+        candidate = Candidate(self, now)
+        self.become(candidate)
+        candidate.begin(now)
 
     def step_down(self, reason: str, now: int) -> None:
         """Cease to be primary; the requests that wait get an unknown outcome."""

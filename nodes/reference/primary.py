@@ -47,7 +47,6 @@ class Primary(Quiet):
         self._waiting: deque[Waiting] = deque()
         self._by_index: dict[int, Waiting] = {}
         self._beat_ns = now
-        self._until_ns = 0
         self._lost_ns: int | None = None
         end = node.log.end
         node.save(promised=epoch)

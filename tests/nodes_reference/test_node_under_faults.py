@@ -135,3 +135,32 @@ def test_a_healthy_cluster_stays_calm() -> None:
     world.run(1 * S)
     assert len(world.acks) == 100
     assert [event["epoch"] for event in world.events if event["event"] == "elected"] == [101]
+
+
+def test_a_cluster_of_one_elects_itself_after_a_crash() -> None:
+    world = World(1, count=1, mode=Mode.QUORUM)
+    world.bootstrap()
+    world.write("n1")
+    world.run(1 * S)
+    world.power_cut("n1")
+    world.start("n1")
+    world.until(world.recovered)
+    assert lost(world) == []
+    assert len(world.acks) == 1
+
+
+def test_a_node_promoted_by_force_goes_on_alone_after_a_crash() -> None:
+    """It is the whole cluster by then; the others have lost their disks and have no vote."""
+    world = World(1, mode=Mode.ASYNC)
+    world.bootstrap()
+    for name in ("n1", "n2"):
+        world.wipe(name)
+    answers: list[object] = []
+    world.ask("n3", {"op": "promote", "force": True}, answers.append)
+    world.run(1 * S)
+    assert world.primary() == "n3"
+    world.power_cut("n3")
+    world.start("n3")
+    world.until(lambda: world.primary() == "n3")
+    world.heal()
+    world.until(world.recovered)

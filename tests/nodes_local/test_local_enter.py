@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from nodes.local.programs import find
+
 pytestmark = pytest.mark.cluster
 
 HEAD = """
@@ -96,9 +98,9 @@ def marked() -> list[int]:
 def host() -> dict[str, str]:
     """Return what a run could leave behind on the host."""
     commands = {
-        "links": ["ip", "-o", "link"],
-        "named namespaces": ["ip", "netns", "list"],
-        "firewall": ["nft", "list", "ruleset"],
+        "links": [find("ip"), "-o", "link"],
+        "named namespaces": [find("ip"), "netns", "list"],
+        "firewall": [find("nft"), "list", "ruleset"],
     }
     state = {
         what: subprocess.run(command, capture_output=True, text=True, check=False).stdout

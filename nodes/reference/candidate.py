@@ -63,7 +63,7 @@ class Candidate(Quiet):
 
     def _count(self, now: int) -> None:
         node = self.node
-        if obstacle(node.settings, self._granted) is not None:
+        if obstacle(node.settings, self._granted) is not None or self._is_bound(now):
             return
         if self._trial:
             self._trial = False
@@ -71,6 +71,11 @@ class Candidate(Quiet):
             self.begin(now)
         else:
             node.become(Primary.elected(node, self.epoch, self._granted, self._asked_ns, now))
+
+    def _is_bound(self, now: int) -> bool:
+        """Tell whether this node's own vote is still promised to a primary that has not stepped down."""
+        node = self.node
+        return node.settings.leased and now < node.promised_until_ns and node.heard_of not in self._granted
 
     def _ask(self, now: int) -> None:
         self._asked_ns = now

@@ -140,7 +140,8 @@ class StoreClient:
         body = {**body, "session": self._session, "seq": self._seq + 1}
         try:
             answer = await self.ask(body, again=True)
-        except UnknownError:
+        except (RefusedError, UnknownError):
+            # The number may be used up (an operation can be refused when it is carried out): begin anew.
             self._session, self._seq = uuid.uuid4().hex[:16], 0
             raise
         self._seq += 1

@@ -25,16 +25,17 @@ class MetaFile:
 
     def __init__(self, path: Path) -> None:
         """Open the file or, on a blank disk, make one with a new identity."""
-        blank = not path.exists()
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._seq = 0
-        if blank:
-            os.posix_fallocate(self._descriptor, 0, 2 * SLOT_BYTES)
-            self.meta = Meta(identity=uuid.uuid4().hex[:12])
-            self.save(self.meta)
-            sync_folder(path.parent)
-        else:
+        if path.exists():
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             self.meta = self._load(path)
+        else:
+            making = path.with_name(f"{path.name}.new")
+            self._descriptor = os.open(making, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            os.posix_fallocate(self._descriptor, 0, 2 * SLOT_BYTES)
+            self.save(Meta(identity=uuid.uuid4().hex[:12]))
+            making.rename(path)
+            sync_folder(path.parent)
 
     def _load(self, path: Path) -> Meta:
         slots = [found for found in map(self._slot, (0, 1)) if found is not None]

@@ -200,6 +200,11 @@ class Node:
         """Whether this node's disk is one that the cluster counts on."""
         return self.record is not None and self.record.members.get(self.name) == self.meta.identity
 
+    @property
+    def promised_until_ns(self) -> int:
+        """Until when this node keeps its vote for the primary that it last heard: its lease, and a margin."""
+        return self.heard_ns + self.settings.lease_ns * 11 // 10
+
     def report(self, event: str, now: int, **details: Any) -> None:
         """Report something that has happened."""
         self.out.append(fx.Report({"event": event, "at": now, **details}))
@@ -403,7 +408,7 @@ class Node:
             return None if self.settings.leads(peer, self.meta.promised) else "leaves it to an operator"
         if isinstance(self.role, Primary) and now < self.role.lease_until(now):
             return "is the primary itself"
-        if now < self.heard_ns + self.settings.lease_ns * 11 // 10 and self.heard_of != peer:
+        if now < self.promised_until_ns and self.heard_of != peer:
             return f"heard of {self.heard_of or 'the start of its own process'} just now"
         if ms.mark_of(message) < self.log.end:
             return "has a more recent log"

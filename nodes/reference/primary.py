@@ -14,7 +14,7 @@ from nodes.reference import effects as fx
 from nodes.reference import messages as ms
 from nodes.reference.feed import BATCH_BYTES, Feed
 from nodes.reference.protection import Protection
-from nodes.reference.records import encode
+from nodes.reference.records import MAX_PAYLOAD, encode
 from nodes.reference.roles import Quiet
 from nodes.reference.rules import Ballot, Record, majority, newest
 from nodes.reference.settings import Mode, Visibility
@@ -46,7 +46,7 @@ class Primary(Quiet):
         self.feeds = {peer: Feed() for peer in node.settings.peers}
         self._waiting: deque[Waiting] = deque()
         self._by_index: dict[int, Waiting] = {}
-        self._beat_ns = now
+        self._beat_ns = self._since_ns = now
         self._lost_ns: int | None = None
         end = node.log.end
         node.save(promised=epoch)
@@ -96,9 +96,16 @@ class Primary(Quiet):
     # Requests
 
     def write(self, request: int, command: Command, now: int) -> None:
-        """Take a checked command into the log; it is answered when its copies are there."""
+        """Take a checked command into the log; it is answered when its copies are there.
+
+        One that is too large for the log is refused.
+        """
         node = self.node
         payload = json.dumps(command, separators=(",", ":")).encode()
+        if len(payload) > MAX_PAYLOAD:
+            error = f"the operation has {len(payload)} bytes; at most {MAX_PAYLOAD} are allowed"
+            node.out.append(fx.Reply(request, {"ok": False, "sure": True, "error": error}))
+            return
         index = node.log.append(encode(node.log.last + 1, self.epoch, payload))
         waiting = Waiting(index, request, now, command)
         self._waiting.append(waiting)
@@ -165,7 +172,7 @@ class Primary(Quiet):
         if common >= message.base and common >= node.log.base:
             feed.start(message.stream, common, message.flushed)
             node.send(peer, ms.Accept(epoch=self.epoch, stream=message.stream, common=common))
-        elif node.snapshots.current >= max(common, 1):
+        elif node.snapshots.current >= max(node.log.base, 1):
             index = node.snapshots.current
             node.send(peer, ms.Install(epoch=self.epoch, stream=message.stream, index=index, common=common))
         else:
@@ -179,6 +186,7 @@ class Primary(Quiet):
     def disconnected(self, peer: str, now: int) -> None:
         """The stream is gone with its connection."""
         self.feeds[peer].stop()
+        self.feeds[peer].clock = 0  # it may come back with another
 
     # Time
 
@@ -203,10 +211,17 @@ class Primary(Quiet):
             self._beat(peer, now)
         self.protection.admit(now)
         confirmed = self.confirmed()
-        head = self._waiting[0] if self._waiting else None
-        late = head is not None and now - head.since_ns >= node.settings.degrade_after_ns
-        blocked = head.index if head is not None and late and head.index > node.commit else None
-        self.protection.mind(blocked, self.protection.full(confirmed), confirmed, now)
+        self.protection.mind(self._blocked(now), self.protection.full(confirmed), confirmed, now)
+
+    def _blocked(self, now: int) -> int | None:
+        """Return the first entry that has waited too long for its copies, the epoch's first included."""
+        first, since_ns = self.start, self._since_ns
+        if self.node.commit >= self.start:
+            if not self._waiting:
+                return None
+            first, since_ns = self._waiting[0].index, self._waiting[0].since_ns
+        late = now - since_ns >= self.node.settings.degrade_after_ns
+        return first if late and first > self.node.commit else None
 
     def connected(self, peer: str, now: int) -> None:
         """Make oneself known at once."""

@@ -15,6 +15,7 @@ FRAME = struct.Struct(">II")
 HEAD = struct.Struct(">QQ")
 MAX_BODY = 2 << 20
 """No entry is larger (bytes)."""
+MAX_PAYLOAD = MAX_BODY - HEAD.size
 
 
 class DamageError(Exception):

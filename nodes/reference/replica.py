@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nodes.reference.node import Node
 
 ASK_AGAIN_NS = 300 * MS
-"""How long a request to the primary may stay without an answer before it is made again."""
+"""How long a request to the primary may stay without an answer before it is made again: so long, or a lease."""
 
 PART_BYTES = 256 << 10
 """The size of the parts in which a snapshot is sent."""
@@ -33,8 +33,9 @@ class Replica(Quiet):
         self.accepted = False
         self.fresh_ns: int | None = None
         self._stream = 0
-        self._asked_ns = now - ASK_AGAIN_NS
+        self._asked_ns = -1 << 62
         self._installing: int | None = None
+        self._common = 0
         self._acknowledged = (-1, -1)
         self._fresh_at: deque[tuple[int, int]] = deque(maxlen=1000)
         self._flush_ns = now + node.settings.flush_every_ns
@@ -109,13 +110,14 @@ class Replica(Quiet):
         self.accepted = False
         self._stream = 0
         self._installing = None
+        self._asked_ns = -1 << 62
 
     def _heartbeat(self, message: ms.Heartbeat, now: int) -> None:
         if self.node.settings.witness:
             return
         if self.accepted and message.stream == self._stream:
             self._hear_commit(message.commit, message.echo, now)
-        elif now - self._asked_ns >= ASK_AGAIN_NS:
+        elif now - self._asked_ns >= max(ASK_AGAIN_NS, self.node.settings.lease_ns):
             self._follow(now)
 
     def _follow(self, now: int) -> None:
@@ -142,6 +144,8 @@ class Replica(Quiet):
 
     def _accept(self, message: ms.Accept, now: int) -> None:
         node = self.node
+        if self.accepted:
+            return
         if not node.snapshots.floor <= message.common <= node.log.last:
             raise ms.ProtocolError(f"Accept after {message.common} is outside of this log")
         if message.common < node.log.last:
@@ -172,10 +176,7 @@ class Replica(Quiet):
     # Snapshots from the primary
 
     def _install(self, message: ms.Install, now: int) -> None:
-        log = self.node.log
-        for epoch, first, last in log.stretches(message.common + 1, log.last):
-            self.node.report("truncated", now, epoch=epoch, first=first, last=last)
-        self._installing = message.index
+        self._installing, self._common = message.index, message.common
         self._ask_part(0, now)
 
     def _ask_part(self, offset: int, now: int) -> None:
@@ -191,7 +192,11 @@ class Replica(Quiet):
             return
         self.node.out.append(fx.WritePart(message.offset, blob))
         if message.end:
+            log = self.node.log
+            for epoch, first, last in log.stretches(self._common + 1, log.last):
+                self.node.report("truncated", now, epoch=epoch, first=first, last=last)
             self.node.reloading = True
+            self.node.generation += 1  # a flush that is under way says nothing about the log to come
             self.node.out.append(fx.InstallSnapshot(self._installing))
         else:
             self._ask_part(message.offset + len(blob), now)

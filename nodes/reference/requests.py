@@ -18,6 +18,9 @@ from nodes.reference.state import flaw
 if TYPE_CHECKING:
     from nodes.reference.node import Node
 
+BACKLOG_BYTES = 32 << 20
+"""How much log may wait for its copies, beyond what snapshots keep, before further writes are refused."""
+
 FORCED_ROUNDS = 10
 """How many rounds a forced promotion skips, to be above whatever a part that is cut off may have reached."""
 
@@ -65,8 +68,14 @@ class Requests:
             self._refuse(number, wrong)
         elif not self._node.room:
             self._refuse(number, "the disk is full")
+        elif self._backlogged():
+            self._refuse(number, "too many writes wait for their copies")
         else:
             role.write(number, body, now)
+
+    def _backlogged(self) -> bool:
+        settings = self._node.settings
+        return self._node.log.size_bytes > settings.snapshot_bytes + settings.retain_bytes + BACKLOG_BYTES
 
     def _get(self, number: int, body: dict[str, Any], now: int) -> None:
         node, key, bound = self._node, body.get("key"), body.get("max_lag_ms")
@@ -76,7 +85,9 @@ class Requests:
             if not node.role.holds_lease(now) or node.commit < node.role.start or node.reloading:
                 self._refuse(number, "not ready: the primary has no lease, or its epoch is not protected yet")
             else:
-                self._answer(number, self._value(key) | {"epoch": node.role.epoch})
+                until = node.role.lease_until(now) if node.settings.leased else 0
+                value = self._value(key) | {"epoch": node.role.epoch}
+                node.out.append(fx.Reply(number, value, until))
         elif body.get("replica") is not True or node.settings.witness:
             self._refuse_as_replica(number)
         else:
@@ -172,6 +183,7 @@ class Requests:
         node = self._node
         epoch = node.settings.epoch_after(node.highest, rounds=FORCED_ROUNDS)
         record = Record(epoch=epoch, seq=1, members={node.name: node.meta.identity}, need=1)
+        node.commit = node.log.last  # by the operator's word: nobody else's log counts
         self._take_office(number, epoch, record, now)
 
     def _promote_by_hand(self, number: int, now: int) -> None:

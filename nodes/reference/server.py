@@ -155,14 +155,21 @@ class Server:
                     sends.append(effect)
                 case fx.Report(event):
                     reports.append(json.dumps(event, separators=(",", ":")).encode())
+                case fx.Cut() | fx.InstallSnapshot():
+                    self._tell(reports)
+                    self._act(effect)
                 case _:
                     self._act(effect)
-        if reports:
-            self._report(b"\n".join(reports) + b"\n")
+        self._tell(reports)
         for send in sends:
             self._links.send(send.to, send.message, send.blob)
         self._links.flush()
         self._answer(replies)
+
+    def _tell(self, reports: list[bytes]) -> None:
+        if reports:
+            self._report(b"\n".join(reports) + b"\n")
+            reports.clear()
 
     def _act(self, effect: fx.Effect) -> None:
         storage = self._storage

@@ -4,6 +4,7 @@ A snapshot is written under another name, flushed, and renamed, so that there is
 none.
 """
 
+import contextlib
 import json
 import os
 import struct
@@ -54,7 +55,8 @@ class SnapshotWriter:
 
     def abandon(self) -> None:
         """Remove what was written."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what can't be written any more is not wanted any more
+            self._file.close()
         self._making.unlink(missing_ok=True)
 
 

@@ -45,8 +45,7 @@ class State:
 
     def get(self, key: str) -> Any:
         """Return a key's value as JSON can carry it (sets as sorted lists); None if there is none."""
-        value = self.values.get(key)
-        return sorted(value, key=repr) if isinstance(value, set) else value
+        return _plain(self.values.get(key))
 
     # Applying
 
@@ -171,9 +170,16 @@ class Frozen:
     def rows(self) -> Iterator[list[Any]]:
         """Yield the rows from which `State.load` builds the state again."""
         for key, value in self.values:
-            yield ["set", key, sorted(value, key=repr)] if isinstance(value, set) else ["value", key, value]
+            yield ["set" if isinstance(value, set) else "value", key, _plain(value)]
         for name, (seq, result) in self.sessions:
             yield ["session", name, seq, result.value, result.error]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that later commands do not change, as JSON can carry it."""
+    if isinstance(value, set):
+        return sorted(value, key=repr)
+    return list(value) if isinstance(value, list) else value
 
 
 _PARAMETERS = {

@@ -83,20 +83,25 @@ class Storage:
 
     def begin_snapshot(self, index: int, history: Sequence[Range]) -> None:
         """Start a snapshot; one that was being written is dropped."""
-        if self._writer is not None:
-            self._writer.abandon()
+        self.abandon_snapshot()
         self._writer = SnapshotWriter(self._folder, index, history)
 
     def snapshot_rows(self, rows: Sequence[list[Any]]) -> None:
-        """Add rows to it."""
-        if self._writer is not None:
+        """Add rows to it; nothing is added to one that was given up. When this raises, it is given up."""
+        if self._writer is None:
+            return
+        try:
             self._writer.rows(rows)
+        except OSError:
+            self.abandon_snapshot()
+            raise
 
     def finish_snapshot(self) -> None:
-        """Make it durable and current."""
-        if self._writer is not None:
-            self._writer.finish()
-            self._writer = None
+        """Make it durable and current; raises OSError, also when it was given up before."""
+        if self._writer is None:
+            raise OSError("the snapshot had been given up")
+        self._writer.finish()
+        self._writer = None
 
     def abandon_snapshot(self) -> None:
         """Drop the snapshot that is being written."""
@@ -141,6 +146,7 @@ class Storage:
         finally:
             os.close(descriptor)
         self.abandon_snapshot()
+        self.wal.prepare_spare()  # a full disk shows here, before anything has changed
         adopt(arrived, self._folder / "snapshot")
         self.wal.reset(index)
         return state, index, history

@@ -15,6 +15,7 @@ durable, hence never acknowledged, and is removed, unless a mark or the small `f
 
 import os
 import struct
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,7 @@ class Wal:
         self._segments: list[tuple[Path, int]] = []
         self._current = -1
         self._retired: list[int] = []
+        self._making_spare = threading.Lock()
         self._offset = 0
         self._flushed = 0
         self.found = self._recover()
@@ -85,7 +87,12 @@ class Wal:
         return self._folder / "spare"
 
     def prepare_spare(self) -> None:
-        """Make the next segment's file ahead of its use; raises OSError if the disk is full."""
+        """Make the next segment's file ahead of its use, in any thread; raises OSError if the disk is full."""
+        with self._making_spare:
+            if not self.has_spare:
+                self._make_spare()
+
+    def _make_spare(self) -> None:
         making = self._folder / "spare.new"
         descriptor = os.open(making, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:
@@ -134,17 +141,18 @@ class Wal:
         """Remove the entries behind `after` durably; `frames`, the removed ones, are kept in `cut/`."""
         self._keep_aside(frames)
         self._lower_hint(after)
-        if self._offset + 2 * _MARK_BYTES > self._size:
-            self._rotate(after + 1)
+        if self._offset + _MARK_BYTES > self._size:
+            self._rotate(after + 1, first=_mark(_CUT, after))
+            return
         self._put(_mark(_CUT, after))
         os.fdatasync(self._current)
 
     def reset(self, base: int) -> None:
         """Start anew behind `base`, which a snapshot holds; the old segments are kept in `cut/`."""
-        old = self._segments
+        old = list(self._segments)
         self._lower_hint(base)
-        self._segments = []
         self._begin(base + 1, number=_number(old[-1][0]) + 1, first=_mark(_BASE, base))
+        self._segments = self._segments[-1:]
         self._set_aside([path for path, _ in old])
 
     def _set_aside(self, paths: list[Path]) -> None:
@@ -183,14 +191,13 @@ class Wal:
             os.fsync(file.fileno())
         sync_folder(folder)
 
-    def _rotate(self, following: int) -> None:
+    def _rotate(self, following: int, *, first: bytes = b"") -> None:
         """Go on in a new segment; everything in the old ones is durable from now on."""
         os.fdatasync(self._current)
-        self._begin(following, number=_number(self._segments[-1][0]) + 1)
+        self._begin(following, number=_number(self._segments[-1][0]) + 1, first=first)
 
     def _begin(self, following: int, *, number: int, first: bytes = b"") -> None:
-        if not self.has_spare:
-            self.prepare_spare()
+        self.prepare_spare()
         if self._current >= 0:
             self._retired.append(self._current)  # a flush in another thread may be using it
         path = self._folder / f"{number:08}.log"

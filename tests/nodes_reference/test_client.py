@@ -155,3 +155,20 @@ def test_a_client_of_one_node_does_not_go_elsewhere() -> None:
     result, nodes = on({"n1": replica, "n2": ok}, put, only="n1")
     assert isinstance(result, RefusedError)
     assert not nodes["n2"].asked
+
+
+def test_a_refused_operation_does_not_answer_for_the_next_one() -> None:
+    """A refusal may have used up the session's number."""
+
+    def refuse_txn(request: dict[str, Any]) -> dict[str, Any]:
+        return ok(request) if request["op"] == "put" else {"ok": False, "sure": True, "error": "a is below 5"}
+
+    async def both(client: StoreClient) -> Any:
+        with pytest.raises(RefusedError):
+            await client.write({"op": "txn", "ops": [["at_least", "a", 5]]})
+        return await put(client)
+
+    result, nodes = on({"n1": refuse_txn}, both, session=True)
+    assert result["ok"]
+    first, second = nodes["n1"].asked
+    assert first["session"] != second["session"]

@@ -116,3 +116,45 @@ def test_the_record_survives_json() -> None:
     for wrong in ({}, {"epoch": 1}, {**(record_to_json(RECORD) or {}), "members": {"n1": 5}}):
         with pytest.raises(ProtocolError):
             record_from_json(wrong)
+
+
+def test_a_snapshot_that_could_not_be_written_whole_is_not_taken_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(name="n1", members=(Member(name="n1", host="-", port=1),))
+    storage = Storage(tmp_path, settings)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    storage.begin_snapshot(5, [(101, 1, 5)])
+    with monkeypatch.context() as patch:
+        patch.setattr(SnapshotWriter, "rows", full)
+        with pytest.raises(OSError, match="No space"):
+            storage.snapshot_rows([["value", "a", 1]])
+    storage.snapshot_rows([["value", "b", 2]])  # there is room again, but a row is missing
+    with pytest.raises(OSError, match="given up"):
+        storage.finish_snapshot()
+    assert not list(tmp_path.glob("snapshot*"))
+    storage.begin_snapshot(5, [(101, 1, 5)])
+    storage.finish_snapshot()
+    assert (tmp_path / "snapshot").exists()
+
+
+def test_an_installation_for_which_there_is_no_room_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(name="n1", members=(Member(name="n1", host="-", port=1),))
+    storage = Storage(tmp_path, settings)
+    (tmp_path / "snapshot.in").write_bytes(snapshot(tmp_path).read_bytes())
+    (tmp_path / "snapshot").unlink()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage.wal, "prepare_spare", full)
+        with pytest.raises(OSError, match="No space"):
+            storage.install(3)
+    assert not (tmp_path / "snapshot").exists()
+    assert storage.install(3)[1] == 3

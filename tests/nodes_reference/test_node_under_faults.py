@@ -164,3 +164,67 @@ def test_a_node_promoted_by_force_goes_on_alone_after_a_crash() -> None:
     world.until(lambda: world.primary() == "n3")
     world.heal()
     world.until(world.recovered)
+
+
+def test_a_lagging_node_promoted_by_force_brings_the_others_into_line() -> None:
+    """Their snapshots reach further than its log: they take its own instead."""
+    for seed in range(5):
+        world = World(seed, mode=Mode.SEMI_SYNC, snapshot_bytes=2000, retain_bytes=500)
+        world.bootstrap()
+        world.write("n1")
+        world.run(1 * S)
+        world.partition({"n1", "n2"}, {"n3"})
+        for _ in range(200):
+            world.write("n1")
+            world.run(5 * MS)
+        world.run(1 * S)
+        for name in ("n1", "n2"):
+            world.power_cut(name)
+        answers: list[object] = []
+        world.ask("n3", {"op": "promote", "force": True}, answers.append)
+        world.run(1 * S)
+        world.heal()
+        world.until(world.recovered)
+        assert world.primary() == "n3"
+        assert len(world.survivors("n1")) < len(world.acks), "nothing was cut: the test shows nothing"
+
+
+def test_the_entry_that_opens_an_epoch_is_degraded_without_a_client() -> None:
+    world = World(1, mode=Mode.SYNC, degrade_after_ns=300 * MS)
+    world.bootstrap()
+    world.write("n1")
+    world.run(1 * S)
+    world.kill("n3")
+    world.kill("n1")
+    world.start("n1")
+    world.until(lambda: world.primary() is not None)
+
+
+def test_a_write_that_is_too_large_is_surely_refused() -> None:
+    world = World(1, mode=Mode.QUORUM)
+    world.bootstrap()
+    answers: list[dict[str, object]] = []
+    world.ask("n1", {"op": "put", "key": "k", "value": "x" * (3 << 20)}, answers.append)
+    world.run(1 * S)
+    assert answers[0]["ok"] is False
+    assert answers[0]["sure"] is True
+    world.write("n1")
+    world.until(lambda: len(world.acks) == 1)
+
+
+def test_a_promotion_does_not_break_the_promise_to_a_living_primary() -> None:
+    """The operator's word to step down is lost: the candidate waits until the primary's lease has ended."""
+    for seed in range(20):
+        world = World(seed, mode=Mode.QUORUM)
+        world.bootstrap()
+        world.write("n1")
+        world.run(1 * S)
+        world.partition({"n1", "n2"}, {"n2", "n3"})
+        world.run(2 * S)
+        world.partition({"n1"}, {"n2", "n3"})
+        world.ask("n2", {"op": "promote"}, lambda _: None)
+        for _ in range(300):
+            world.run(10 * MS)
+            serving = [name for name in world.names if world.status(name).get("serving")]
+            assert len(serving) <= 1, f"seed {seed}: {serving} answer at the same time"
+        assert serving in (["n2"], ["n3"])

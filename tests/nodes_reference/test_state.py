@@ -141,3 +141,17 @@ def test_a_frozen_state_does_not_move_with_the_live_one(before: list[Any], after
 )
 def test_malformed_commands_are_told(command: dict[str, Any]) -> None:
     assert flaw(command)
+
+
+def test_an_answer_does_not_change_with_what_comes_later() -> None:
+    state = State()
+    do(state, "append", key="l", element=1)
+    read, before = state.get("l"), list(state.freeze().rows())
+    mixed = {"op": "txn", "ops": [["get", "l"], ["append", "l", 2], ["get", "l"]]}
+    answer = state.apply(mixed).value
+    do(state, "append", key="l", element=3)
+    assert read == [1]
+    assert answer == [["get", "l", [1]], ["append", "l", None], ["get", "l", [1, 2]]]
+    state.thaw()
+    do(state, "append", key="l", element=4)
+    assert before == [["value", "l", [1]]], "rows are written by another thread, after more has happened"

@@ -143,7 +143,7 @@ def _differences(run: RecordedRun, keys: Sequence[str]) -> Iterator[Finding]:
     certain = [key for key in keys if key not in open_sums and not _only_unknown(views[key], unknown[key])]
     certain_set = set(certain)
     for verdict, group in (
-        (Verdict.VIOLATED if run.recovered else Verdict.INCONCLUSIVE, certain),
+        (Verdict.VIOLATED if run.recovered and run.settled else Verdict.INCONCLUSIVE, certain),
         (Verdict.INCONCLUSIVE, [key for key in keys if key not in certain_set]),
     ):
         for key in group[:STORIES]:

@@ -4,6 +4,7 @@ All are found through the entry points that third parties use too.
 """
 
 from harness import plugins
+from harness.errors import UsageError
 from harness.fault import Fault
 from harness.machine import MachineKind
 from harness.scenario import FaultStep, Scenario
@@ -38,6 +39,10 @@ def system(scenario: Scenario) -> System:
 def workload(scenario: Scenario) -> Workload:
     """Make the workload; raises UsageError or SettingError."""
     made: Workload = plugins.load("acked.workloads", scenario.workload)(scenario.workload_options)
+    if not made.checkers:
+        raise UsageError(
+            f"the workload {scenario.workload} names no checkers: nothing would judge its writes"
+        )
     return made
 
 

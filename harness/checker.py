@@ -18,8 +18,9 @@ class RecordedRun(Struct, frozen=True, kw_only=True):
 
     `events` are sorted by time; empty when the system does not report (`reports` is False then).
     `survivor` is the node whose final state counts as the surviving history: the primary that wrote after
-    the last heal. None when there was none. `recovered` tells whether a write was acknowledged after the
-    last heal. `stopped_ns` is when the clients stopped, before the final reads.
+    the last heal. None when there was none, or when another one took over before the final reads were done.
+    `recovered` tells whether a write was acknowledged after the last heal, and `settled` whether all nodes
+    were then seen to have applied the same. `stopped_ns` is when the clients stopped, before the final reads.
     """
 
     contract: Contract
@@ -30,6 +31,7 @@ class RecordedRun(Struct, frozen=True, kw_only=True):
     reports: bool
     survivor: str | None
     recovered: bool
+    settled: bool
     stopped_ns: int
 
 

@@ -15,16 +15,17 @@ class Course(Struct, frozen=True, kw_only=True):
     """The course that a run took. Times are nanoseconds since the history's origin; None: not reached.
 
     `started_ns` is when the clients began, `stopped_ns` when they had stopped. `recovered` tells whether a
-    write was acknowledged after the last heal, and `survivor` by whom. `unsettled` says what was amiss with
-    the nodes when the run gave up waiting for them. `error` is what ended the run early, `warnings` are
-    failures that cost nothing. `seconds` is how long
-    each phase took.
+    write was acknowledged after the last heal, and `survivor` by whom. `settled` tells that all nodes were
+    seen to have applied the same before the final reads; `unsettled` says what was amiss with them when the
+    run gave up waiting. `error` is what ended the run early, `warnings` are failures that cost nothing.
+    `seconds` is how long each phase took.
     """
 
     started_ns: int | None = None
     stopped_ns: int | None = None
     recovered: bool = False
     survivor: str | None = None
+    settled: bool = False
     unsettled: str | None = None
     skipped: str | None = None
     interrupted: bool = False

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from harness import logs
 from harness.errors import NodeError, UsageError
 from harness.generator import Context, Generator, lift
@@ -109,10 +111,18 @@ async def write_until_acknowledged(
     )
 
 
-async def settle(system: System, nodes: tuple[str, ...], *, deadline_s: float) -> str | None:
-    """Wait until all nodes have applied the same offset; return what is amiss after the deadline, or None.
+class Settling(Struct, frozen=True, kw_only=True):
+    """How the wait for the nodes ended: what is amiss, and whether they surely have applied the same."""
 
-    A system that has no offsets is settled when every node answers.
+    complaint: str | None
+    certain: bool
+
+
+async def settle(system: System, nodes: tuple[str, ...], *, deadline_s: float) -> Settling:
+    """Wait until all nodes have applied the same offset, or until the deadline.
+
+    With a system that has no offsets there is nothing to wait for once every node answers, and it is not
+    certain that they have applied the same.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s
@@ -120,9 +130,10 @@ async def settle(system: System, nodes: tuple[str, ...], *, deadline_s: float) -
         statuses = await ask(system, nodes)
         complaint = _unsettled(statuses, nodes)
         if complaint is None:
-            return None
+            certain = all(status.applied is not None for status in statuses.values())
+            return Settling(complaint=None, certain=certain)
         if loop.time() >= end:
-            return f"after {deadline_s:g} s {complaint}"
+            return Settling(complaint=f"after {deadline_s:g} s {complaint}", certain=False)
         await asyncio.sleep(PAUSE_S)
 
 

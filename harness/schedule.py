@@ -102,6 +102,9 @@ class Schedule:
         except Exception as error:
             self._log.record(replace(blank, error=f"no target: {_text(error)}"))
             return
+        if self._ending.is_set():  # finding the targets may have taken a while
+            self._log.record(replace(blank, error="the run ended before its targets were found"))
+            return
         if step.bind is not None:
             self._targets.bind(step.bind, targets)
         episode = replace(blank, targets=targets, from_ns=self._clock.now_ns())

@@ -44,7 +44,7 @@ def _findings(
     if not acknowledged:
         yield _doubt("no write of a client was acknowledged")
     for episode in episodes:
-        yield from _of_episode(episode)
+        yield from _of_episode(episode, stopped_ns=None if course is None else course.stopped_ns)
     if missing := planned - len(episodes):
         yield _doubt(f"{missing} of {planned} faults were never injected")
     if course is not None and course.stopped_ns is not None and not course.recovered:
@@ -53,13 +53,15 @@ def _findings(
         yield _doubt("the nodes did not settle", course.unsettled)
 
 
-def _of_episode(episode: Episode) -> Iterator[Finding]:
+def _of_episode(episode: Episode, *, stopped_ns: int | None) -> Iterator[Finding]:
     what = f"{episode.fault} on {', '.join(episode.targets) or 'nothing'}"
     if episode.error is not None:
         yield _doubt(f"{what} went wrong", episode.error)
     if episode.injected_ns is None:
         if episode.error is None:
             yield _doubt(f"{what} was never injected")
+    elif stopped_ns is not None and episode.injected_ns >= stopped_ns:
+        yield _doubt(f"{what} struck only after the clients had stopped")
     elif not episode.bit:
         yield _doubt(f"nothing shows that {what} acted", *_missed(episode.injected))
     if episode.injected_ns is not None and not episode.mended:

@@ -69,13 +69,18 @@ class Targets:
         return self._bound[name]
 
 
+ANSWER_S = 3.0
+"""How long a node may take to tell its status, whatever the system says about that."""
+
+
 async def ask(system: System, nodes: tuple[str, ...]) -> dict[str, NodeStatus]:
-    """Return the status of each node that answers, asked all at the same time."""
+    """Return the status of each node that answers in time, asked all at the same time."""
 
     async def one(node: str) -> NodeStatus | None:
         try:
-            return await system.status(node)
-        except NodeError:
+            async with asyncio.timeout(ANSWER_S):
+                return await system.status(node)
+        except (NodeError, TimeoutError):
             return None
 
     answers = await asyncio.gather(*(one(node) for node in nodes))

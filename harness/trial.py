@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import time
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -34,7 +34,7 @@ from harness.runner import Runner
 from harness.schedule import Schedule
 from harness.session import Desk, Session
 from harness.spool import LineFile, Spool
-from harness.targets import Targets
+from harness.targets import Targets, ask, primary_of
 from harness.world import RunWorld
 
 QUICK_S = 5.0
@@ -228,12 +228,12 @@ class Trial:
             )
             self._course = replace(self._course, recovered=True, survivor=survivor)
             left_s = max(0.0, end - time.monotonic())
-            unsettled = await readiness.settle(system, self._nodes, deadline_s=left_s)
+            state = await readiness.settle(system, self._nodes, deadline_s=left_s)
+            self._course = replace(self._course, settled=state.certain, unsettled=state.complaint)
         except NodeError as error:
-            unsettled = str(error)
+            self._course = replace(self._course, unsettled=str(error))
         finally:
             await session.close()
-        self._course = replace(self._course, unsettled=unsettled)
 
     async def _read(self, books: Books) -> None:
         parts = self._parts
@@ -247,9 +247,16 @@ class Trial:
                 parts.workload, keys, self._nodes, make_session=lambda: self._session(desk)
             )
             complaints = await unless(self._interrupts.patience(QUICK_S), reads)
-        if complaints:
-            unsettled = "; ".join(filter(None, (self._course.unsettled, *complaints)))
-            self._course = replace(self._course, unsettled=unsettled)
+            statuses = await unless(self._interrupts.patience(QUICK_S), ask(parts.system, self._nodes))
+        self._doubt(complaints)
+        primary, survivor = primary_of(statuses), self._course.survivor
+        if survivor is not None and primary != survivor:
+            self._doubt((f"the primary was {survivor}, and after the final reads {primary or 'nobody'}",))
+            self._course = replace(self._course, survivor=None, settled=False)
+
+    def _doubt(self, complaints: Iterable[str]) -> None:
+        unsettled = "; ".join(filter(None, (self._course.unsettled, *complaints)))
+        self._course = replace(self._course, unsettled=unsettled or None)
 
     async def _fetch_logs(self) -> None:
         with self.phase("logs"):

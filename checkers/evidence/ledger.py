@@ -172,6 +172,8 @@ def is_final_read(run: RecordedRun, operation: Operation, node: str | None) -> b
         and operation.node == node
         and operation.call_ns >= run.stopped_ns
         and operation.outcome is Outcome.OK
+        and isinstance(operation.value, list)
+        and len(operation.value) == len(operation.args[0])
     )
 
 

@@ -153,13 +153,18 @@ class ReferenceSystem:
         )
 
     def report(self, node: str, line: bytes, origin_ns: int) -> NodeEvent | None:
-        """Turn a line of a node's output into an event."""
+        """Turn a line of a node's output into an event; raises ValueError for one that is not whole."""
         try:
-            data: dict[str, Any] = json.loads(line)
-            make = _EVENTS[data["event"]]
-            return make(data, {"node": node, "at_ns": data["at"] - origin_ns})
-        except (ValueError, KeyError, TypeError):
+            data = json.loads(line)
+        except ValueError:
             return None
+        make = _EVENTS.get(str(data.get("event"))) if isinstance(data, dict) else None
+        if make is None:
+            return None
+        try:
+            return make(data, {"node": node, "at_ns": data["at"] - origin_ns})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"a report that is not whole: {error}") from error
 
     def log_files(self, machine: Machine) -> tuple[str, ...]:
         """Return the folder of entries that were cut off."""

@@ -101,6 +101,7 @@ def judge(path: Path, count: int, name: str) -> None:
         events=sorted(reports(path, count), key=lambda event: event.at_ns),
         reports=True,
         survivor="n2",
+        settled=True,
         recovered=True,
         stopped_ns=(count + 500) * STEP_NS,
     )

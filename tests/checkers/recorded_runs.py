@@ -179,7 +179,7 @@ class Script:
             events=tuple(sorted(self.events, key=lambda event: event.at_ns)) if self.reports else (),
             reports=self.reports,
             survivor=survivor,
-            **{"recovered": True, "stopped_ns": ms(STOPPED), **fields},
+            **{"recovered": True, "settled": True, "stopped_ns": ms(STOPPED), **fields},
         )
 
 

@@ -124,6 +124,8 @@ def test_a_counter_may_still_be_growing():
 def test_a_system_that_did_not_recover_need_not_have_converged():
     script = ended({"n1": SAME, "n2": {**SAME, "list-0": [1]}, "n3": SAME})
     assert check(script, recovered=False).verdict is Verdict.INCONCLUSIVE
+    assert check(script, settled=False).verdict is Verdict.INCONCLUSIVE
+    assert check(script).verdict is Verdict.VIOLATED
 
 
 def test_many_differences_are_counted():

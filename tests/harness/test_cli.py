@@ -44,6 +44,8 @@ class System:
 
 
 class Part:
+    checkers = ("durability",)
+
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options
 

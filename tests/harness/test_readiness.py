@@ -104,15 +104,20 @@ def test_what_was_amiss_is_told_after_the_deadline(tmp_path: Path, monkeypatch: 
 def test_settling_needs_every_node_and_equal_offsets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "PAUSE_S", 0.001)
 
-    async def main() -> tuple[str | None, str | None]:
+    async def main() -> tuple[readiness.Settling, readiness.Settling, readiness.Settling]:
         system = FakeSystem()
         cluster = FakeCluster(ClusterConfig(names=system.nodes, folder=tmp_path))
         await system.setup(cluster)
         for machine in cluster.machines.values():
             machine.running = True
         settled = await readiness.settle(system, system.nodes, deadline_s=1)  # type: ignore[arg-type]
+        system.offset = None  # type: ignore[assignment]
+        unknown = await readiness.settle(system, system.nodes, deadline_s=1)  # type: ignore[arg-type]
         cluster.machines["n2"].running = False
         silent = await readiness.settle(system, system.nodes, deadline_s=0.01)  # type: ignore[arg-type]
-        return settled, silent
+        return settled, unknown, silent
 
-    assert asyncio.run(main()) == (None, "after 0.01 s n2 did not answer")
+    settled, unknown, silent = asyncio.run(main())
+    assert settled == readiness.Settling(complaint=None, certain=True)
+    assert unknown == readiness.Settling(complaint=None, certain=False), "without offsets nothing is certain"
+    assert silent == readiness.Settling(complaint="after 0.01 s n2 did not answer", certain=False)

@@ -40,6 +40,8 @@ class FakeSystem:
 
 
 class FakeWorkload:
+    checkers = ("durability",)
+
     def __init__(self, options: Mapping[str, Any]) -> None:
         for name in options:
             if name != "reads":

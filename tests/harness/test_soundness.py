@@ -5,7 +5,7 @@ from harness.episode import Episode, Proof
 from harness.soundness import judge
 from harness.verdict import Verdict
 
-WENT = Course(started_ns=1, stopped_ns=2, recovered=True, survivor="n1")
+WENT = Course(started_ns=1, stopped_ns=9, recovered=True, survivor="n1")
 SEEN, UNSEEN = Proof(what="seen", shown=True), Proof(what="412 packets", shown=False)
 EPISODE = Episode(
     id=0,
@@ -56,6 +56,9 @@ def test_each_doubt_about_an_episode() -> None:
     ]
     assert doubts(WENT, replace(EPISODE, healed=(UNSEEN,))) == [
         f"nothing shows that {what} was healed | 412 packets"
+    ]
+    assert doubts(WENT, replace(EPISODE, injected_ns=9)) == [
+        f"{what} struck only after the clients had stopped"
     ]
     assert doubts(WENT, replace(EPISODE, error="no")) == [f"{what} went wrong | no"]
     assert doubts(WENT, replace(EPISODE, injected_ns=None)) == [f"{what} was never injected"]

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,10 @@ from harness.events import (
 from harness.machine import Cluster, Machine
 from harness.operation import Reply
 from harness.system import NodeStatus, Role, SettingError, SystemConfig
-from nodes.reference.client import Address, RefusedError, StoreClient
+from nodes import planted
+from nodes.loading import OWN_CODE, load
+from nodes.planted import variant
+from nodes.reference.client import Address, StoreClient
 from nodes.reference.settings import Failover as StoreFailover
 from nodes.reference.settings import Member, Settings
 from nodes.reference.settings import Mode as StoreMode
@@ -46,13 +48,15 @@ _NUMBERS = {
     "apply_delay_ms": (0, 600_000),
     "flush_every_ms": (1, 600_000),
     "snapshot_kb": (1, 1 << 20),
+    "retain_kb": (0, 1 << 20),
+    "segment_kb": (16, 1 << 20),
     "timeout_ms": (1, 600_000),
 }
 _WORDS = {
     "failover": tuple(kind.value for kind in Failover),
     "visibility": tuple(kind.value for kind in Visibility),
 }
-_OTHERS = ("sync_set", "retries", "code")
+_OTHERS = ("sync_set", "retries", "code", "bug")
 _OURS = ("timeout_ms",)
 """Numbers that are the client's, not the node's."""
 
@@ -62,11 +66,9 @@ class ReferenceSystem:
 
     Settings: those of the store (failover, visibility, k, sync_set, and its times in milliseconds), and
     `retries` (clients repeat an operation of unknown outcome, which the store carries out once), `timeout_ms`
-    (of a client's operation) and `code` (a folder that holds another `nodes/reference`, to test a changed
-    store).
+    (of a client's operation), `code` (a folder that holds another `nodes/reference`, to test a changed store)
+    and `bug` (the name of a planted bug). Nodes and clients run the changed code.
     """
-
-    name = "reference"
 
     def __init__(self, config: SystemConfig) -> None:
         self._config = config
@@ -76,11 +78,16 @@ class ReferenceSystem:
         mirror = self._failover is Failover.MIRROR
         self._data = config.nodes[:-1] if mirror else config.nodes
         self._addresses: dict[str, Address] = {}
-        self._code = str(self._settings.get("code") or Path(__file__).parents[2])
         try:
             self._store_settings(tuple(self._member(name, "-") for name in config.nodes))
         except ValueError as error:
             raise SettingError("mode", f"{config.mode} on {len(config.nodes)} nodes: {error}") from error
+
+    @property
+    def name(self) -> str:
+        """The system's name, with what is planted in it."""
+        bug = self._settings.get("bug")
+        return "reference" if bug is None else f"reference with the planted bug {bug}"
 
     def contract(self) -> Contract:
         """Return what the store promises in this mode."""
@@ -104,18 +111,19 @@ class ReferenceSystem:
         await machine.start(
             "store",
             [sys.executable, "-m", "nodes.reference", *self._options(machine)],
-            env={"PYTHONPATH": self._code},
+            env={"PYTHONPATH": self._code()},
         )
 
     async def form(self) -> None:
         """Found the cluster: the first node becomes its first primary."""
         first = self._config.nodes[0]
-        deadline = time.monotonic() + FORM_S
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + FORM_S
         while True:
             try:
                 await self._ask(first, {"op": "bootstrap"})
             except NodeError:
-                if time.monotonic() > deadline:
+                if loop.time() > deadline:
                     raise
                 await asyncio.sleep(0.02)
             else:
@@ -141,14 +149,16 @@ class ReferenceSystem:
 
     def client(self, *, process: int, node: str | None = None) -> "ReferenceClient":
         """Return a client; one that is bound to a node reads there, whatever the node's role."""
+        code = load(self._code(), "client")
         return ReferenceClient(
-            StoreClient(
+            code.StoreClient(
                 self._addresses,
                 only=node,
                 timeout_s=self._settings.get("timeout_ms", 900) / 1000,
-                session=node is None and self._settings.get("retries", True),
+                session=f"p{process}" if node is None and self._settings.get("retries", True) else None,
                 first=process,
             ),
+            refused=code.RefusedError,
             bound=node is not None,
         )
 
@@ -169,6 +179,12 @@ class ReferenceSystem:
     def log_files(self, machine: Machine) -> tuple[str, ...]:
         """Return the folder of entries that were cut off."""
         return (f"{machine.directory}/store/cut",)
+
+    def _code(self) -> str:
+        """Return the folder of the code to run."""
+        if bug := self._settings.get("bug"):
+            return variant.code_of(bug)
+        return str(self._settings.get("code") or OWN_CODE)
 
     async def _ask(self, node: str, body: dict[str, Any]) -> dict[str, Any]:
         client = StoreClient(self._addresses, only=node, timeout_s=1.0)
@@ -216,8 +232,9 @@ class ReferenceSystem:
 class ReferenceClient:
     """One method per operation, over the store's own client."""
 
-    def __init__(self, client: StoreClient, *, bound: bool) -> None:
+    def __init__(self, client: StoreClient, *, refused: type[Exception], bound: bool) -> None:
         self._client = client
+        self._refused = refused
         self._bound = bound
 
     async def close(self) -> None:
@@ -259,11 +276,10 @@ class ReferenceClient:
     async def _write(self, **body: Any) -> Reply:
         return await self._do(self._client.write(body))
 
-    @staticmethod
-    async def _do(asked: Any) -> Reply:
+    async def _do(self, asked: Any) -> Reply:
         try:
             answer = await asked
-        except RefusedError as error:
+        except self._refused as error:
             raise OperationFailed(str(error)) from error
         return Reply(
             value=answer.get("value"),
@@ -317,14 +333,21 @@ def _check(settings: Mapping[str, Any], config: SystemConfig) -> None:
             if value not in _WORDS[field]:
                 raise SettingError(field, f"{value!r} is not allowed", _WORDS[field])
         elif field == "sync_set":
-            if not isinstance(value, list | tuple) or not set(value) <= set(config.nodes):
-                raise SettingError(field, "must be a list of nodes", config.nodes)
+            if not isinstance(value, list | tuple):
+                raise SettingError(field, f"must be a list of nodes, not {value!r}", config.nodes)
+            if strangers := [str(name) for name in value if name not in config.nodes]:
+                raise SettingError(field, f"no node is called {', '.join(strangers)}", config.nodes)
         elif field == "retries":
             if not isinstance(value, bool):
                 raise SettingError(field, f"must be true or false, not {value!r}", ("true", "false"))
         elif field == "code":
             if not (Path(str(value)) / "nodes" / "reference").is_dir():
                 raise SettingError(field, f"there is no nodes/reference in {value}")
+        elif field == "bug":
+            if value not in tuple(planted.BUGS):
+                raise SettingError(field, f"{value!r} is no planted bug", tuple(planted.BUGS))
+            if "code" in settings:
+                raise SettingError(field, "a bug is planted in the store as it is, not in other code")
         else:
             raise SettingError(field, "there is no such setting", (*_NUMBERS, *_WORDS, *_OTHERS))
     if settings.get("failover") == Failover.MIRROR and len(config.nodes) != 3:

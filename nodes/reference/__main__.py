@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import enum
 import gc
 import json
 import os
@@ -13,21 +12,10 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from nodes.reference.host import ThreadedHost
 from nodes.reference.options import parser, settings_from
-from nodes.reference.server import FatalError, Server
+from nodes.reference.program import Exit, run_node
 from nodes.reference.settings import Settings
-from nodes.reference.storage import Storage
-from nodes.reference.wal import RefusedError
-
-
-class Exit(enum.IntEnum):
-    """Why a node ended."""
-
-    USAGE = 64
-    DAMAGED = 65
-    ADDRESS = 69
-    DISK = 74
-    IN_USE = 75
 
 
 def main() -> int:
@@ -42,55 +30,34 @@ def main() -> int:
     folder = Path(options.data)
     if options.resync and folder.exists():
         folder.rename(folder.with_name(f"{folder.name}.before-resync-{time.time_ns()}"))
-    try:
-        storage = Storage(folder, settings)
-    except RefusedError as error:
-        if options.events:
-            _report(_line("damaged", reason=str(error)))
-        return _end(settings, Exit.DAMAGED, f"{error}; see --resync")
-    except BlockingIOError:
-        return _end(settings, Exit.IN_USE, f"another process uses {folder}")
-    except OSError as error:
-        return _end(settings, Exit.DISK, f"{folder} can't be used: {error}")
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
-    try:
-        _run(_serve(settings, storage, events=options.events))
-    except FatalError as error:
-        return _end(settings, Exit.DISK, str(error))
-    except OSError as error:
-        return _end(settings, Exit.ADDRESS, f"can't listen: {error}")
-    return 0
+    host = ThreadedHost(_report if options.events else _tell(settings.name))
+    return _run(_serve(settings, folder, host))
 
 
-def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+def _run(coroutine: Coroutine[Any, Any, Exit]) -> Exit:
     try:
         import uvloop
     except ImportError:
-        asyncio.run(coroutine)
-    else:
-        uvloop.run(coroutine)
+        return asyncio.run(coroutine)
+    return uvloop.run(coroutine)
 
 
-async def _serve(settings: Settings, storage: Storage, *, events: bool) -> None:
-    me = settings.members[settings.names.index(settings.name)]
-    server = Server(settings, storage, report=_report if events else _tell(settings.name))
-    task = asyncio.create_task(server.run(me.host, me.port))
+async def _serve(settings: Settings, folder: Path, host: ThreadedHost) -> Exit:
+    task = asyncio.create_task(run_node(settings, folder, host))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
-        await task
+        return await task
+    return Exit.STOPPED
 
 
 def _report(lines: bytes) -> None:
     """Write reports to standard output, at once and wholly: they must be out before what they announce."""
     while lines:
         lines = lines[os.write(1, lines) :]
-
-
-def _line(event: str, **details: object) -> bytes:
-    return json.dumps({"event": event, "at": time.monotonic_ns(), **details}).encode() + b"\n"
 
 
 def _tell(name: str) -> Callable[[bytes], None]:
@@ -105,11 +72,6 @@ def _tell(name: str) -> Callable[[bytes], None]:
                 sys.stderr.write(f"{name}: {kind}: {details}\n")
 
     return tell
-
-
-def _end(settings: Settings, status: Exit, why: str) -> Exit:
-    sys.stderr.write(f"{settings.name}: {why}\n")
-    return status
 
 
 if __name__ == "__main__":

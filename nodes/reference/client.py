@@ -6,8 +6,6 @@ not happen and never will, `UnknownError` when nobody can tell.
 
 import asyncio
 import contextlib
-import time
-import uuid
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -88,9 +86,10 @@ class Connection(asyncio.Protocol):
 class StoreClient:
     """A client of a whole cluster, or of one node of it.
 
-    With `session`, writes carry a session and a number, and an unknown outcome is asked for again, on any
-    node, within the time-out: the store carries each out once. Not for concurrent writes: a session is one
-    thread of operations. `first` chooses the node that is asked first, so that many clients spread.
+    With `session`, a name that no other client has, writes carry a session and a number, and an unknown outcome
+    is asked for again, on any node, within the time-out: the store carries each out once. Not for concurrent
+    writes: a session is one thread of operations. `first` chooses the node that is asked first, so that many
+    clients spread.
     """
 
     def __init__(
@@ -99,7 +98,7 @@ class StoreClient:
         *,
         only: str | None = None,
         timeout_s: float = 5.0,
-        session: bool = False,
+        session: str | None = None,
         first: int = 0,
     ) -> None:
         self._nodes = {only: nodes[only]} if only else dict(nodes)
@@ -108,7 +107,8 @@ class StoreClient:
         self._connections: dict[str, Connection] = {}
         names = list(self._nodes)
         self._order = names[first % len(names) :] + names[: first % len(names)]
-        self._session = uuid.uuid4().hex[:16] if session else None
+        self._name = session
+        self._life = 0
         self._seq = 0
 
     async def close(self) -> None:
@@ -135,14 +135,14 @@ class StoreClient:
 
     async def write(self, body: dict[str, Any]) -> dict[str, Any]:
         """Carry out a command of `nodes.reference.state`; once only, if this client has a session."""
-        if self._session is None:
+        if self._name is None:
             return await self.ask(body)
-        body = {**body, "session": self._session, "seq": self._seq + 1}
+        body = {**body, "session": f"{self._name}.{self._life}", "seq": self._seq + 1}
         try:
             answer = await self.ask(body, again=True)
         except (RefusedError, UnknownError):
             # The number may be used up (an operation can be refused when it is carried out): begin anew.
-            self._session, self._seq = uuid.uuid4().hex[:16], 0
+            self._life, self._seq = self._life + 1, 0
             raise
         self._seq += 1
         return answer
@@ -152,10 +152,10 @@ class StoreClient:
 
         Raises RefusedError or UnknownError. With `again`, an unknown outcome leads to another try.
         """
-        deadline = time.monotonic() + self._timeout_s
+        deadline = _now_s() + self._timeout_s
         doubt: UnknownError | None = None
         why = "no node could be reached"
-        while time.monotonic() < deadline:
+        while _now_s() < deadline:
             for name in list(self._order):
                 try:
                     answer = await self._ask_node(name, body, deadline)
@@ -180,7 +180,7 @@ class StoreClient:
                     break
             if self._only:
                 break
-            await asyncio.sleep(min(0.02, max(0.0, deadline - time.monotonic())))
+            await asyncio.sleep(min(0.02, max(0.0, deadline - _now_s())))
         raise doubt or RefusedError(why)
 
     def _elsewhere(self, name: str, answer: dict[str, Any]) -> bool:
@@ -199,12 +199,12 @@ class StoreClient:
     async def _ask_node(self, name: str, body: dict[str, Any], deadline: float) -> dict[str, Any]:
         connection = self._connections.get(name)
         if connection is None or connection.lost:
-            left = deadline - time.monotonic()
+            left = deadline - _now_s()
             connection = await Connection.open(
                 self._nodes[name], timeout_s=min(left, 0.5 if len(self._nodes) > 1 else left)
             )
             self._connections[name] = connection
-        left = deadline - time.monotonic()
+        left = deadline - _now_s()
         try:
             async with asyncio.timeout(left):
                 return await connection.ask(body)
@@ -212,3 +212,7 @@ class StoreClient:
             with contextlib.suppress(KeyError):
                 self._connections.pop(name).close()
             raise UnknownError(f"{name} did not answer in time") from error
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import sys
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,15 +18,21 @@ UNKNOWN = 2
 
 
 def main(argv: Sequence[str] | None = None, *, program: str = "acked client") -> int:
-    """Carry out one command; return 0, or 1 if it surely did not happen, or 2 if nobody knows."""
+    """Carry out one command; return 0, or 1 if it surely did not happen, or 2 if nobody knows.
+
+    A mistake in the options ends the process with 64.
+    """
     parser = _parser(program)
     options = parser.parse_args(argv)
     if not options.nodes:
         parser.error(f"say where the nodes are: --nodes, or the variable {NODES_VARIABLE}")
+    only = _only(options)
+    if only is not None and only not in options.nodes:
+        parser.error(f"no node is called {only!r}; the nodes are {', '.join(options.nodes)}")
     try:
         answer = asyncio.run(_ask(options))
     except RefusedError as error:
-        sys.stderr.write(f"not done: {error}\n")
+        sys.stderr.write(f"not done: {error}{asyncio.run(_advice(options))}\n")
         return REFUSED
     except UnknownError as error:
         sys.stderr.write(f"nobody knows whether it happened: {error}\n")
@@ -39,14 +46,44 @@ def main(argv: Sequence[str] | None = None, *, program: str = "acked client") ->
 
 
 async def _ask(options: argparse.Namespace) -> dict[str, Any]:
-    only = options.node or (getattr(options, "on", None))
-    client = StoreClient(options.nodes, only=only, timeout_s=options.timeout, session=only is None)
+    only = _only(options)
+    client = StoreClient(
+        options.nodes,
+        only=only,
+        timeout_s=options.timeout,
+        session=uuid.uuid4().hex if only is None else None,
+    )
     try:
         if options.command in ("get", "peek", "status", "bootstrap", "promote"):
             return await client.ask(_request(options))
         return await client.write(_request(options))
     finally:
         await client.close()
+
+
+async def _advice(options: argparse.Namespace) -> str:
+    """Return what to do about a refusal, where the reason is that nobody founded the cluster."""
+    statuses = await asyncio.gather(*(_status(options, name) for name in options.nodes))
+    answered = [status for status in statuses if status is not None]
+    if not answered or any(status["epoch"] or status["role"] == "primary" for status in answered):
+        return ""
+    return f"; the cluster is not founded yet: `acked client bootstrap {min(options.nodes)}` does that, once"
+
+
+async def _status(options: argparse.Namespace, name: str) -> dict[str, Any] | None:
+    client = StoreClient(options.nodes, only=name, timeout_s=min(1.0, options.timeout))
+    try:
+        return await client.status()
+    except (RefusedError, UnknownError):
+        return None
+    finally:
+        await client.close()
+
+
+def _only(options: argparse.Namespace) -> str | None:
+    """Return the one node that is asked; None: whichever is the primary."""
+    only: str | None = getattr(options, "on", None) or options.node
+    return only
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:

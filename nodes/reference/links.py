@@ -6,18 +6,17 @@ for a while: a cut cable closes no connection.
 
 import asyncio
 import contextlib
-import sys
-import time
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from nodes.reference import messages as ms
+from nodes.reference.host import Host
 from nodes.reference.records import DamageError
 from nodes.reference.settings import Member, Settings
 from nodes.reference.wire import GarbageError, Splitter, pack
 
 SIGN_S = 0.25
-SILENT_S = 1.0
+SILENT_NS = 1_000_000_000
 AGAIN_S = 0.15
 CONNECT_S = 0.5
 MAX_UNSENT = 64 << 20
@@ -40,7 +39,10 @@ class Listener(Protocol):
 class Links:
     """The connections of one node to all others."""
 
-    def __init__(self, settings: Settings, hello: Callable[[], ms.Hello], listener: Listener) -> None:
+    def __init__(
+        self, settings: Settings, hello: Callable[[], ms.Hello], listener: Listener, host: Host
+    ) -> None:
+        self.host = host
         self._settings = settings
         self._hello = hello
         self._listener = listener
@@ -99,9 +101,9 @@ class Links:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(SIGN_S)
-            silent = time.monotonic() - SILENT_S
+            silent_ns = self.host.now_ns() - SILENT_NS
             for link in list(self._open):
-                if link.heard_s < silent:
+                if link.heard_ns < silent_ns:
                     link.close()
                 elif link.peer is not None:
                     link.write(_SIGN)
@@ -148,7 +150,7 @@ class Link(asyncio.Protocol):
         self._splitter = splitter or Splitter()
         self.peer: str | None = None
         self.queue: list[bytes] = []
-        self.heard_s = time.monotonic()
+        self.heard_ns = links.host.now_ns()
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -164,12 +166,12 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in messages; who talks nonsense is cut off."""
-        self.heard_s = time.monotonic()
+        self.heard_ns = self._links.host.now_ns()
         try:
             for header, blob in self._splitter.feed(data):
                 self.take(header, blob)
         except (GarbageError, ms.ProtocolError, DamageError) as error:
-            sys.stderr.write(f"cut off {self.peer or 'a node'}: {error}\n")
+            self._links.host.log(f"cut off {self.peer or 'a node'}: {error}")
             self.close()
 
     def take(self, header: dict[str, Any], blob: bytes) -> None:

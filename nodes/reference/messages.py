@@ -4,13 +4,13 @@ A message is a JSON header and a blob of bytes (entries or a part of a snapshot;
 lost, doubled or late: every one carries its sender's epoch, and those of a stream the stream's number.
 """
 
-import json
 import types
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from nodes.reference.log import Mark
 from nodes.reference.rules import Record
+from nodes.reference.text import to_json
 
 
 class ProtocolError(Exception):
@@ -229,7 +229,7 @@ def encode(message: Message) -> bytes:
     header: dict[str, Any] = {"is": kind}
     for name in _Codec.shapes[kind]:
         header[name] = getattr(message, name)
-    return json.dumps(header, separators=(",", ":")).encode()
+    return to_json(header)
 
 
 def decode(header: dict[str, Any]) -> Message:

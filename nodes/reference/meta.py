@@ -5,15 +5,13 @@ slot, and a full disk can't prevent a vote from being remembered.
 """
 
 import json
-import os
 import struct
-import uuid
 import zlib
 from pathlib import Path
 from typing import Any
 
-from nodes.reference.durable import sync_folder, write_all
 from nodes.reference.effects import Meta
+from nodes.reference.files import Files
 from nodes.reference.messages import ProtocolError, record_from_json, record_to_json
 
 SLOT_BYTES = 16 << 10
@@ -23,19 +21,24 @@ _HEAD = struct.Struct(">QII")
 class MetaFile:
     """The open file. One writer at a time."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file or, on a blank disk, make one with a new identity."""
+    def __init__(self, path: Path, *, files: Files, identity: str) -> None:
+        """Open the file or, on a blank disk, make one with this new identity; raises ValueError if damaged."""
+        self._files = files
         self._seq = 0
-        if path.exists():
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        if files.exists(path):
+            self._descriptor = files.open(path)
             self.meta = self._load(path)
+            # Written anew, into the same slot, so that what was read from the page cache is surely on the disk:
+            # after a failed flush the kernel may show bytes that it will never write.
+            self._seq -= 1
+            self.save(self.meta)
         else:
             making = path.with_name(f"{path.name}.new")
-            self._descriptor = os.open(making, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-            os.posix_fallocate(self._descriptor, 0, 2 * SLOT_BYTES)
-            self.save(Meta(identity=uuid.uuid4().hex[:12]))
-            making.rename(path)
-            sync_folder(path.parent)
+            self._descriptor = files.open(making, create=True, truncate=True)
+            files.allocate(self._descriptor, 2 * SLOT_BYTES)
+            self.save(Meta(identity=identity))
+            files.rename(making, path)
+            files.sync_folder(path.parent)
 
     def _load(self, path: Path) -> Meta:
         slots = [found for found in map(self._slot, (0, 1)) if found is not None]
@@ -47,7 +50,7 @@ class MetaFile:
         )
 
     def _slot(self, number: int) -> tuple[int, dict[str, Any]] | None:
-        raw = os.pread(self._descriptor, SLOT_BYTES, number * SLOT_BYTES)
+        raw = self._files.read(self._descriptor, SLOT_BYTES, number * SLOT_BYTES)
         if len(raw) < _HEAD.size:
             return None
         seq, length, crc = _HEAD.unpack_from(raw)
@@ -70,10 +73,10 @@ class MetaFile:
         if len(body) > SLOT_BYTES - _HEAD.size:
             raise ProtocolError(f"a record of {len(body)} bytes is too large to keep")
         head = _HEAD.pack(self._seq, len(body), zlib.crc32(body, self._seq & 0xFFFFFFFF))
-        write_all(self._descriptor, head + body, self._seq % 2 * SLOT_BYTES)
-        os.fdatasync(self._descriptor)
+        self._files.write(self._descriptor, head + body, self._seq % 2 * SLOT_BYTES)
+        self._files.sync_data(self._descriptor)
         self.meta = meta
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._descriptor)
+        self._files.close(self._descriptor)

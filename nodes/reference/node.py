@@ -81,6 +81,7 @@ class Node:
             log_offset=self.log.last,
             applied=self.applied,
         )
+        self.report_stored(self.log.base + 1, self.log.last, "disk", now)
 
     # What the surroundings call
 

@@ -66,6 +66,10 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--flush-every-ms", type=int, default=200, help="replicas of semi_sync_memory only")
     options.add_argument("--snapshot-kb", type=int, default=8192, help="log size that leads to a snapshot")
     options.add_argument(
+        "--retain-kb", type=int, default=2048, help="log kept for replicas behind a snapshot"
+    )
+    options.add_argument("--segment-kb", type=int, default=4096, help="size of a file of the log")
+    options.add_argument(
         "--events", action="store_true", help="report what happens as JSON lines on standard output"
     )
     options.add_argument(
@@ -93,6 +97,8 @@ def settings_from(options: argparse.Namespace) -> Settings:
         apply_delay_ns=options.apply_delay_ms * MS,
         flush_every_ns=options.flush_every_ms * MS,
         snapshot_bytes=options.snapshot_kb << 10,
+        retain_bytes=options.retain_kb << 10,
+        segment_bytes=options.segment_kb << 10,
     )
 
 

@@ -4,7 +4,6 @@ It acknowledges only while it holds its lease (where someone else could be elect
 an entry of its own epoch: an inherited tail is protected by that entry, never by itself.
 """
 
-import json
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ from nodes.reference.feed import BATCH_BYTES, Feed
 from nodes.reference.protection import Protection
 from nodes.reference.records import MAX_PAYLOAD, encode
 from nodes.reference.roles import Quiet
-from nodes.reference.rules import Ballot, Record, majority, newest
+from nodes.reference.rules import Ballot, Record, newest
 from nodes.reference.settings import Mode, Visibility
 from nodes.reference.state import Command, Result
+from nodes.reference.text import to_json
 
 if TYPE_CHECKING:
     from nodes.reference.node import Node
@@ -86,7 +86,7 @@ class Primary(Quiet):
         if electorate.get(self.node.name) == self.node.meta.identity:
             heard.append(now)
         heard.sort(reverse=True)
-        needed = majority(len(self.protection.record.members))
+        needed = self.protection.record.need
         return heard[needed - 1] + self.node.settings.lease_ns if len(heard) >= needed else -1
 
     def holds_lease(self, now: int) -> bool:
@@ -101,7 +101,7 @@ class Primary(Quiet):
         One that is too large for the log is refused.
         """
         node = self.node
-        payload = json.dumps(command, separators=(",", ":")).encode()
+        payload = to_json(command)
         if len(payload) > MAX_PAYLOAD:
             error = f"the operation has {len(payload)} bytes; at most {MAX_PAYLOAD} are allowed"
             node.out.append(fx.Reply(request, {"ok": False, "sure": True, "error": error}))
@@ -271,6 +271,8 @@ class Primary(Quiet):
 
     def _advance(self, now: int) -> None:
         node = self.node
+        if not self._waiting and node.applied == node.commit == node.log.last:
+            return
         until = self.lease_until(now) if node.settings.leased else 0
         if until and now >= until:
             return

@@ -42,15 +42,14 @@ class Protection:
         """Whether the current record is where every election will see it."""
         if not self._node.settings.leased:
             return True
-        return len(self._confirmed) >= self.record.need
+        return len(self._confirmed - {self.record.joining}) >= self.record.need
 
     def propose(self, record: Record, now: int) -> None:
         """Make `record` this node's own and ask the others to keep it."""
         self.record = record
         self._node.save(record=record)
-        self._confirmed = (
-            {self._node.name} if self._votes(self._node.name, self._node.meta.identity) else set()
-        )
+        me, identity = self._node.name, self._node.meta.identity
+        self._confirmed = {me} if record.members.get(me) == identity else set()
         for peer in self._node.settings.peers:
             self.remind(peer)
         self._settle(now)
@@ -64,12 +63,9 @@ class Protection:
 
     def confirmed(self, peer: str, identity: str, now: int) -> None:
         """A member has the current record on its disk."""
-        if self._votes(peer, identity):
+        if self.record.members.get(peer) == identity:
             self._confirmed.add(peer)
             self._settle(now)
-
-    def _votes(self, name: str, identity: str) -> bool:
-        return self.record.members.get(name) == identity and name != self.record.joining
 
     def counts(self, peer: str) -> bool:
         """Tell whether a copy on `peer` counts: its disk is the one that the cluster knows of."""
@@ -85,10 +81,6 @@ class Protection:
         if not self.stable:
             return
         node = self._node
-        if self.record.joining is not None:
-            need = majority(len(self.record.members))
-            self.propose(replace(self.record, seq=self.record.seq + 1, joining=None, need=need), now)
-            return
         in_sync = self.record.in_sync
         if in_sync is not None and node.name in in_sync and self._degraded != in_sync:
             self._degraded = in_sync
@@ -97,24 +89,32 @@ class Protection:
             self._degraded = None
             self._catching_until = 0
             node.report("restored", now, epoch=self._primary.epoch)
+        if self.record.joining in self._confirmed:
+            # Not before the new member holds the record: without it, it knows of no cluster and could not vote.
+            need = majority(len(self.record.members))
+            self.propose(replace(self.record, seq=self.record.seq + 1, joining=None, need=need), now)
 
     # Members
 
     def admit(self, now: int) -> None:
-        """Give a vote to one node with a new disk that has caught up, if no other change is under way."""
-        if not self.stable or self.record.joining is not None:
+        """Begin to give a vote to a node with a new disk that has caught up, to one at a time.
+
+        One whose disk is lost again while it joins may join with the next.
+        """
+        if not self.stable:
             return
-        node = self._node
+        node, joining = self._node, self.record.joining
         for peer, feed in self._primary.feeds.items():
-            if not feed.identity or self.record.members.get(peer) == feed.identity:
+            if joining not in (None, peer) or not feed.identity:
+                continue
+            if self.record.members.get(peer) == feed.identity:
                 continue
             caught_up = feed.stream != 0 and feed.flushed >= max(node.commit, self._primary.start)
             if peer in node.settings.data and not caught_up:
                 continue
             members = {**self.record.members, peer: feed.identity}
-            need = majority(len(self.record.members)) if node.settings.leased else 1
             seq = self.record.seq + 1
-            self.propose(replace(self.record, seq=seq, members=members, joining=peer, need=need), now)
+            self.propose(replace(self.record, seq=seq, members=members, joining=peer), now)
             return
 
     # Copies

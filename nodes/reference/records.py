@@ -4,12 +4,13 @@ A frame is `length u32 | crc32 u32 | body`, the CRC over the body; a body is `in
 the payload a JSON command, empty for the entry that opens an epoch.
 """
 
-import json
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from nodes.reference.text import from_json
 
 FRAME = struct.Struct(">II")
 HEAD = struct.Struct(">QQ")
@@ -34,7 +35,7 @@ class Entry:
         """Return the command, or None for an entry that only opens its epoch."""
         if not self.payload:
             return None
-        command: dict[str, Any] = json.loads(self.payload)
+        command: dict[str, Any] = from_json(self.payload)
         return command
 
 

@@ -155,7 +155,7 @@ class Replica(Quiet):
 
     def _append(self, message: ms.Append, blob: bytes, now: int) -> None:
         node = self.node
-        if not self.accepted or node.reloading:
+        if not self.accepted:
             return
         if not node.room:
             self._stop()

@@ -20,7 +20,9 @@ class Record:
 
     `members` maps each name to the identity of its disk; a node that lost its disk has another identity and
     neither votes nor counts as a copy until it is in here again. `joining` is the one whose identity has just
-    changed: it does not vote, nor confirm this record. `need` is how many others must hold the record.
+    changed: it does not vote until it holds the record itself and a further one says that it has joined.
+    `need` is how many of those that vote must hold the record, and how many elect a primary by it: a majority
+    of the members, but for the one that joins, if it is new.
     `in_sync`, unless None, lists the nodes that hold every write acknowledged since the primary degraded: an
     election must hear one of them. Records are ordered by (epoch, seq).
     """
@@ -30,7 +32,7 @@ class Record:
     members: Mapping[str, str]
     in_sync: tuple[str, ...] | None = None
     joining: str | None = None
-    need: int = 1
+    need: int
 
     @property
     def version(self) -> tuple[int, int]:
@@ -96,9 +98,8 @@ def obstacle(settings: Settings, granted: Mapping[str, Ballot]) -> str | None:
         for name, ballot in granted.items()
         if record.members.get(name) == ballot.identity and name != record.joining
     }
-    needed = majority(len(record.members))
-    if len(voters) < needed:
-        return f"waits for a majority: has {_list(voters)}, needs {needed} of {len(record.members)}"
+    if len(voters) < record.need:
+        return f"waits for a majority: has {_list(voters)}, needs {record.need} of {len(record.members)}"
     logs = voters & set(settings.data)
     data = set(settings.data) & set(record.members)
     if settings.mode in (Mode.SEMI_SYNC, Mode.SEMI_SYNC_MEMORY) and len(logs) < len(data) - settings.k:

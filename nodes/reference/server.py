@@ -6,23 +6,19 @@ wants done, in order; what it sends leaves last, so that reports and promises co
 
 import asyncio
 import errno
-import json
-import os
-import random
-import sys
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from nodes.reference import effects as fx
 from nodes.reference import messages as ms
+from nodes.reference.host import Host
 from nodes.reference.links import Links
 from nodes.reference.node import Node
 from nodes.reference.records import DamageError
 from nodes.reference.settings import Settings
 from nodes.reference.snapshot import UnsoundError
 from nodes.reference.storage import Storage
+from nodes.reference.text import to_json
 from nodes.reference.wire import GarbageError, Splitter, pack_json
 
 MAX_UNREAD = 32 << 20
@@ -39,16 +35,14 @@ class FatalError(Exception):
 class Server:
     """One running node."""
 
-    def __init__(self, settings: Settings, storage: Storage, *, report: Callable[[bytes], None]) -> None:
+    def __init__(self, settings: Settings, storage: Storage, *, host: Host) -> None:
         self._settings = settings
         self._storage = storage
-        self._report = report
-        self._node = Node(settings, storage.recovered, now=time.monotonic_ns(), rng=random.Random())
-        self._links = Links(settings, self._hello, self)
+        self._host = host
+        self._node = Node(settings, storage.recovered, now=host.now_ns(), rng=host.rng)
+        self._links = Links(settings, self._hello, self, host)
         self._requests: dict[int, tuple[ClientConnection, Any]] = {}
         self._numbers = 0
-        self._flusher = ThreadPoolExecutor(1, "flush")
-        self._worker = ThreadPoolExecutor(1, "snapshot")
         self._spare_asked = False
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
@@ -68,8 +62,7 @@ class Server:
         finally:
             listener.close()
             await self._links.stop()
-            self._flusher.shutdown()
-            self._worker.shutdown()
+            self._host.close()
             self._storage.close()
 
     # Events from outside
@@ -86,24 +79,24 @@ class Server:
 
     def linked(self, peer: str, hello: ms.Hello) -> None:
         """A connection to another node is up."""
-        self._node.connected(peer, hello, time.monotonic_ns())
+        self._node.connected(peer, hello, self._host.now_ns())
         self.wake()
 
     def unlinked(self, peer: str) -> None:
         """The connection to another node is gone."""
-        self._node.disconnected(peer, time.monotonic_ns())
+        self._node.disconnected(peer, self._host.now_ns())
         self.wake()
 
     def heard(self, peer: str, message: ms.Message, blob: bytes) -> None:
         """Another node said something; raises ProtocolError or DamageError."""
-        self._node.received(peer, message, blob, time.monotonic_ns())
+        self._node.received(peer, message, blob, self._host.now_ns())
         self.wake()
 
     def asked(self, client: "ClientConnection", header: dict[str, Any]) -> None:
         """A client asks for something."""
         self._numbers += 1
         self._requests[self._numbers] = (client, header.pop("id", None))
-        self._node.request(self._numbers, header, time.monotonic_ns())
+        self._node.request(self._numbers, header, self._host.now_ns())
         self.wake()
 
     def adopt(self, transport: asyncio.Transport, splitter: Splitter, hello: ms.Hello) -> asyncio.Protocol:
@@ -115,7 +108,7 @@ class Server:
     def _drain(self) -> None:
         self._scheduled = False
         try:
-            now = time.monotonic_ns()
+            now = self._host.now_ns()
             if now >= self._node.wake_at():
                 self._node.tick(now)
             self._carry_out(self._node.drain(now))
@@ -136,7 +129,7 @@ class Server:
                 return
             self._timer.cancel()
         self._timer_ns = wake
-        delay_s = max(0.0, (wake - time.monotonic_ns()) / 1e9)
+        delay_s = max(0.0, (wake - self._host.now_ns()) / 1e9)
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
 
     def _on_timer(self) -> None:
@@ -154,7 +147,7 @@ class Server:
                 case fx.Send():
                     sends.append(effect)
                 case fx.Report(event):
-                    reports.append(json.dumps(event, separators=(",", ":")).encode())
+                    reports.append(to_json(event))
                 case fx.Cut() | fx.InstallSnapshot():
                     self._tell(reports)
                     self._act(effect)
@@ -168,7 +161,7 @@ class Server:
 
     def _tell(self, reports: list[bytes]) -> None:
         if reports:
-            self._report(b"\n".join(reports) + b"\n")
+            self._host.report(b"\n".join(reports) + b"\n")
             reports.clear()
 
     def _act(self, effect: fx.Effect) -> None:
@@ -202,7 +195,7 @@ class Server:
                 self._in_worker(storage.load_snapshot, self._reloaded)
 
     def _answer(self, replies: list[fx.Reply]) -> None:
-        now = time.monotonic_ns()
+        now = self._host.now_ns()
         touched: dict[ClientConnection, list[bytes]] = {}
         for reply in replies:
             client, number = self._requests.pop(reply.request)
@@ -216,8 +209,7 @@ class Server:
     # In other threads
 
     def _flush(self, flush: fx.Flush) -> None:
-        descriptor = self._storage.wal.unsynced
-        done = asyncio.get_running_loop().run_in_executor(self._flusher, os.fdatasync, descriptor)
+        done = self._host.flush(self._storage.wal.unsynced)
 
         def finish(future: "asyncio.Future[None]") -> None:
             if future.cancelled():
@@ -227,14 +219,14 @@ class Server:
                 return
             if flush.generation == self._node.generation:
                 self._storage.wal.synced(flush.upto)
-            self._node.flushed_to(flush.upto, flush.generation, time.monotonic_ns())
+            self._node.flushed_to(flush.upto, flush.generation, self._host.now_ns())
             self.wake()
 
         done.add_done_callback(finish)
 
     def _in_worker(self, work: Callable[[], Any], then: Callable[[Any, BaseException | None], None]) -> None:
         """Do blocking work behind all earlier such work; `then` gets its result or its OSError/UnsoundError."""
-        done = asyncio.get_running_loop().run_in_executor(self._worker, work)
+        done = self._host.work(work)
 
         def finish(future: "asyncio.Future[Any]") -> None:
             if future.cancelled():
@@ -250,7 +242,7 @@ class Server:
 
     def _try_again_later(self, _: Any, error: BaseException | None) -> None:
         if error is not None:
-            self._log(f"a snapshot could not be written: {error}")
+            self.complain(f"a snapshot could not be written: {error}")
 
     def _finish_snapshot(self) -> None:
         index = self._node.snapshots.floor
@@ -259,7 +251,7 @@ class Server:
             if error is None:
                 self._node.snapshot_saved(index)
             else:
-                self._log(f"a snapshot could not be saved: {error}")
+                self.complain(f"a snapshot could not be saved: {error}")
                 self._in_worker(self._storage.abandon_snapshot, self._try_again_later)
                 self._node.snapshot_failed()
 
@@ -272,7 +264,7 @@ class Server:
             if result is not None:
                 self._node.part_read(asked, *result)
             else:
-                self._log(f"the snapshot could not be read: {error}")
+                self.complain(f"the snapshot could not be read: {error}")
 
         if current:
             self._in_worker(lambda: self._storage.read_part(asked.offset), then)
@@ -281,9 +273,9 @@ class Server:
         def then(result: Any, error: BaseException | None) -> None:
             if error is None:
                 state, reached, history = result
-                self._node.installed(state, reached, history, time.monotonic_ns())
+                self._node.installed(state, reached, history, self._host.now_ns())
             else:
-                self._log(f"the snapshot that came could not be used: {error}")
+                self.complain(f"the snapshot that came could not be used: {error}")
                 self._node.install_failed()
 
         self._in_worker(lambda: self._storage.install(index), then)
@@ -292,7 +284,7 @@ class Server:
         if error is not None:
             self._fail(FatalError(f"the snapshot can't be read any more: {error}"))
         else:
-            self._node.reloaded(state, time.monotonic_ns())
+            self._node.reloaded(state, self._host.now_ns())
 
     def _ask_for_spare(self) -> None:
         """Have the log's next segment made ahead of time; without it, there is soon no room."""
@@ -315,8 +307,9 @@ class Server:
 
         self._in_worker(wal.prepare_spare, then)
 
-    def _log(self, line: str) -> None:
-        sys.stderr.write(f"{self._settings.name}: {line}\n")
+    def complain(self, line: str) -> None:
+        """Tell a person what is wrong."""
+        self._host.log(f"{self._settings.name}: {line}")
 
 
 class ClientConnection(asyncio.Protocol):
@@ -361,7 +354,7 @@ class ClientConnection(asyncio.Protocol):
     def _reject(self, why: str) -> None:
         if self._transport is not None:
             peer = self._transport.get_extra_info("peername")
-            sys.stderr.write(f"cut off {peer[0] if peer else 'a connection'}: {why}\n")
+            self._server.complain(f"cut off {peer[0] if peer else 'a connection'}: {why}")
             self._transport.abort()
 
     def send(self, data: bytes) -> None:

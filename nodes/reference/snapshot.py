@@ -5,17 +5,16 @@ none.
 """
 
 import contextlib
-import json
-import os
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nodes.reference.durable import sync_folder
+from nodes.reference.files import Files, read_whole
 from nodes.reference.log import Range
 from nodes.reference.state import State
+from nodes.reference.text import from_json, to_json
 
 _HEAD = struct.Struct(">II")
 
@@ -26,52 +25,59 @@ class UnsoundError(Exception):
 
 def chunk(value: Any) -> bytes:
     """Return the frame of one header, of some rows, or of the end."""
-    body = json.dumps(value, separators=(",", ":")).encode()
+    body = to_json(value)
     return _HEAD.pack(len(body), zlib.crc32(body)) + body
 
 
 class SnapshotWriter:
     """A snapshot in the making."""
 
-    def __init__(self, folder: Path, index: int, history: Sequence[Range]) -> None:
+    def __init__(self, folder: Path, index: int, history: Sequence[Range], *, files: Files) -> None:
+        self._files = files
         self._path = folder / "snapshot"
         self._making = folder / "snapshot.new"
         self._count = 0
-        self._file = self._making.open("wb")
-        self._file.write(chunk({"index": index, "history": list(history)}))
+        self._offset = 0
+        self._descriptor = files.open(self._making, create=True, truncate=True)
+        self._write({"index": index, "history": list(history)})
 
     def rows(self, rows: Sequence[list[Any]]) -> None:
         """Add rows."""
-        self._file.write(chunk(list(rows)))
+        self._write(list(rows))
         self._count += len(rows)
 
     def finish(self) -> None:
         """Make the snapshot durable and current."""
-        self._file.write(chunk({"rows": self._count}))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        adopt(self._making, self._path)
+        self._write({"rows": self._count})
+        self._files.sync(self._descriptor)
+        self._files.close(self._descriptor)
+        adopt(self._making, self._path, files=self._files)
 
     def abandon(self) -> None:
         """Remove what was written."""
         with contextlib.suppress(OSError):  # what can't be written any more is not wanted any more
-            self._file.close()
-        self._making.unlink(missing_ok=True)
+            self._files.close(self._descriptor)
+        with contextlib.suppress(FileNotFoundError):
+            self._files.unlink(self._making)
+
+    def _write(self, value: Any) -> None:
+        data = chunk(value)
+        self._files.write(self._descriptor, data, self._offset)
+        self._offset += len(data)
 
 
-def adopt(made: Path, path: Path) -> None:
+def adopt(made: Path, path: Path, *, files: Files) -> None:
     """Give a durable file its final name, durably."""
-    made.rename(path)
-    sync_folder(path.parent)
+    files.rename(made, path)
+    files.sync_folder(path.parent)
 
 
-def read(path: Path, state: State) -> tuple[int, list[Range]]:
+def read(path: Path, state: State, *, files: Files) -> tuple[int, list[Range]]:
     """Load a snapshot into an empty state; return its index and the history of epochs up to it.
 
     Raises UnsoundError unless the file is whole and every checksum right.
     """
-    chunks = _chunks(path)
+    chunks = _chunks(path.name, read_whole(files, path))
     head = next(chunks, None)
     if not isinstance(head, dict) or "history" not in head:
         raise UnsoundError(f"{path.name} has no head")
@@ -87,13 +93,15 @@ def read(path: Path, state: State) -> tuple[int, list[Range]]:
     raise UnsoundError(f"{path.name} is cut short")
 
 
-def _chunks(path: Path) -> Iterator[Any]:
-    with path.open("rb") as file:
-        while head := file.read(_HEAD.size):
-            if len(head) < _HEAD.size:
-                raise UnsoundError(f"{path.name} is cut short")
-            length, crc = _HEAD.unpack(head)
-            body = file.read(length)
-            if len(body) != length or zlib.crc32(body) != crc:
-                raise UnsoundError(f"{path.name} is damaged {file.tell() - len(body)} bytes from its start")
-            yield json.loads(body)
+def _chunks(name: str, data: bytes) -> Iterator[Any]:
+    offset = 0
+    while offset < len(data):
+        if offset + _HEAD.size > len(data):
+            raise UnsoundError(f"{name} is cut short")
+        length, crc = _HEAD.unpack_from(data, offset)
+        offset += _HEAD.size
+        body = data[offset : offset + length]
+        if not length or len(body) != length or zlib.crc32(body) != crc:  # zeros have the right one
+            raise UnsoundError(f"{name} is damaged {offset} bytes from its start")
+        yield from_json(body)
+        offset += length

@@ -56,13 +56,16 @@ class Snapshots:
         return (grown or self.wanted) and node.applied > self.current
 
     def saved(self, index: int) -> None:
-        """The snapshot is durable: keep only the end of the log, for replicas that are a little behind."""
+        """The snapshot is durable: keep only the end of the log, for replicas that are a little behind.
+
+        What this node has yet to apply stays too: its state may have gone back to an older snapshot meanwhile.
+        """
         if self._making != index:
             return
         self.current, self._making = index, None
         node = self._node
-        kept, upto = 0, node.log.last
-        while upto > node.log.base and (kept < node.settings.retain_bytes or upto > self.current):
+        kept, upto, held = 0, node.log.last, min(self.current, node.applied)
+        while upto > node.log.base and (kept < node.settings.retain_bytes or upto > held):
             kept += len(node.log.frame(upto))
             upto -= 1
         if upto > node.log.base:

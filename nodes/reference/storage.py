@@ -7,13 +7,12 @@ log/       the entries behind it, in segments
 cut/       entries that diverged from a later primary's log, kept for whoever asks what became of them
 """
 
-import fcntl
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from nodes.reference.effects import Meta
+from nodes.reference.files import Files
 from nodes.reference.log import Log, Range
 from nodes.reference.meta import MetaFile
 from nodes.reference.node import Recovered
@@ -28,23 +27,23 @@ from nodes.reference.wal import RefusedError, Wal
 class Storage:
     """The open folder. Its methods block; `sync` and those of snapshots are meant for other threads."""
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
-        """Open the folder and read it into `recovered`.
+    def __init__(self, folder: Path, settings: Settings, *, files: Files, identity: str) -> None:
+        """Open the folder and read it into `recovered`; on a blank disk, `identity` becomes that of the disk.
 
         Raises RefusedError when what should be there is damaged, and BlockingIOError when another process
         has it open.
         """
         self._folder = folder
         self._sessions = settings.sessions
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._files = files
+        files.make_folder(folder)
+        self._lock = files.lock(folder / "lock")
         self._writer: SnapshotWriter | None = None
         try:
-            self._meta = MetaFile(folder / "meta")
+            self._meta = MetaFile(folder / "meta", files=files, identity=identity)
         except ValueError as error:
             raise RefusedError(str(error)) from error
-        self.wal = Wal(folder / "log", segment_bytes=settings.segment_bytes)
+        self.wal = Wal(folder / "log", files=files, segment_bytes=settings.segment_bytes)
         self.recovered = self._recover()
 
     def _recover(self) -> Recovered:
@@ -68,10 +67,10 @@ class Storage:
 
     def _load(self, state: State) -> tuple[int, list[Range]]:
         path = self._folder / "snapshot"
-        if not path.exists():
+        if not self._files.exists(path):
             return 0, []
         try:
-            return read(path, state)
+            return read(path, state, files=self._files)
         except UnsoundError as error:
             raise RefusedError(str(error)) from error
 
@@ -84,7 +83,7 @@ class Storage:
     def begin_snapshot(self, index: int, history: Sequence[Range]) -> None:
         """Start a snapshot; one that was being written is dropped."""
         self.abandon_snapshot()
-        self._writer = SnapshotWriter(self._folder, index, history)
+        self._writer = SnapshotWriter(self._folder, index, history, files=self._files)
 
     def snapshot_rows(self, rows: Sequence[list[Any]]) -> None:
         """Add rows to it; nothing is added to one that was given up. When this raises, it is given up."""
@@ -117,18 +116,22 @@ class Storage:
 
     def read_part(self, offset: int) -> tuple[bytes, bool]:
         """Return the bytes at `offset` of the current snapshot's file, and whether they are its last."""
-        path = self._folder / "snapshot"
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            file.seek(offset)
-            data = file.read(PART_BYTES)
-        return data, offset + len(data) >= size
+        files = self._files
+        descriptor = files.open(self._folder / "snapshot")
+        try:
+            data = files.read(descriptor, PART_BYTES, offset)
+            return data, offset + len(data) >= files.size(descriptor)
+        finally:
+            files.close(descriptor)
 
     def write_part(self, offset: int, data: bytes) -> None:
         """Keep a part of a snapshot that another node sends."""
-        with (self._folder / "snapshot.in").open("wb" if offset == 0 else "r+b") as file:
-            file.seek(offset)
-            file.write(data)
+        fresh = offset == 0
+        descriptor = self._files.open(self._folder / "snapshot.in", create=fresh, truncate=fresh)
+        try:
+            self._files.write(descriptor, data, offset)
+        finally:
+            self._files.close(descriptor)
 
     def install(self, index: int) -> tuple[State, int, list[Range]]:
         """Make the received snapshot current and start the log anew behind it.
@@ -137,17 +140,17 @@ class Storage:
         """
         arrived = self._folder / "snapshot.in"
         state = State(sessions=self._sessions)
-        found, history = read(arrived, state)
+        found, history = read(arrived, state, files=self._files)
         if found != index:
             raise UnsoundError(f"the snapshot ends at entry {found}, not at {index}")
-        descriptor = os.open(arrived, os.O_RDONLY)
+        descriptor = self._files.open(arrived)
         try:
-            os.fsync(descriptor)
+            self._files.sync(descriptor)
         finally:
-            os.close(descriptor)
+            self._files.close(descriptor)
         self.abandon_snapshot()
         self.wal.prepare_spare()  # a full disk shows here, before anything has changed
-        adopt(arrived, self._folder / "snapshot")
+        adopt(arrived, self._folder / "snapshot", files=self._files)
         self.wal.reset(index)
         return state, index, history
 
@@ -156,7 +159,7 @@ class Storage:
         self.abandon_snapshot()
         self.wal.close()
         self._meta.close()
-        os.close(self._lock)
+        self._files.close(self._lock)
 
 
 def _agree(frame: bytes, history: Sequence[Range]) -> bool:

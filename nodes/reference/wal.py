@@ -13,13 +13,13 @@ At recovery the end of the log is where the last segment has no whole frame any 
 durable, hence never acknowledged, and is removed, unless a mark or the small `flushed` file proves that it was.
 """
 
-import os
+import itertools
 import struct
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodes.reference.durable import sync_folder, write_all
+from nodes.reference.files import Files, read_whole, write_new
 from nodes.reference.records import FRAME, HEAD, DamageError, encode, frame_at, position
 
 MAGIC = b"ackedlog"
@@ -51,16 +51,20 @@ class Found:
 class Wal:
     """The open log. `write`, `cut` and `reset` belong to one thread; `sync` may be called by another."""
 
-    def __init__(self, folder: Path, *, segment_bytes: int) -> None:
+    def __init__(self, folder: Path, *, files: Files, segment_bytes: int) -> None:
         """Open, or make, the log in `folder` and read what is there into `found`.
 
         Raises RefusedError if durable entries are damaged or missing.
         """
         self._folder = folder
         self._size = segment_bytes
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder.parent / "cut").mkdir(exist_ok=True)
-        self._hint = os.open(folder.parent / "flushed", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._files = files
+        files.make_folder(folder)
+        files.make_folder(folder.parent / "cut")
+        # Names are relied upon from now on, but a process that was killed may not have flushed what it renamed.
+        files.sync_folder(folder)
+        files.sync_folder(folder.parent)
+        self._hint = files.open(folder.parent / "flushed", create=True)
         self._segments: list[tuple[Path, int]] = []
         self._current = -1
         self._retired: list[int] = []
@@ -80,7 +84,7 @@ class Wal:
     @property
     def has_spare(self) -> bool:
         """Whether the next segment is there already."""
-        return self._spare.exists()
+        return self._files.exists(self._spare)
 
     @property
     def _spare(self) -> Path:
@@ -93,17 +97,17 @@ class Wal:
                 self._make_spare()
 
     def _make_spare(self) -> None:
-        making = self._folder / "spare.new"
-        descriptor = os.open(making, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        files, making = self._files, self._folder / "spare.new"
+        descriptor = files.open(making, create=True, truncate=True)
         try:
-            os.posix_fallocate(descriptor, 0, self._size)
-            os.fsync(descriptor)
+            files.allocate(descriptor, self._size)
+            files.sync(descriptor)
         except OSError:
-            making.unlink()
+            files.unlink(making)
             raise
         finally:
-            os.close(descriptor)
-        making.rename(self._spare)
+            files.close(descriptor)
+        files.rename(making, self._spare)
 
     def write(self, frames: tuple[bytes, ...]) -> None:
         """Append frames; they are in the page cache when this returns."""
@@ -119,7 +123,7 @@ class Wal:
         self._put(b"".join(chunk))
 
     def _put(self, data: bytes) -> None:
-        write_all(self._current, data, self._offset)
+        self._files.write(self._current, data, self._offset)
         self._offset += len(data)
 
     @property
@@ -133,9 +137,9 @@ class Wal:
     def synced(self, upto: int) -> None:
         """Note that entries up to `upto` are durable."""
         while self._retired:
-            os.close(self._retired.pop())
+            self._files.close(self._retired.pop())
         self._flushed = upto
-        os.pwrite(self._hint, _VALUE.pack(upto), 0)
+        self._files.write(self._hint, _VALUE.pack(upto), 0)
 
     def cut(self, after: int, frames: tuple[bytes, ...]) -> None:
         """Remove the entries behind `after` durably; `frames`, the removed ones, are kept in `cut/`."""
@@ -145,7 +149,7 @@ class Wal:
             self._rotate(after + 1, first=_mark(_CUT, after))
             return
         self._put(_mark(_CUT, after))
-        os.fdatasync(self._current)
+        self._files.sync_data(self._current)
 
     def reset(self, base: int) -> None:
         """Start anew behind `base`, which a snapshot holds; the old segments are kept in `cut/`."""
@@ -158,42 +162,39 @@ class Wal:
     def _set_aside(self, paths: list[Path]) -> None:
         aside = self._folder.parent / "cut"
         for path in paths:
-            path.rename(_free_name(aside / f"replaced-{path.name}"))
-        sync_folder(aside)
-        sync_folder(self._folder)
+            self._files.rename(path, self._free_name(aside / f"replaced-{path.name}"))
+        self._files.sync_folder(aside)
+        self._files.sync_folder(self._folder)
 
     def compact(self, upto: int) -> None:
         """Remove the segments that hold nothing behind `upto`."""
         while len(self._segments) > 1 and self._segments[1][1] - 1 <= upto:
-            self._segments.pop(0)[0].unlink()
-        sync_folder(self._folder)
+            self._files.unlink(self._segments.pop(0)[0])
+        self._files.sync_folder(self._folder)
 
     def close(self) -> None:
         """Close the files."""
-        os.close(self._hint)
+        self._files.close(self._hint)
         for descriptor in (*self._retired, self._current):
-            os.close(descriptor)
+            self._files.close(descriptor)
 
     def _lower_hint(self, upto: int) -> None:
         self._flushed = min(self._flushed, upto)
-        os.pwrite(self._hint, _VALUE.pack(self._flushed), 0)
-        os.fdatasync(self._hint)
+        self._files.write(self._hint, _VALUE.pack(self._flushed), 0)
+        self._files.sync_data(self._hint)
 
     def _keep_aside(self, frames: tuple[bytes, ...]) -> None:
         if not frames:
             return
         first, epoch = position(frames[0])
         folder = self._folder.parent / "cut"
-        path = _free_name(folder / f"epoch-{epoch}-{first}-{first + len(frames) - 1}.log")
-        with path.open("wb") as file:
-            file.write(b"".join(frames))
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(folder)
+        path = self._free_name(folder / f"epoch-{epoch}-{first}-{first + len(frames) - 1}.log")
+        write_new(self._files, path, b"".join(frames))
+        self._files.sync_folder(folder)
 
     def _rotate(self, following: int, *, first: bytes = b"") -> None:
         """Go on in a new segment; everything in the old ones is durable from now on."""
-        os.fdatasync(self._current)
+        self._files.sync_data(self._current)
         self._begin(following, number=_number(self._segments[-1][0]) + 1, first=first)
 
     def _begin(self, following: int, *, number: int, first: bytes = b"") -> None:
@@ -201,22 +202,24 @@ class Wal:
         if self._current >= 0:
             self._retired.append(self._current)  # a flush in another thread may be using it
         path = self._folder / f"{number:08}.log"
-        self._current = os.open(self._spare, os.O_RDWR | os.O_CLOEXEC)
-        self._offset = 0
-        self._put(_SEGMENT.pack(MAGIC, following) + first)
-        os.fdatasync(self._current)
-        self._spare.rename(path)
-        sync_folder(self._folder)
+        self._current = self._files.open(self._spare)
+        head = _SEGMENT.pack(MAGIC, following) + first
+        # Up to where a mark would end: a crash may have left one in the spare, which must not count here.
+        self._files.write(self._current, head.ljust(_SEGMENT.size + _MARK_BYTES, b"\0"), 0)
+        self._offset = len(head)
+        self._files.sync_data(self._current)
+        self._files.rename(self._spare, path)
+        self._files.sync_folder(self._folder)
         self._segments.append((path, following))
 
     # Recovery
 
     def _recover(self) -> Found:
-        paths = sorted(self._folder.glob("*.log"))
+        paths = [self._folder / name for name in self._files.names(self._folder) if name.endswith(".log")]
         if not paths:
             self._begin(1, number=1)
             return Found(1, [])
-        bases = [place for place, path in enumerate(paths) if _first_mark(path) == _BASE]
+        bases = [place for place, path in enumerate(paths) if self._first_mark(path) == _BASE]
         if bases and bases[-1]:
             self._set_aside(paths[: bases[-1]])
             paths = paths[bases[-1] :]
@@ -227,12 +230,12 @@ class Wal:
         return found
 
     def _read(self, path: Path, found: Found | None, *, last: bool) -> Found:
-        data = path.read_bytes()
+        data = read_whole(self._files, path)
         if len(data) < _SEGMENT.size or not data.startswith(MAGIC):
             raise RefusedError(f"{path.name} is no segment of a log")
         _, following = _SEGMENT.unpack_from(data)
         found = found or Found(following, [])
-        if found.last + 1 != following and _first_mark(path) != _CUT:
+        if found.last + 1 != following and self._first_mark(path) != _CUT:
             raise RefusedError(
                 f"{path.name} begins at entry {following}, but the log before it ends at {found.last}"
             )
@@ -272,17 +275,35 @@ class Wal:
             raise RefusedError(
                 f"{path.name}: {flaw} behind entry {found.last}, but entries up to {proven} were durable"
             )
-        self._current = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._current = self._files.open(path)
         self._offset = offset
         # Written anew, so that what was read from the page cache is surely on the disk: after a failed flush
         # the kernel may show bytes that it will never write.
         rubbish = max(0, len(data.rstrip(b"\0")) - offset)
-        write_all(self._current, data[:offset] + bytes(rubbish), 0)
-        os.fsync(self._current)
+        self._files.write(self._current, data[:offset] + bytes(rubbish), 0)
+        self._files.sync(self._current)
 
     def _hinted(self) -> int:
-        raw = os.pread(self._hint, _VALUE.size, 0)
+        raw = self._files.read(self._hint, _VALUE.size, 0)
         return int(_VALUE.unpack(raw)[0]) if len(raw) == _VALUE.size else 0
+
+    def _first_mark(self, path: Path) -> int | None:
+        """Return the kind of the mark that a segment begins with, if it does."""
+        descriptor = self._files.open(path)
+        try:
+            data = self._files.read(descriptor, _MARK_BYTES, _SEGMENT.size)
+        finally:
+            self._files.close(descriptor)
+        try:
+            frame = frame_at(data, 0)
+        except DamageError:
+            return None
+        index, kind = position(frame) if frame is not None else (None, None)
+        return kind if index == 0 else None
+
+    def _free_name(self, path: Path) -> Path:
+        candidates = (path.with_name(f"{path.name}.{number}") for number in itertools.count(1))
+        return next(name for name in itertools.chain((path,), candidates) if not self._files.exists(name))
 
 
 def _mark(kind: int, value: int) -> bytes:
@@ -291,24 +312,6 @@ def _mark(kind: int, value: int) -> bytes:
 
 def _number(path: Path) -> int:
     return int(path.stem)
-
-
-def _free_name(path: Path) -> Path:
-    candidates = (path.with_name(f"{path.name}.{number}") for number in range(1, 1 << 30))
-    return path if not path.exists() else next(name for name in candidates if not name.exists())
-
-
-def _first_mark(path: Path) -> int | None:
-    """Return the kind of the mark that a segment begins with, if it does."""
-    with path.open("rb") as file:
-        file.seek(_SEGMENT.size)
-        data = file.read(_MARK_BYTES)
-    try:
-        frame = frame_at(data, 0)
-    except DamageError:
-        return None
-    index, kind = position(frame) if frame is not None else (None, None)
-    return kind if index == 0 else None
 
 
 def _last_mark(data: bytes, offset: int) -> int:

@@ -4,9 +4,10 @@ A frame is `size u32 | header size u32 | header | blob`: `size` counts what foll
 object, the blob bytes (entries, or a part of a snapshot). A client's request has an `id` that its answer repeats.
 """
 
-import json
 import struct
 from typing import Any
+
+from nodes.reference.text import from_json, to_json
 
 _SIZES = struct.Struct(">II")
 MAX_FRAME = 8 << 20
@@ -24,7 +25,7 @@ def pack(header: bytes, blob: bytes = b"") -> bytes:
 
 def pack_json(header: dict[str, Any]) -> bytes:
     """Return a frame with a header and no blob."""
-    return pack(json.dumps(header, separators=(",", ":")).encode())
+    return pack(to_json(header))
 
 
 class Splitter:
@@ -48,7 +49,7 @@ class Splitter:
                 break
             middle = start + _SIZES.size + header_size
             try:
-                header = json.loads(buffer[start + _SIZES.size : middle])
+                header = from_json(buffer[start + _SIZES.size : middle])
             except (ValueError, RecursionError) as error:
                 raise GarbageError(f"a header that is no JSON: {error}") from error
             if not isinstance(header, dict):

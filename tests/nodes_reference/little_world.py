@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from promises import Promises
+
 from nodes.reference import effects as fx
 from nodes.reference import messages as ms
 from nodes.reference.log import Log, Range
@@ -64,6 +66,16 @@ class Disk:
 
 
 @dataclass
+class Read:
+    """An answered read: what had to be there, for it was acknowledged before, and what was."""
+
+    due: set[int]
+    seen: set[int]
+    by: str
+    at: int
+
+
+@dataclass
 class Ack:
     """An acknowledged write."""
 
@@ -92,6 +104,9 @@ class World:
         self.data = [member.name for member in members if not member.witness]
         self._identities = itertools.count()
         self.disks = {name: Disk(self._blank()) for name in names}
+        self.promises = Promises(self.settings["n1"])
+        self.forced = False
+        self._held: dict[str, list[Callable[[Node], None]]] = {}
         self.nodes: dict[str, Node | None] = dict.fromkeys(names)
         self.life = dict.fromkeys(names, 0)
         self.paused: dict[str, list[Callable[[], None]]] = {}
@@ -103,6 +118,7 @@ class World:
         self.answers: dict[int, Callable[[dict[str, Any]], None]] = {}
         self._requests = itertools.count(1)
         self.acks: list[Ack] = []
+        self.reads: list[Read] = []
         self.values = itertools.count(1)
         for name in names:
             self.start(name)
@@ -123,18 +139,21 @@ class World:
             what()
         self.now = until
 
-    def until(self, done: Callable[[], bool], limit_ns: int = 30 * S) -> None:
+    def until(self, done: Callable[[], bool], limit_ns: int = 30 * S, *, step_ns: int = 10 * MS) -> None:
         deadline = self.now + limit_ns
         while not done():
             assert self.now < deadline, f"waited in vain: {[self.status(n) for n in self.names]}"
-            self.run(10 * MS)
+            self.run(step_ns)
 
     # Nodes
 
     def start(self, name: str) -> None:
         assert self.nodes[name] is None
         self.life[name] += 1
-        found = self.disks[name].recover(self.settings[name])
+        disk = self.disks[name]
+        found = disk.recover(self.settings[name])
+        self.promises.kept(name, disk.meta)
+        self.promises.flushed(disk.meta.identity, disk.frames)
         self.nodes[name] = Node(
             self.settings[name], found, now=self.now, rng=random.Random(self.rng.random())
         )
@@ -178,6 +197,22 @@ class World:
         life = self.life[name]
         self.at(self.now + delay, lambda: self._do(name, life, what))
 
+    def _work(self, delay: int, name: str, what: Callable[[Node], None]) -> None:
+        """Let a slow piece of work on the disk end later, or when the disk is let go."""
+        if name in self._held:
+            self._held[name].append(what)
+        else:
+            self._later(delay, name, what)
+
+    def hold_disk(self, name: str) -> None:
+        """Snapshots are neither saved nor loaded here for now."""
+        self._held[name] = []
+
+    def release_disk(self, name: str) -> None:
+        """All that was held up ends in one turn, in order."""
+        held = self._held.pop(name)
+        self._do(name, self.life[name], lambda node: [what(node) for what in held] and None)
+
     def _drain(self, name: str) -> None:
         node, disk = self.nodes[name], self.disks[name]
         assert node is not None
@@ -196,12 +231,16 @@ class World:
         match effect:
             case fx.SaveMeta(meta):
                 disk.meta = meta
+                self.promises.kept(name, meta)
             case fx.Write(frames):
                 disk.frames.extend(frames)
+                self.promises.written(disk.meta.identity, frames)
             case fx.Flush(upto, generation):
 
                 def flushed(node: Node) -> None:
                     if generation == node.generation:
+                        done = disk.frames[max(0, disk.flushed - disk.first + 1) : upto - disk.first + 1]
+                        self.promises.flushed(disk.meta.identity, done)
                         disk.flushed = upto
                     node.flushed_to(upto, generation, self.now)
 
@@ -214,11 +253,17 @@ class World:
             case fx.Reply(request, body, until):
                 if until and self.now >= until:
                     body = {"ok": False, "sure": False, "error": "late"}
+                if body["ok"] and "offset" in body:
+                    self.promises.acknowledged(name, disk.meta, body)
                 answer = self.answers.pop(request, None)
                 if answer:
                     self.at(self.now + rng.randint(1, 3) * MS, lambda: answer(body))
             case fx.Report(event):
                 self.events.append({"node": name, **event})
+                if event["event"] == "applied" and not self.forced:
+                    epoch = node.log.epoch_at(event["offset"])
+                    assert epoch is not None
+                    self.promises.shown(name, (epoch, event["offset"]))
             case fx.SnapshotBegin(index, history):
                 disk.making = (index, list(history), [])
             case fx.SnapshotRows(rows):
@@ -230,9 +275,10 @@ class World:
                 def saved(node: Node) -> None:
                     if made:
                         disk.snapshot = made
+                        self.promises.installed(disk.meta.identity, made[1])
                         node.snapshot_saved(made[0])
 
-                self._later(5 * MS, name, saved)
+                self._work(5 * MS, name, saved)
             case fx.Compact(upto):
                 del disk.frames[: upto - disk.first + 1]
                 disk.first = upto + 1
@@ -255,6 +301,7 @@ class World:
                         state.load(row)
                     disk.snapshot = (index, history, rows)
                     disk.frames, disk.first, disk.flushed = [], index + 1, index
+                    self.promises.installed(disk.meta.identity, history)
                     node.installed(state, index, history, self.now)
 
                 self._later(5 * MS, name, install)
@@ -267,7 +314,7 @@ class World:
                         state.load(row)
                     node.reloaded(state, self.now)
 
-                self._later(3 * MS, name, reload)
+                self._work(3 * MS, name, reload)
 
     # Network
 
@@ -348,6 +395,26 @@ class World:
                 self.acks.append(Ack(value, answer["epoch"], answer["offset"], degraded, name, self.now))
 
         self.ask(name, {"op": "append", "key": f"k{value % 3}", "element": value}, then)
+
+    def read(self, name: str, key: str, *, lag_ns: int | None = None) -> None:
+        """Read from the primary or, with `lag_ns`, from a replica that is at most so far behind."""
+        body: dict[str, Any] = {"op": "get", "key": key}
+        if lag_ns is not None:
+            body |= {"replica": True, "max_lag_ms": lag_ns / MS}
+        since = self.now - (lag_ns or 0)
+        due = {ack.value for ack in self.acks if ack.at <= since and key == f"k{ack.value % 3}"}
+
+        def then(answer: dict[str, Any]) -> None:
+            if answer["ok"]:
+                self.reads.append(Read(due, set(answer["value"] or []), name, self.now))
+
+        self.ask(name, body, then)
+
+    def force(self, name: str) -> None:
+        """Make a node the primary by an operator's word, whatever it lacks."""
+        self.forced = True
+        self.ask(name, {"op": "promote", "force": True}, lambda _: None)
+        self.run(1 * S)
 
     def bootstrap(self) -> None:
         done: list[dict[str, Any]] = []

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,32 +18,50 @@ class FakeNode:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self.asked: list[dict[str, Any]] = []
-        self._writers: list[asyncio.StreamWriter] = []
+        self._open: list[asyncio.Transport] = []
 
     async def start(self) -> tuple[str, int]:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: FakeConnection(self), "127.0.0.1", 0)
         address: tuple[str, int] = self._server.sockets[0].getsockname()
         return address
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.append(writer)
-        splitter = Splitter()
-        while data := await reader.read(10_000):
-            for request, _ in splitter.feed(data):
-                self.asked.append(request)
-                try:
-                    answer = self._answer(request)
-                except ConnectionError:
-                    writer.transport.abort()
-                    return
-                if answer is not None:
-                    writer.write(pack_json({"id": request["id"], **answer}))
+    def connected(self, transport: asyncio.Transport) -> None:
+        self._open.append(transport)
+
+    def take(self, transport: asyncio.Transport, request: dict[str, Any]) -> None:
+        self.asked.append(request)
+        try:
+            answer = self._answer(request)
+        except ConnectionError:
+            transport.abort()
+            return
+        if answer is not None:
+            transport.write(pack_json({"id": request["id"], **answer}))
 
     async def stop(self) -> None:
         self._server.close()
-        for writer in self._writers:
-            writer.transport.abort()
+        this = asyncio.current_task()
+        await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not this))  # being accepted
+        for transport in self._open:
+            transport.abort()
         await asyncio.sleep(0)
+
+
+class FakeConnection(asyncio.Protocol):
+    """A client's connection to a fake node."""
+
+    def __init__(self, node: FakeNode) -> None:
+        self._node = node
+        self._splitter = Splitter()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._node.connected(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        for request, _ in self._splitter.feed(data):
+            self._node.take(self._transport, request)
 
 
 def drop(_: dict[str, Any]) -> None:
@@ -120,7 +138,7 @@ def test_it_goes_where_a_replica_says_the_primary_is() -> None:
 
 
 def test_a_session_asks_again_with_the_same_number() -> None:
-    result, nodes = on({"n1": drop, "n2": ok}, put, session=True)
+    result, nodes = on({"n1": drop, "n2": ok}, put, session="c1")
     assert result["ok"]
     (first, *_), (second, *_) = nodes["n1"].asked, nodes["n2"].asked
     assert (first["session"], first["seq"]) == (second["session"], second["seq"])
@@ -133,7 +151,7 @@ def test_a_session_that_never_hears_ends_in_doubt_and_a_new_session() -> None:
                 await put(client)
         return None, None
 
-    _, nodes = on({"n1": drop}, twice, session=True)
+    _, nodes = on({"n1": drop}, twice, session="c1")
     assert len({request["session"] for request in nodes["n1"].asked}) == 2
     assert {request["seq"] for request in nodes["n1"].asked} == {1}
 
@@ -144,7 +162,7 @@ def test_doubt_is_not_forgotten_when_a_later_try_is_refused() -> None:
     def refuse(_: dict[str, Any]) -> dict[str, Any]:
         return {"ok": False, "sure": True, "error": "the key is too long"}
 
-    result, _ = on({"n1": drop, "n2": refuse}, put, session=True)
+    result, _ = on({"n1": drop, "n2": refuse}, put, session="c1")
     assert isinstance(result, UnknownError)
 
 
@@ -168,7 +186,7 @@ def test_a_refused_operation_does_not_answer_for_the_next_one() -> None:
             await client.write({"op": "txn", "ops": [["at_least", "a", 5]]})
         return await put(client)
 
-    result, nodes = on({"n1": refuse_txn}, both, session=True)
+    result, nodes = on({"n1": refuse_txn}, both, session="c1")
     assert result["ok"]
     first, second = nodes["n1"].asked
     assert first["session"] != second["session"]

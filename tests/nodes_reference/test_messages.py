@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import struct
 from typing import Any, get_args
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from nodes.reference import messages as ms
 from nodes.reference.records import DamageError, encode, frame_at, frames_in
-from nodes.reference.wire import GarbageError, Splitter, pack, pack_json
+from nodes.reference.wire import MAX_FRAME, GarbageError, Splitter, pack, pack_json
 
 KINDS = get_args(ms.Message)
 JSON = st.recursive(
@@ -69,12 +70,32 @@ def test_frames_come_out_whole_however_the_stream_is_cut(
     assert out == frames
 
 
-@given(data=st.binary(min_size=8, max_size=200))
-def test_garbage_is_told_or_waits_for_more(data: bytes) -> None:
+SIZES = st.integers(0, 60) | st.integers(0, 2**32 - 1)
+
+
+@given(size=SIZES, header_size=SIZES, rest=st.binary(max_size=80))
+def test_impossible_sizes_are_garbage_and_possible_ones_are_waited_for(
+    size: int, header_size: int, rest: bytes
+) -> None:
+    data = struct.pack(">II", size, header_size) + rest
+    if not 4 + header_size <= size <= MAX_FRAME:
+        with pytest.raises(GarbageError, match="impossible"):
+            Splitter().feed(data)
+    else:
+        assert Splitter().feed(data[: size + 3]) == []
+
+
+@given(header=st.binary(max_size=20) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_a_header_that_is_no_object_is_garbage(header: bytes) -> None:
     try:
-        Splitter().feed(data)
-    except GarbageError:
-        return
+        value = json.loads(header)
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        assert Splitter().feed(pack(header)) == [(value, b"")]
+    else:
+        with pytest.raises(GarbageError, match="no JSON"):
+            Splitter().feed(pack(header))
 
 
 def test_a_deeply_nested_header_is_garbage() -> None:

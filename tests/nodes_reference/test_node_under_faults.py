@@ -5,6 +5,7 @@ import random
 import pytest
 from little_world import MS, S, World
 
+from nodes.reference import snapshots
 from nodes.reference.settings import Failover, Mode, Visibility
 
 SEEDS = range(40)
@@ -65,6 +66,8 @@ def run(seed: int, *, wipes: bool = False, power: bool = True, **cluster: object
     for step in range(60):
         for _ in range(rng.randint(1, 12)):
             world.write(rng.choice(world.names) if rng.random() < 0.2 else world.primary() or "n1")
+        for name in world.names:
+            world.read(name, f"k{rng.randrange(3)}", lag_ns=rng.choice((None, 100 * MS, 1 * S)))
         world.run(rng.randint(5, 300) * MS)
         if step % 2:
             disturb(world, rng, wipes=wipes, power=power)
@@ -79,6 +82,12 @@ def lost(world: World) -> list[object]:
     there = world.survivors(primary)
     for name in world.data:
         assert world.survivors(name) == there, "the nodes differ after recovery"
+    settings = world.settings[primary]
+    if settings.mode is not Mode.ASYNC and settings.leased:
+        for read in world.reads:
+            assert read.due <= read.seen, f"{read.by} answered at {read.at} without {read.due - read.seen}"
+            phantoms = read.seen - there
+            assert not phantoms or settings.visibility is Visibility.ON_APPLY, f"{read.by} showed {phantoms}"
     return [ack for ack in world.acks if ack.value not in there]
 
 
@@ -155,9 +164,7 @@ def test_a_node_promoted_by_force_goes_on_alone_after_a_crash() -> None:
     world.bootstrap()
     for name in ("n1", "n2"):
         world.wipe(name)
-    answers: list[object] = []
-    world.ask("n3", {"op": "promote", "force": True}, answers.append)
-    world.run(1 * S)
+    world.force("n3")
     assert world.primary() == "n3"
     world.power_cut("n3")
     world.start("n3")
@@ -180,9 +187,7 @@ def test_a_lagging_node_promoted_by_force_brings_the_others_into_line() -> None:
         world.run(1 * S)
         for name in ("n1", "n2"):
             world.power_cut(name)
-        answers: list[object] = []
-        world.ask("n3", {"op": "promote", "force": True}, answers.append)
-        world.run(1 * S)
+        world.force("n3")
         world.heal()
         world.until(world.recovered)
         assert world.primary() == "n3"
@@ -198,6 +203,59 @@ def test_the_entry_that_opens_an_epoch_is_degraded_without_a_client() -> None:
     world.kill("n1")
     world.start("n1")
     world.until(lambda: world.primary() is not None)
+
+
+def test_writes_have_all_their_copies_again_when_everyone_is_back() -> None:
+    world = World(1, mode=Mode.SYNC, degrade_after_ns=300 * MS)
+    world.bootstrap()
+    world.partition({"n1", "n2"}, {"n3"})
+    world.write("n1")
+    world.until(lambda: len(world.acks) == 1)
+    world.heal()
+    world.until(lambda: world.status("n1")["in_sync"] is None)
+    world.write("n1")
+    world.until(lambda: len(world.acks) == 2)
+    assert [ack.degraded for ack in world.acks] == [True, False]
+
+
+@pytest.mark.parametrize("snapshot_bytes", [8 << 20, 1000])
+def test_a_retry_at_the_next_primary_is_not_done_again(snapshot_bytes: int) -> None:
+    world = World(1, mode=Mode.QUORUM, snapshot_bytes=snapshot_bytes, retain_bytes=500)
+    world.bootstrap()
+    body = {"op": "append", "key": "k0", "element": 1000, "session": "s", "seq": 1}
+    answers: list[dict[str, object]] = []
+    world.ask("n1", body, answers.append)
+    for _ in range(30):
+        world.write("n1")
+        world.run(20 * MS)
+    for name in ("n2", "n3", "n1"):
+        world.kill(name)
+        world.start(name)
+    world.until(lambda: world.primary() is not None)
+    world.kill(world.primary() or "n1")
+    world.until(lambda: world.primary() is not None)
+    world.ask(world.primary() or "n2", body, answers.append)
+    world.until(lambda: len(answers) == 2)
+    assert [answer["ok"] for answer in answers] == [True, True]
+    world.heal()
+    world.until(world.recovered)
+    assert lost(world) == []
+
+
+def test_the_log_that_a_snapshot_replaces_holds_nothing_that_must_be_applied() -> None:
+    """The nodes are killed at every step of making snapshots, again and again."""
+    world = World(1, mode=Mode.QUORUM, snapshot_bytes=1500, retain_bytes=300)
+    world.bootstrap()
+    for step in range(60):
+        world.write(world.primary() or "n1")
+        world.run((7 + step % 5) * MS)
+        if step % 6 == 5:
+            world.kill(world.names[step // 6 % 3])
+            world.run(50 * MS)
+            world.heal()
+            world.until(world.recovered)
+            world.survivors(world.names[step // 6 % 3])
+    assert lost(world) == []
 
 
 def test_a_write_that_is_too_large_is_surely_refused() -> None:
@@ -228,3 +286,103 @@ def test_a_promotion_does_not_break_the_promise_to_a_living_primary() -> None:
             serving = [name for name in world.names if world.status(name).get("serving")]
             assert len(serving) <= 1, f"seed {seed}: {serving} answer at the same time"
         assert serving in (["n2"], ["n3"])
+
+
+@pytest.mark.parametrize("failover", [Failover.AUTOMATIC, Failover.MANUAL])
+@pytest.mark.parametrize("after_ms", range(0, 24, 2))
+def test_a_power_cut_while_the_second_member_joins_needs_no_operator(
+    after_ms: int, failover: Failover
+) -> None:
+    """The one that was promoted by force goes on, with or without the one that was joining."""
+    world = World(after_ms, mode=Mode.ASYNC, failover=failover)
+    world.bootstrap()
+    for name in ("n1", "n2"):
+        world.wipe(name)
+    world.force("n3")
+    world.start("n1")
+    disk = world.disks["n3"]
+    world.until(lambda: disk.meta.record is not None and len(disk.meta.record.members) == 2, step_ns=1 * MS)
+    world.run(after_ms * MS)
+    for name in ("n3", "n1"):
+        world.power_cut(name)
+        world.start(name)
+    world.until(lambda: world.primary() is not None)
+    world.heal()
+    world.until(world.recovered)
+
+
+def test_a_joining_member_whose_disk_is_lost_again_joins_with_the_next_one() -> None:
+    world = World(1, mode=Mode.ASYNC)
+    world.bootstrap()
+    for name in ("n1", "n2"):
+        world.wipe(name)
+    world.force("n3")
+    world.start("n1")
+    disk = world.disks["n3"]
+    world.until(lambda: disk.meta.record is not None and disk.meta.record.joining == "n1", step_ns=1 * MS)
+    world.wipe("n1")
+    world.run(1 * S)
+    world.heal()
+    world.until(world.recovered)
+
+
+def test_a_snapshot_is_saved_in_the_same_turn_in_which_an_older_state_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An old primary whose readers were ahead goes back to its last snapshot while it makes the next one."""
+    monkeypatch.setattr(snapshots, "ROWS_A_STEP", 1)
+    world = World(1, mode=Mode.QUORUM, visibility=Visibility.ON_APPLY, retain_bytes=1)
+    world.bootstrap()
+    node = world.nodes["n1"]
+    assert node is not None
+
+    def write(count: int) -> None:
+        for _ in range(count):
+            value = next(world.values)
+            body = {"op": "append", "key": "k0", "element": value, "session": f"c{value}", "seq": 1}
+            world.ask("n1", body, lambda _: None)
+
+    write(500)
+    world.until(world.recovered)
+    node.snapshots.wanted = True
+    world.until(lambda: node.snapshots.current > 0)
+    write(5)
+    world.until(world.recovered)
+    node.snapshots.wanted = True
+    world.until(lambda: node.snapshots.busy, step_ns=1 * MS)
+    world.hold_disk("n1")
+    world.partition({"n1"}, {"n2", "n3"})
+    write(3)
+    world.run(5 * MS)
+    world.pause("n1")
+    world.until(lambda: world.primary() in ("n2", "n3"))
+    world.heal()
+    world.until(lambda: node.reloading, step_ns=1 * MS)
+    assert node.snapshots.busy, "the older state is not asked for while the next snapshot is being made"
+    world.until(lambda: not node.snapshots.busy)
+    world.release_disk("n1")
+    world.until(world.recovered)
+    assert lost(world) == []
+
+
+def test_what_arrives_while_a_state_is_loaded_is_not_forgotten() -> None:
+    """Nothing is written afterwards that would show the gap."""
+    world = World(1, mode=Mode.QUORUM, visibility=Visibility.ON_APPLY, snapshot_bytes=2000, retain_bytes=500)
+    world.bootstrap()
+    while world.disks["n1"].snapshot is None:
+        world.write("n1")
+        world.run(20 * MS)
+    world.write("n1")
+    world.until(world.recovered)
+    world.partition({"n1"}, {"n2", "n3"})
+    for _ in range(5):
+        world.write("n1")
+    world.until(lambda: world.primary() in ("n2", "n3"))
+    world.hold_disk("n1")
+    world.heal()
+    node = world.nodes["n1"]
+    assert node is not None
+    world.until(lambda: node.reloading)
+    world.run(1 * S)
+    world.release_disk("n1")
+    world.until(world.recovered)

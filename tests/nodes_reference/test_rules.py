@@ -15,7 +15,8 @@ def settings_of(count: int, mode: Mode, **changes: object) -> Settings:
 
 
 def record_of(settings: Settings, **changes: object) -> Record:
-    return Record(epoch=101, seq=1, members={n: n for n in settings.names}, **changes)  # type: ignore[arg-type]
+    members = {n: n for n in settings.names}
+    return Record(epoch=101, seq=1, members=members, need=majority(len(members)), **changes)  # type: ignore[arg-type]
 
 
 def ballots(names: tuple[str, ...], record: Record | None) -> dict[str, Ballot]:
@@ -75,10 +76,10 @@ def test_a_new_disk_has_no_vote_until_it_is_a_member_and_no_longer_joining() -> 
     votes = ballots(("n1", "n2"), record) | {"n2": Ballot(identity="new", log=Mark(101, 5), record=None)}
     assert "majority" in str(obstacle(settings, votes))
     members = {"n1": "n1", "n2": "new", "n3": "n3"}
-    joining = Record(epoch=101, seq=2, members=members, joining="n2")
+    joining = Record(epoch=101, seq=2, members=members, joining="n2", need=2)
     votes = ballots(("n1",), joining) | {"n2": Ballot(identity="new", log=Mark(101, 5), record=joining)}
     assert "majority" in str(obstacle(settings, votes))
-    joined = Record(epoch=101, seq=3, members=members)
+    joined = Record(epoch=101, seq=3, members=members, need=2)
     votes = ballots(("n1",), joined) | {"n2": Ballot(identity="new", log=Mark(101, 5), record=joined)}
     assert obstacle(settings, votes) is None
 
@@ -87,7 +88,7 @@ def test_the_newest_record_counts() -> None:
     settings = settings_of(3, Mode.SYNC)
     old, new = (
         record_of(settings),
-        Record(epoch=201, seq=1, members=record_of(settings).members, in_sync=("n3",)),
+        Record(epoch=201, seq=1, members=record_of(settings).members, in_sync=("n3",), need=2),
     )
     votes = ballots(("n1",), old) | ballots(("n2",), new)
     assert "n3" in str(obstacle(settings, votes))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nodes.reference.files import HostFiles
 from nodes.reference.records import FRAME, encode, position
 from nodes.reference.wal import RefusedError, Wal
 
@@ -20,7 +21,7 @@ def frames(first: int, count: int, *, epoch: int = 101, size: int = 40) -> tuple
 
 
 def opened(folder: Path) -> Wal:
-    return Wal(folder / "log", segment_bytes=SEGMENT)
+    return Wal(folder / "log", files=HostFiles(), segment_bytes=SEGMENT)
 
 
 def durably(wal: Wal, written: tuple[bytes, ...]) -> None:
@@ -138,6 +139,29 @@ def test_a_missing_segment_is_refused(tmp_path: Path) -> None:
     wal.close()
     segments(tmp_path)[1].unlink()
     with pytest.raises(RefusedError, match="but the log before it ends at"):
+        opened(tmp_path)
+
+
+def test_what_lay_behind_a_torn_write_does_not_come_back(tmp_path: Path) -> None:
+    """The next write ends exactly where an old, sound entry begins that would follow it."""
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 5))
+    wal.write(frames(6, 2, size=72))
+    wal.close()
+    damage(segments(tmp_path)[0], frames(6, 1, size=72)[0])
+    wal = opened(tmp_path)
+    assert wal.found.last == 5
+    durably(wal, frames(6, 1, epoch=202, size=40))
+    wal.close()
+    assert opened(tmp_path).found.frames[5:] == list(frames(6, 1, epoch=202, size=40))
+
+
+def test_a_gap_between_sound_entries_is_refused(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 3))
+    durably(wal, frames(5, 2))
+    wal.close()
+    with pytest.raises(RefusedError, match="entry 5 follows entry 3"):
         opened(tmp_path)
 
 

@@ -1,0 +1,95 @@
+"""What the reference store's disks really hold, read from the simulated disks themselves.
+
+A node's own reports say what it believes; one that acknowledges before its flush may believe wrongly. So in
+simulation the reports of entries that are on disk come from here: an entry is reported at the instant at which a
+power cut can no longer take it, and the node's own word for it is left out.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from nodes.reference.records import DamageError, frame_at, position
+from nodes.reference.wal import MAGIC
+from nodes.simulated.disk import Disk
+from nodes.simulated.disk_file import Ranges
+
+_SEGMENT_HEAD_BYTES = len(MAGIC) + 8
+_SNAPSHOT_HEAD_BYTES = 8
+
+Stretch = tuple[int, int, int]
+"""Entries of one epoch: (epoch, first, last)."""
+
+Tell = Callable[[Stretch], None]
+
+
+class LogWatch:
+    """Watches a disk and tells which entries have become durable on it, once each for as long as they are."""
+
+    def __init__(self, disk: Disk, tell: Tell) -> None:
+        self._disk = disk
+        self._tell = tell
+        self._read: dict[tuple[str, str], int] = {}
+        disk.watch(self._durable)
+
+    def _durable(self, path: Path, ranges: Ranges) -> None:
+        if path.name == "snapshot":
+            stretches = _of_snapshot(self._disk.durable_tail(path, 0))
+        elif path.suffix == ".log" and path.parent.name == "log":
+            stretches = self._of_segment(path, min((first for first, _ in ranges), default=0))
+        else:
+            return
+        for stretch in stretches:
+            self._tell(stretch)
+
+    def _of_segment(self, path: Path, changed_from: int) -> Iterator[Stretch]:
+        """Yield the entries of a segment that have not been told, one stretch for each epoch."""
+        key = (self._disk.identity, str(path))
+        begin = self._read.get(key, _SEGMENT_HEAD_BYTES)
+        if changed_from < begin:  # written anew, as at recovery
+            begin = _SEGMENT_HEAD_BYTES
+        content, offset = self._disk.durable_tail(path, begin), 0
+        stretch: Stretch | None = None
+        while (frame := _frame(content, offset)) is not None:
+            offset += len(frame)
+            index, epoch = position(frame)
+            if index == 0:  # a mark of the log's own
+                continue
+            if stretch is not None and stretch[0] == epoch and stretch[2] + 1 == index:
+                stretch = (epoch, stretch[1], index)
+                continue
+            if stretch is not None:
+                yield stretch
+            stretch = (epoch, index, index)
+        self._read[key] = begin + offset
+        if stretch is not None:
+            yield stretch
+
+
+def line(stretch: Stretch, at_ns: int) -> bytes:
+    """Return a stretch as the store itself reports one."""
+    epoch, first, last = stretch
+    event = {"event": "stored", "at": at_ns, "epoch": epoch, "first": first, "last": last, "medium": "disk"}
+    return json.dumps(event, separators=(",", ":")).encode()
+
+
+def is_own_word(printed: bytes) -> bool:
+    """Tell whether a line is a node's own report of entries on its disk."""
+    return printed.startswith(b'{"event":"stored"') and b'"medium":"disk"' in printed
+
+
+def _frame(content: bytes, offset: int) -> bytes | None:
+    try:
+        return frame_at(content, offset)
+    except DamageError:
+        return None
+
+
+def _of_snapshot(content: bytes) -> Iterator[Stretch]:
+    """Yield what a snapshot stands for: the entries up to its index, by the epochs in its head."""
+    length = int.from_bytes(content[:4], "big")
+    try:
+        head = json.loads(content[_SNAPSHOT_HEAD_BYTES : _SNAPSHOT_HEAD_BYTES + length])
+    except ValueError:
+        return
+    yield from (tuple(row) for row in head.get("history", ()))

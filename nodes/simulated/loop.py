@@ -1,0 +1,420 @@
+"""An event loop of asyncio whose time is virtual: it jumps from one event to the next.
+
+All of a simulated cluster and the harness's own coroutines run on one such loop, in one thread. What is done takes
+no time, unless the machine says so; events of the same instant happen in the order in which they were
+scheduled. So a run depends on nothing but its inputs.
+
+Each callback belongs to the simulated process that scheduled it (`owner`), or to nobody: the harness and nature.
+Those of a dead process never happen. Those of one that is stopped or busy happen when it goes on or is free, in
+the order in which they were due.
+"""
+
+import asyncio
+import contextvars
+import heapq
+import itertools
+import math
+import weakref
+from asyncio import events
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Protocol, TypeVar
+
+from harness.errors import HarnessError
+
+T = TypeVar("T")
+
+STANDSTILL = 100_000
+"""So many callbacks at one instant mean that something waits without letting time pass."""
+
+
+class ProcessDied(BaseException):
+    """The process that was being run has died in the middle of what it did."""
+
+
+class Owner:
+    """What the loop must know of a simulated process. Its tasks inherit `context`, in which it is named."""
+
+    def __init__(self) -> None:
+        self.dead = False
+        self.stopped = False
+        self.waiting: deque[Handle] = deque()
+        self.busy_until_ns = 0
+        self.spent_ns = 0
+        self.tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], None] = weakref.WeakKeyDictionary()
+        self.context = contextvars.copy_context()
+        self.context.run(_OWNER.set, self)
+
+    def about_to_send(self, *, to_client: bool) -> None:
+        """Take note that the process is about to send something; it may raise ProcessDied."""
+
+    def true_ns(self, delay_ns: int) -> int:
+        """Return how long it takes until the clock of its machine has gone on by `delay_ns`."""
+        return delay_ns
+
+
+_OWNER: contextvars.ContextVar[Owner | None] = contextvars.ContextVar("owner", default=None)
+
+
+class Internet(Protocol):
+    """Whoever makes connections between processes; `source` is None for the harness's clients."""
+
+    async def connect(
+        self, source: Owner | None, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int
+    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        """Connect to an address; raises OSError."""
+
+    def listen(
+        self, owner: Owner, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int
+    ) -> "asyncio.AbstractServer":
+        """Take connections at an address; raises OSError."""
+
+
+class Handle:
+    """A callback that waits for its time."""
+
+    __slots__ = ("_when_ns", "args", "callback", "context", "owner")
+
+    def __init__(
+        self,
+        callback: Callable[..., Any],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+        owner: Owner | None,
+        when_ns: int,
+    ) -> None:
+        self.callback: Callable[..., Any] | None = callback
+        self.args = args
+        self.context = context
+        self.owner = owner
+        self._when_ns = when_ns
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+        self.callback = None
+        self.args = ()
+
+    def cancelled(self) -> bool:
+        """Tell whether it was cancelled, or has happened."""
+        return self.callback is None
+
+    def when(self) -> float:
+        """Return its time in seconds."""
+        return self._when_ns / 1e9
+
+
+class VirtualLoop(asyncio.AbstractEventLoop):
+    """The loop. Time begins at 0."""
+
+    def __init__(self) -> None:
+        self.internet: Internet | None = None
+        self._now_ns = 0
+        self._owner: Owner | None = None
+        self._ready: deque[Handle] = deque()
+        self._timers: list[tuple[int, int, Handle]] = []
+        self._order = itertools.count()
+        self._root = contextvars.copy_context()
+        self._stopping = False
+        self._running = False
+        self._closed = False
+        self._signalled: deque[Handle] = deque()
+        self._handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
+        self._budget = STANDSTILL
+        self.handled = 0
+
+    # Time
+
+    def time_ns(self) -> int:
+        """Return the time in nanoseconds, as whoever runs now has reached it."""
+        return self._now_ns if self._owner is None else self._now_ns + self._owner.spent_ns
+
+    def time(self) -> float:
+        """Return the time in seconds."""
+        return self.time_ns() / 1e9
+
+    # Callbacks
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> Handle:
+        """Schedule a callback of whoever runs now, or of the one that `context` names."""
+        owner = self._owner if context is None else context.get(_OWNER)
+        handle = Handle(callback, args, context, owner, self._now_ns)
+        self._ready.append(handle)
+        return handle
+
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> Handle:
+        """Schedule a callback from a signal's handler, which comes at any moment: between two events."""
+        handle = Handle(callback, args, context, None, self._now_ns)
+        self._signalled.append(handle)
+        return handle
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> Handle:
+        """Schedule a callback in `delay` seconds."""
+        return self._schedule(self.time_ns() + math.ceil(delay * 1e9), callback, args, context)
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> Handle:
+        """Schedule a callback at a time in seconds."""
+        return self._schedule(_ns_at(when), callback, args, context)
+
+    def at_ns(
+        self, when_ns: int, callback: Callable[..., Any], *args: Any, owner: Owner | None = None
+    ) -> Handle:
+        """Schedule a callback of `owner` (None: of nature) at a time in nanoseconds."""
+        handle = Handle(callback, args, None, owner, when_ns)
+        self._push(max(when_ns, self._now_ns), handle)
+        return handle
+
+    def run_as(self, owner: Owner, callback: Callable[..., Any], *args: Any) -> None:
+        """Let something happen to a process, behind all that is due for it already."""
+        self._ready.append(Handle(callback, args, None, owner, self._now_ns))
+
+    def release(self, owner: Owner) -> None:
+        """Let a stopped process go on with what it has missed, in order."""
+        owner.stopped = False
+        self._go_on(owner)
+
+    def end(self, owner: Owner) -> None:
+        """Let nothing more of a process happen; its coroutines end without doing anything."""
+        owner.dead = True
+        owner.waiting.clear()
+        current, self._owner = self._owner, owner
+        for task in list(owner.tasks):
+            if not task.done():
+                _close(task)
+        self._owner = current
+
+    def _schedule(
+        self,
+        when_ns: int,
+        callback: Callable[..., Any],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+    ) -> Handle:
+        owner = self._owner if context is None else context.get(_OWNER)
+        if owner is not None:
+            now_ns = self.time_ns()
+            when_ns = now_ns + owner.true_ns(when_ns - now_ns)
+        handle = Handle(callback, args, context, owner, when_ns)
+        self._push(max(when_ns, self._now_ns), handle)
+        return handle
+
+    def _go_on(self, owner: Owner) -> None:
+        """Let happen what had to wait for a process, before anything else, if it can go on."""
+        if owner.waiting and not owner.stopped and owner.busy_until_ns <= self._now_ns:
+            self._ready.extendleft(reversed(owner.waiting))
+            owner.waiting.clear()
+
+    def _push(self, when_ns: int, handle: Handle) -> None:
+        heapq.heappush(self._timers, (when_ns, next(self._order), handle))
+
+    def _step(self) -> None:
+        """Let everything happen that is due, or let time pass until something is."""
+        ready, timers = self._ready, self._timers
+        if not ready:
+            if not timers:
+                raise HarnessError("the simulation has come to a standstill: nobody waits for a time")
+            if timers[0][0] > self._now_ns:
+                self._now_ns = timers[0][0]
+                self._budget = STANDSTILL
+            while timers and timers[0][0] <= self._now_ns:
+                ready.append(heapq.heappop(timers)[2])
+        while ready and not self._stopping:
+            handle = ready.popleft()
+            if handle.callback is None:
+                continue
+            owner = handle.owner
+            if owner is not None:
+                if owner.dead:
+                    continue
+                if owner.stopped or owner.busy_until_ns > self._now_ns or owner.waiting:
+                    owner.waiting.append(handle)
+                    continue
+            self._budget -= 1
+            if not self._budget:
+                self._budget = STANDSTILL  # for those who tidy up
+                raise HarnessError(f"the simulation stands still at {self.time():.3f} s: {handle.callback}")
+            self._run(handle)
+
+    def _run(self, handle: Handle) -> None:
+        callback, owner = handle.callback, handle.owner
+        assert callback is not None, "a cancelled handle is passed over"
+        handle.callback = None
+        self.handled += 1
+        self._owner = owner
+        context = handle.context or (self._root if owner is None else owner.context)
+        try:
+            context.run(callback, *handle.args)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except ProcessDied:
+            pass
+        except BaseException as error:
+            self.call_exception_handler({"message": f"in {callback}", "exception": error})
+        finally:
+            self._owner = None
+            if owner is not None and owner.spent_ns:
+                owner.busy_until_ns = self._now_ns + owner.spent_ns
+                owner.spent_ns = 0
+                self.at_ns(owner.busy_until_ns, self._go_on, owner)
+
+    # Running
+
+    def run_forever(self) -> None:
+        """Run until `stop`."""
+        self._running = True
+        events._set_running_loop(self)
+        try:
+            while not self._stopping:
+                while self._signalled:
+                    self._ready.append(self._signalled.popleft())
+                self._step()
+        finally:
+            self._stopping = False
+            self._running = False
+            events._set_running_loop(None)
+
+    def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
+        """Run until the future is done and return its result."""
+        task = asyncio.ensure_future(future, loop=self)  # type: ignore[arg-type]
+        task.add_done_callback(self._done)
+        try:
+            self.run_forever()
+        finally:
+            task.remove_done_callback(self._done)
+        if not task.done():
+            raise RuntimeError("the loop was stopped before its task was done")
+        return task.result()
+
+    def _done(self, _: "asyncio.Future[Any]") -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop after what is happening now."""
+        self._stopping = True
+
+    def is_running(self) -> bool:
+        """Tell whether the loop runs."""
+        return self._running
+
+    def is_closed(self) -> bool:
+        """Tell whether the loop was closed."""
+        return self._closed
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._closed = True
+        self._ready.clear()
+        self._timers.clear()
+
+    async def shutdown_asyncgens(self) -> None:
+        """Nothing is to be done."""
+
+    async def shutdown_default_executor(self) -> None:
+        """There is none."""
+
+    # Tasks
+
+    def create_future(self) -> "asyncio.Future[Any]":
+        """Return a future of this loop."""
+        return asyncio.Future(loop=self)
+
+    def create_task(  # type: ignore[override]
+        self,
+        coro: Coroutine[Any, Any, T],
+        *,
+        name: str | None = None,
+        context: contextvars.Context | None = None,
+    ) -> "asyncio.Task[T]":
+        """Return a task; it belongs to whoever runs now."""
+        task: asyncio.Task[T] = asyncio.Task(coro, loop=self, name=name, context=context)
+        owner = self._owner if context is None else context.get(_OWNER)
+        if owner is not None:
+            owner.tasks[task] = None
+        return task
+
+    # Errors
+
+    def get_debug(self) -> bool:
+        """There is no debug mode."""
+        return False
+
+    def set_debug(self, enabled: bool) -> None:
+        """There is no debug mode."""
+
+    def set_exception_handler(
+        self, handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None
+    ) -> None:
+        """Choose who is told of exceptions that nobody caught."""
+        self._handler = handler
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        """Raise what nobody caught: in a simulation, that is a defect."""
+        error = context.get("exception")
+        if isinstance(error, ProcessDied):
+            return
+        raise HarnessError(f"{context.get('message')}: {error!r}") from error
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Tell whoever is to be told."""
+        if self._handler is not None:
+            self._handler(self, context)
+        else:
+            self.default_exception_handler(context)
+
+    # Connections
+
+    async def create_connection(  # type: ignore[override]
+        self, protocol_factory: Callable[[], asyncio.BaseProtocol], host: str, port: int
+    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        """Connect to a simulated address."""
+        assert self.internet is not None, "a cluster is up"
+        return await self.internet.connect(_OWNER.get(), protocol_factory, host, port)
+
+    async def create_server(  # type: ignore[override]
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        host: str,
+        port: int,
+        *,
+        backlog: int = 100,
+    ) -> asyncio.AbstractServer:
+        """Take connections at an address of the simulated machine."""
+        owner = _OWNER.get()
+        assert self.internet is not None and owner is not None, "only simulated processes listen"
+        return self.internet.listen(owner, protocol_factory, host, port)
+
+
+def _ns_at(when: float) -> int:
+    """Return the first nanosecond whose `time` is not before `when`: whoever waits for a time must see it come."""
+    when_ns = math.ceil(when * 1e9)
+    return when_ns if when_ns / 1e9 >= when else when_ns + 1
+
+
+def _close(task: "asyncio.Task[Any]") -> None:
+    """End a task's coroutine, as often as it waits again while it is ending."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    asyncio._unregister_task(task)
+    coroutine = task.get_coro()
+    for _ in range(100):
+        try:
+            coroutine.close()
+        except RuntimeError:  # it waits for something in a `finally`
+            continue
+        except BaseException:
+            return
+        return

@@ -1,0 +1,153 @@
+"""One direction of a connection: bytes arrive once and in order, however often the network loses or repeats them.
+
+As in TCP, what is lost is sent again after a while, the first of it first, and the rest once that has got through.
+Unlike there, loss is noticed by time alone (no fast retransmission), and nothing limits what may be under way.
+"""
+
+from bisect import insort
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from nodes.simulated.links import PacketLink
+from nodes.simulated.loop import VirtualLoop
+
+AGAIN_NS = 200_000_000
+"""When data that were not confirmed are first sent again; the time doubles with each try."""
+
+LONGEST_NS = 3_000_000_000
+HEADER_BYTES = 60
+
+
+class Place(Protocol):
+    """A machine as the network sees it."""
+
+    @property
+    def name(self) -> str:
+        """The machine's name."""
+
+    @property
+    def powered(self) -> bool:
+        """Whether its kernel answers at all."""
+
+
+def throw(
+    loop: VirtualLoop, link: PacketLink, to: Place, then: Callable[[], None], *, probe: bool = False
+) -> None:
+    """Send a small packet that nobody sends again; `then` happens where it arrives, each time that it does."""
+
+    def arrive() -> None:
+        if link.clogs:
+            link.when_open(arrive, probe=probe)
+        elif link.cuts:
+            link.drop(probe=probe)
+        elif to.powered:
+            then()
+
+    for at_ns in link.arrivals(loop.time_ns(), HEADER_BYTES, probe=probe):
+        loop.at_ns(at_ns, arrive)
+
+
+class _Segment:
+    """Something sent: `action` happens at the other end, when it is its turn."""
+
+    __slots__ = ("action", "args", "arrived", "number", "resent", "size")
+
+    def __init__(self, number: int, action: Callable[..., None], args: tuple[Any, ...], size: int) -> None:
+        self.number = number
+        self.action = action
+        self.args = args
+        self.size = size
+        self.arrived = False
+        self.resent = False
+
+
+class Pipe:
+    """What one end sends to the other, whose machine is `to`."""
+
+    __slots__ = ("_dead", "_line", "_link", "_loop", "_missing", "_sent", "_to", "_tries", "_waits", "unread")
+
+    def __init__(self, loop: VirtualLoop, link: PacketLink, to: Place) -> None:
+        self._loop = loop
+        self._link = link
+        self._to = to
+        self._line: deque[_Segment] = deque()
+        self._missing: list[_Segment] = []
+        self._sent = 0
+        self._tries = 0
+        self._waits = False
+        self._dead = False
+        self.unread = 0
+
+    def send(self, action: Callable[..., None], *args: Any, size: int = 0) -> None:
+        """Let `action` happen at the other end, after all that was sent before."""
+        self._sent += 1
+        self.unread += size
+        segment = _Segment(self._sent, action, args, size)
+        self._line.append(segment)
+        self._transmit(segment)
+
+    def forget(self) -> None:
+        """Send nothing again any more: the sender's kernel is gone."""
+        self._dead = True
+        self._missing.clear()
+
+    def _transmit(self, segment: _Segment) -> None:
+        loop = self._loop
+        times = self._link.arrivals(loop.time_ns(), segment.size + HEADER_BYTES)
+        for at_ns in times:
+            loop.at_ns(at_ns, self._arrive, segment)
+        if not times:
+            self._miss(segment)
+
+    def _arrive(self, segment: _Segment) -> None:
+        link = self._link
+        if segment.arrived:
+            self._got_through(segment)
+        elif link.clogs:
+            link.when_open(lambda: self._arrive(segment))
+        elif link.cuts:
+            link.drop()
+            self._miss(segment)
+        elif not self._to.powered:
+            self._miss(segment)
+        else:
+            segment.arrived = True
+            self._got_through(segment)
+            self._deliver()
+
+    def _deliver(self) -> None:
+        line = self._line
+        while line and line[0].arrived:
+            segment = line.popleft()
+            self.unread -= segment.size
+            segment.action(*segment.args)
+
+    def _miss(self, segment: _Segment) -> None:
+        """Have a segment sent again, unless another copy of it is on its way there."""
+        if self._dead or segment in self._missing:
+            return
+        insort(self._missing, segment, key=lambda each: each.number)
+        if not self._waits:
+            self._waits = True
+            wait_ns = min(AGAIN_NS << self._tries, LONGEST_NS)
+            self._loop.at_ns(self._loop.time_ns() + wait_ns, self._again)
+
+    def _again(self) -> None:
+        """Send the first of what is missing again; the rest follows when that has got through."""
+        self._waits = False
+        self._missing = [segment for segment in self._missing if not segment.arrived]
+        if self._missing:
+            self._tries = min(self._tries + 1, 10)
+            segment = self._missing.pop(0)
+            segment.resent = True
+            self._transmit(segment)
+
+    def _got_through(self, segment: _Segment) -> None:
+        if not segment.resent:
+            return
+        self._tries = 0
+        missing, self._missing = self._missing, []
+        for other in missing:
+            other.resent = True
+            self._transmit(other)

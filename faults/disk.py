@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from faults.downtime import Downtime
-from faults.options import Options
-from faults.together import together
 from harness import machine
 from harness.episode import Proof
 from harness.errors import HarnessError
 from harness.fault import World
+from harness.options import Options
+from harness.tasks import together
 
 
 class DiskLoss:
@@ -23,6 +23,7 @@ class DiskLoss:
     def __init__(self, options: Mapping[str, Any]) -> None:
         Options(options)
         self._downtime = Downtime()
+        self._begun: set[str] = set()
 
     def target(self) -> str | None:
         """Aim at the primary."""
@@ -41,18 +42,34 @@ class DiskLoss:
 
     async def heal(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
         """Start the system on the blank disks, unless another fault still keeps it down."""
-        return await together(self._downtime.end(world, name) for name in targets)
+        return await together(self._restart(world, name) for name in targets)
+
+    async def _restart(self, world: World, name: str) -> Proof:
+        if name in self._begun:  # cut short: the machine may be without any disk
+            await self._replace(world, name)
+        return await self._downtime.end(world, name)
+
+    async def _replace(self, world: World, name: str) -> None:
+        target = _machine(world, name)
+        self._begun.add(name)
+        await target.wipe()
+        self._begun.discard(name)
+        self._downtime.down(name)
 
     async def _wipe(self, world: World, name: str) -> tuple[Proof, ...]:
-        target = world.machine(name)
-        if not isinstance(target, machine.DiskLoss):
-            raise HarnessError(f"{name} can't lose its disk")
+        target = _machine(world, name)
         before, ran = await target.disk_identity(), set(await world.machine(name).alive())
-        await target.wipe()
-        self._downtime.down(name)
+        await self._replace(world, name)
         after = await target.disk_identity()
         left = ran & set(await world.machine(name).alive())
         return (
             Proof(what=f"{name}: disk {before} is now {after}", shown=before != after),
             Proof(what=f"{name}: {len(ran)} processes ran, {len(left)} are left", shown=not left),
         )
+
+
+def _machine(world: World, name: str) -> machine.DiskLoss:
+    target = world.machine(name)
+    if not isinstance(target, machine.DiskLoss):
+        raise HarnessError(f"{name} can't lose its disk")
+    return target

@@ -55,6 +55,17 @@ class Downtime:
         return proof
 
 
+async def revive(world: World, name: str, *, on: str = "") -> Proof:
+    """Start the system on a node where it has ended by itself; one that runs is left alone."""
+    if await world.machine(name).alive():
+        return Proof(what=f"{name} runs", shown=True)
+    downtime = Downtime()
+    await downtime.begin(world, name)
+    downtime.down(name)
+    proof = await downtime.end(world, name)
+    return Proof(what=f"{proof.what}, on {on}", shown=proof.shown) if on else proof
+
+
 def listing(pids: list[int]) -> str:
     """Return process ids in words, the first of many only."""
     shown = ", ".join(str(pid) for pid in pids[:5])

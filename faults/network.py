@@ -2,26 +2,21 @@
 
 import asyncio
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from faults import topology
-from faults.options import Options
-from faults.together import together
+from faults import probes, topology
 from faults.topology import Direction, Shape
-from harness.draws import Draws
 from harness.episode import Proof
 from harness.errors import HarnessError
 from harness.fault import World
-from harness.machine import CLIENTS, Link, PowerCut, Switch
+from harness.machine import CLIENTS, Link, Switch
+from harness.options import Options
 from harness.system import SettingError
+from harness.words import plural
 
-_MOST_PROBES = 8
-"""How many pairs are probed of each kind: enough to be convincing, few enough for one moment."""
 _OPEN_S = 2.0
 _HEALED_S = 5.0
-
-Pair = tuple[str, str]
 
 
 class Partition:
@@ -57,16 +52,17 @@ class Partition:
             return (Proof(what=f"{self._shape} of {', '.join(nodes)} cuts no link", shown=False),)
         switch = _switch(world)
         await switch.cut(self._key, self._links)
-        closed = _pairs(self._links)
-        others = _pairs(itertools.permutations((*nodes, CLIENTS), 2)) - closed
-        silent, heard = await asyncio.gather(
-            _probe(world, self._sample(closed)), self._probe_open(world, others, within_s=_OPEN_S)
-        )
-        # The probes themselves were dropped, too: they are no evidence of traffic.
+        # Where another fault cuts the same link, its counter has been running.
         self._before = await switch.dropped()
+        closed = probes.pairs(self._links)
+        others = probes.pairs(itertools.permutations((*nodes, CLIENTS), 2)) - closed
+        silent, heard = await asyncio.gather(
+            probes.probe(world, probes.sample(closed, seed=self._seed)),
+            probes.probe_open(world, others, within_s=_OPEN_S, seed=self._seed),
+        )
         return (
-            _proof("cut", {pair: not answered for pair, answered in silent.items()}),
-            *([_proof("open", heard)] if heard else []),
+            probes.proof("cut", {pair: not answered for pair, answered in silent.items()}),
+            *([probes.proof("open", heard)] if heard else []),
         )
 
     async def evidence(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
@@ -75,47 +71,23 @@ class Partition:
         counts = {link: now.get(link, 0) - self._before.get(link, 0) for link in sorted(self._links)}
         total = sum(counts.values())
         listing = ", ".join(f"{source} -> {target} {count}" for (source, target), count in counts.items())
-        return (Proof(what=f"{total} packets dropped: {listing}", shown=total > 0),) if counts else ()
+        return (
+            (Proof(what=f"{plural(total, 'packet')} dropped: {listing}", shown=total > 0),) if counts else ()
+        )
 
     async def heal(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
         """Mend the links; proved by probes that get through, where no other fault is in the way."""
         if not self._links:
             return (Proof(what="no link had been cut", shown=True),)
         await _switch(world).mend(self._key)
-        heard = await self._probe_open(world, _pairs(self._links), within_s=_HEALED_S)
+        heard = await probes.probe_open(world, probes.pairs(self._links), within_s=_HEALED_S, seed=self._seed)
         if heard:
-            return (_proof("open again", heard),)
+            return (probes.proof("open again", heard),)
         return (Proof(what="withdrawn; other faults keep these places apart", shown=True),)
 
     @property
     def _key(self) -> str:
         return f"partition {id(self)}"
-
-    def _sample(self, pairs: Collection[Pair]) -> Sequence[Pair]:
-        """Draw some pairs to probe, always the same ones for the same seed."""
-        return sorted(Draws(self._seed).shuffled(sorted(pairs))[:_MOST_PROBES])
-
-    async def _probe_open(self, world: World, pairs: set[Pair], *, within_s: float) -> dict[Pair, bool]:
-        """Probe pairs that should reach each other, until all do or the time is up.
-
-        Those that other faults keep apart, by a cut or by taking the power, are left out.
-        """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + within_s
-        while True:
-            off = await _without_power(world)
-            cut = _pairs(await _switch(world).dropped())
-            heard = await _probe(world, self._sample({pair for pair in pairs - cut if off.isdisjoint(pair)}))
-            if all(heard.values()) or loop.time() > end:
-                return heard
-
-
-async def _without_power(world: World) -> set[str]:
-    return {
-        name
-        for name, machine in world.cluster.machines.items()
-        if isinstance(machine, PowerCut) and not await machine.powered()
-    }
 
 
 def _switch(world: World) -> Switch:
@@ -123,25 +95,3 @@ def _switch(world: World) -> Switch:
     if not isinstance(cluster, Switch):
         raise HarnessError(f"a partition was asked of {cluster.kind} machines, which have no switch")
     return cluster
-
-
-def _pairs(links: Iterable[Link]) -> set[Pair]:
-    """Return the pairs of places that these links join, each once; the clients come last in theirs."""
-    return {(b, a) if (a == CLIENTS, a) > (b == CLIENTS, b) else (a, b) for a, b in links}
-
-
-async def _probe(world: World, pairs: Sequence[Pair]) -> dict[Pair, bool]:
-    answers = await together(world.cluster.reach(*pair) for pair in pairs)
-    return dict(zip(pairs, answers, strict=True))
-
-
-def _proof(claim: str, claims: Mapping[Pair, bool]) -> Proof:
-    """Return what probes saw: that each of these pairs is as it is claimed to be, or which are not."""
-    against = [pair for pair, holds in claims.items() if not holds]
-    if against:
-        return Proof(what=f"probes say otherwise than {claim}: {_listing(against)}", shown=False)
-    return Proof(what=f"{claim}, by probes: {_listing(claims)}", shown=True)
-
-
-def _listing(pairs: Collection[Pair]) -> str:
-    return ", ".join(f"{a} - {b}" for a, b in pairs)

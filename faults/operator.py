@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from faults.options import Options
 from harness.episode import Proof
 from harness.errors import HarnessError, NodeError
 from harness.fault import World
+from harness.options import Options
 from harness.system import Promotes, Role
 
 _PROMOTED_S = 10.0

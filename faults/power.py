@@ -3,23 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
+from faults import crash_point
 from faults.downtime import Downtime
-from faults.options import Options
-from faults.together import together
 from harness import machine
 from harness.episode import Proof
 from harness.errors import HarnessError
 from harness.fault import World
 from harness.machine import CLIENTS
+from harness.tasks import together
 
 
 class PowerCut:
-    """Cuts the power of all targets at the same time, and restores it at the heal. No options."""
+    """Cuts the power of all targets at the same time, and restores it at the heal.
 
-    needs: tuple[type, ...] = (machine.PowerCut,)
+    Options: those of `faults.crash_point`, by which each target loses its power at a step of its work.
+    """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        Options(options)
+        self._point = crash_point.read(options)
+        self.needs: tuple[type, ...] = (machine.PowerCut, *crash_point.needs(self._point))
         self._downtime = Downtime()
         self._cut: set[str] = set()
 
@@ -50,7 +52,10 @@ class PowerCut:
             return (Proof(what=f"{name} had no power already", shown=False),)
         ran = len(await world.machine(name).alive())
         self._cut.add(name)
-        await target.cut_power()
+        if self._point is None:
+            await target.cut_power()
+        elif not await self._point.crash(world, name, power=True):
+            return (Proof(what=self._point.missed(name), shown=False),)
         self._downtime.down(name)
         answers = await world.cluster.reach(CLIENTS, name)
         network = f"{name}, where {ran} processes ran, {'answers' if answers else 'answers nobody'}"

@@ -4,28 +4,32 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from faults import crash_point
 from faults.downtime import Downtime, listing
-from faults.options import Options
-from faults.together import together
 from harness import machine
 from harness.episode import Proof
 from harness.errors import HarnessError
 from harness.fault import World
+from harness.options import Options
+from harness.tasks import together
 
 _FIRST_LOOKS = 10
 """How often a slowed machine is looked at before the injection counts as done: for some four periods."""
+
+_LONGEST_PERIOD_S = 5.0
+"""With a longer one the first looks would take more time than the engine gives an injection."""
 
 
 class Kill:
     """Kills every process of the targets, each machine's in one instant; the system starts again at the heal.
 
-    No options. A kill is no power cut: the page cache stays, and peers are told that connections are closed.
+    A kill is no power cut: the page cache stays, and peers are told that connections are closed. Options: those
+    of `faults.crash_point`, by which the processes die at a step of their work.
     """
 
-    needs: tuple[type, ...] = (machine.Kill,)
-
     def __init__(self, options: Mapping[str, Any]) -> None:
-        Options(options)
+        self._point = crash_point.read(options)
+        self.needs: tuple[type, ...] = (machine.Kill, *crash_point.needs(self._point))
         self._downtime = Downtime()
 
     def target(self) -> str | None:
@@ -49,10 +53,14 @@ class Kill:
         target = world.machine(name)
         if not isinstance(target, machine.Kill):
             raise HarnessError(f"{name} can't be killed")
-        victims = await target.kill()
+        if self._point is None:
+            victims = await target.kill()
+        else:
+            victims = await self._point.crash(world, name, power=False)
         self._downtime.down(name)
         if not victims:
-            return Proof(what=f"nothing ran on {name}", shown=False)
+            what = f"nothing ran on {name}" if self._point is None else self._point.missed(name)
+            return Proof(what=what, shown=False)
         left = sorted(set(victims) & set(await target.alive()))
         if left:
             return Proof(what=f"{name}: {listing(left)} survived", shown=False)
@@ -63,13 +71,14 @@ class Pause:
     """Stops every process of the targets (SIGSTOP) until the heal. No options.
 
     The machine's kernel goes on: it takes packets, and answers for open ports. What a paused process had
-    been sent it will act on when it wakes.
+    been sent it will act on when it wakes. Of several pauses of one machine the last to heal wakes it.
     """
 
     needs: tuple[type, ...] = (machine.Pause,)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         Options(options)
+        self._stopped: dict[str, frozenset[int]] = {}
 
     def target(self) -> str | None:
         """Aim at the primary."""
@@ -77,17 +86,35 @@ class Pause:
 
     async def inject(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
         """Stop; proved by the kernel's word on every thread."""
-        await together(_pausable(world, name).pause() for name in targets)
-        return await together(_is_stopped(world, name) for name in targets)
+        return await together(self._pause(world, name) for name in targets)
 
     async def evidence(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
-        """Return whether they stand still to this moment, or were killed meanwhile."""
-        return await together(_is_still_stopped(world, name) for name in targets)
+        """Return whether the same processes stand still to this moment, or were killed meanwhile."""
+        return await together(self._is_still_stopped(world, name) for name in targets)
 
     async def heal(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
-        """Let them go on."""
-        await together(_pausable(world, name).resume() for name in targets)
-        return await together(_goes_on(world, name) for name in targets)
+        """Let them go on, unless another fault still keeps them stopped."""
+        return await together(_go_on(world, name, by=self) for name in targets)
+
+    async def _pause(self, world: World, name: str) -> Proof:
+        await world.pause(name, self)
+        self._stopped[name] = frozenset(await world.machine(name).alive())
+        pids = sorted(self._stopped[name])
+        if not pids:
+            return Proof(what=f"nothing ran on {name}", shown=False)
+        if await _pausable(world, name).stopped():
+            return Proof(what=f"{name}: {listing(pids)} stopped", shown=True)
+        return Proof(what=f"{name}: not all of {listing(pids)} stopped", shown=False)
+
+    async def _is_still_stopped(self, world: World, name: str) -> Proof:
+        pids = frozenset(await world.machine(name).alive())
+        if not pids:
+            return Proof(what=f"{name} was down before it could go on", shown=True)
+        if started := sorted(pids - self._stopped[name]):
+            return Proof(what=f"{name}: {listing(started)} started meanwhile", shown=False)
+        if await _pausable(world, name).stopped():
+            return Proof(what=f"{name} still stopped", shown=True)
+        return Proof(what=f"{name} went on before it was told to", shown=False)
 
 
 class Slow:
@@ -102,7 +129,7 @@ class Slow:
     def __init__(self, options: Mapping[str, Any]) -> None:
         read = Options(options, ("share", "period_s"))
         self._share = read.number("share", 0.5, above=0.05, below=0.95)
-        self._period_s = read.number("period_s", 0.2, above=0.01, below=60)
+        self._period_s = read.number("period_s", 0.2, above=0.01, below=_LONGEST_PERIOD_S)
         self._slowed: dict[str, _StopAndGo] = {}
 
     def target(self) -> str | None:
@@ -112,7 +139,7 @@ class Slow:
     async def inject(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
         """Begin to stop and go; proved by looking at the machines, out of step with that."""
         for name in targets:
-            self._slowed[name] = _StopAndGo(name, _pausable(world, name), self._share, self._period_s)
+            self._slowed[name] = _StopAndGo(world, name, self, share=self._share, period_s=self._period_s)
         return await together(slowed.first_looks() for slowed in self._slowed.values())
 
     async def evidence(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
@@ -123,16 +150,17 @@ class Slow:
         """Stop stopping them."""
         slowed, self._slowed = self._slowed, {}
         await together(one.end() for one in slowed.values())
-        await together(_pausable(world, name).resume() for name in targets)
-        return await together(_goes_on(world, name) for name in targets)
+        return await together(_go_on(world, name, by=self) for name in targets)
 
 
 class _StopAndGo:
-    """Stops and resumes one machine in a task of its own, and looks at it in another."""
+    """Stops and resumes one machine in the name of `by` in a task of its own, and looks at it in another."""
 
-    def __init__(self, name: str, target: machine.Pause, share: float, period_s: float) -> None:
+    def __init__(self, world: World, name: str, by: object, *, share: float, period_s: float) -> None:
+        self._world = world
         self._name = name
-        self._target = target
+        self._by = by
+        self._target = _pausable(world, name)
         self._share = share
         self._period_s = period_s
         self._looks = 0
@@ -166,9 +194,9 @@ class _StopAndGo:
 
     async def _stop_and_go(self) -> None:
         while True:
-            await self._target.pause()
+            await self._world.pause(self._name, self._by)
             await asyncio.sleep(self._share * self._period_s)
-            await self._target.resume()
+            await self._world.resume(self._name, self._by)
             await asyncio.sleep((1 - self._share) * self._period_s)
 
     async def _look(self) -> None:
@@ -188,24 +216,9 @@ def _pausable(world: World, name: str) -> machine.Pause:
     return target
 
 
-async def _is_stopped(world: World, name: str) -> Proof:
-    pids = sorted(await world.machine(name).alive())
-    if not pids:
-        return Proof(what=f"nothing ran on {name}", shown=False)
-    if await _pausable(world, name).stopped():
-        return Proof(what=f"{name}: {listing(pids)} stopped", shown=True)
-    return Proof(what=f"{name}: not all of {listing(pids)} stopped", shown=False)
-
-
-async def _is_still_stopped(world: World, name: str) -> Proof:
-    if not await world.machine(name).alive():
-        return Proof(what=f"{name} was down before it could go on", shown=True)
-    if await _pausable(world, name).stopped():
-        return Proof(what=f"{name} still stopped", shown=True)
-    return Proof(what=f"{name} went on before it was told to", shown=False)
-
-
-async def _goes_on(world: World, name: str) -> Proof:
+async def _go_on(world: World, name: str, *, by: object) -> Proof:
+    if not await world.resume(name, by):
+        return Proof(what=f"{name} let go; another fault still keeps it stopped", shown=True)
     if await _pausable(world, name).stopped():
         return Proof(what=f"{name} still stopped", shown=False)
     return Proof(what=f"{name} not stopped any more", shown=True)

@@ -209,3 +209,33 @@ def test_a_system_that_dies_at_its_start_is_no_heal() -> None:
         assert proof.what == "nothing runs on n1 after its start"
 
     run(scenario)
+
+
+@pytest.mark.parametrize("make", [Kill, DiskLoss])
+def test_a_machine_that_is_gone_is_no_heal(make: Callable[..., Fault]) -> None:
+    async def scenario() -> None:
+        world, fault = FakeWorld(), make({})
+        world["n1"].on, world["n1"].running = False, set()
+        await fault.inject(world, N1)
+        for _ in range(2):
+            with pytest.raises(NodeError, match="n1 is off, and no fault keeps it so"):
+                await fault.heal(world, N1)
+
+    run(scenario)
+
+
+def test_a_wipe_that_was_cut_short_is_done_again_at_the_heal() -> None:
+    async def scenario() -> None:
+        world, fault = FakeWorld(), DiskLoss({})
+        world["n1"].fails.add("wipe")
+        with pytest.raises(NodeError, match="n1: wipe failed"):
+            await fault.inject(world, N1)
+        world["n1"].fails.add("wipe")
+        with pytest.raises(NodeError, match="n1: wipe failed"):
+            await fault.heal(world, N1)
+        assert all(proof.shown for proof in await fault.heal(world, N1))
+        assert world["n1"].calls == ["wipe", "wipe", "wipe", "start"]
+        assert all(proof.shown for proof in await fault.heal(world, N1))
+        assert world["n1"].calls.count("wipe") == 3, "what is whole is left alone"
+
+    run(scenario)

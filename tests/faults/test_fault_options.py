@@ -3,25 +3,37 @@ from typing import Any
 
 import pytest
 
+from faults.clock import ClockDrift, ClockJump
 from faults.disk import DiskLoss
+from faults.faulty_disk import (
+    BitRot,
+    DiskFull,
+    FlushError,
+    LostWrite,
+    LyingFlush,
+    MisdirectedWrite,
+    SlowDisk,
+)
 from faults.network import Partition
 from faults.operator import Promote
 from faults.power import PowerCut
 from faults.process import Kill, Pause, Slow
 from faults.topology import AIMS, Shape
+from faults.weather import Clog, Flaky, Reset
 from harness import machine, plugins
 from harness.fault import Fault
 from harness.system import Promotes, SettingError
 
+FLAKY = ("delay_ms", "jitter_ms", "loss", "duplicate", "reorder", "rate_kbps", "clients")
 SHAPES = tuple(shape.value for shape in Shape)
 
 
 @pytest.mark.parametrize(
     ("fault", "options", "field", "allowed"),
     [
-        (Kill, {"hard": True}, "hard", ()),
+        (Kill, {"hard": True}, "hard", ("at", "count", "within_s")),
         (Pause, {"share": 0.5}, "share", ()),
-        (PowerCut, {"flush": False}, "flush", ()),
+        (PowerCut, {"flush": False}, "flush", ("at", "count", "within_s")),
         (DiskLoss, {"x": 1}, "x", ()),
         (Promote, {"forced": True}, "forced", ("force",)),
         (Promote, {"force": "yes"}, "force", ("true", "false")),
@@ -37,7 +49,32 @@ SHAPES = tuple(shape.value for shape in Shape)
         (Slow, {"share": True}, "share", ()),
         (Slow, {"share": float("nan")}, "share", ()),
         (Slow, {"period_s": 0}, "period_s", ()),
+        (Slow, {"period_s": 10}, "period_s", ()),
         (Slow, {"speed": 2}, "speed", ("share", "period_s")),
+        (Flaky, {"delay_ms": 0}, "delay_ms", ()),
+        (Flaky, {"jitter_ms": "5"}, "jitter_ms", ()),
+        (Flaky, {"loss": 1}, "loss", ()),
+        (Flaky, {"reorder": -0.1}, "reorder", ()),
+        (Flaky, {"rate_kbps": 0.5}, "rate_kbps", ()),
+        (Flaky, {"clients": 1}, "clients", ("true", "false")),
+        (Flaky, {"delay": 5}, "delay", FLAKY),
+        (Clog, {"shape": "halves"}, "shape", ("clients",)),
+        (Reset, {"clients": "yes"}, "clients", ("true", "false")),
+        (LyingFlush, {"x": 1}, "x", ()),
+        (FlushError, {"count": 2}, "count", ()),
+        (DiskFull, {"free_kb": -1}, "free_kb", ()),
+        (SlowDisk, {"delay_ms": 10_000}, "delay_ms", ()),
+        (BitRot, {"bits": 0}, "bits", ()),
+        (LostWrite, {"x": 1}, "x", ()),
+        (MisdirectedWrite, {"x": 1}, "x", ()),
+        (ClockDrift, {"ppm": 0}, "ppm", ()),
+        (ClockDrift, {"ppm": -900_001}, "ppm", ()),
+        (ClockDrift, {"ppm": 0.5}, "ppm", ()),
+        (ClockDrift, {"rate": 2}, "rate", ("ppm",)),
+        (ClockJump, {"by_s": 0}, "by_s", ()),
+        (ClockJump, {"by_s": float("nan")}, "by_s", ()),
+        (ClockJump, {"by_s": True}, "by_s", ()),
+        (ClockJump, {"s": 1}, "s", ("by_s",)),
     ],
 )
 def test_what_a_fault_does_not_know_is_refused(
@@ -59,6 +96,18 @@ def test_what_a_fault_does_not_know_is_refused(
         ("power-cut", machine.PowerCut, "primary"),
         ("disk-loss", machine.DiskLoss, "primary"),
         ("promote", Promotes, "replica"),
+        ("flaky", machine.BadWeather, "primary"),
+        ("clog", machine.Clog, "primary"),
+        ("reset", machine.Reset, "primary"),
+        ("lying-flush", machine.FaultyDisk, "primary"),
+        ("flush-error", machine.FaultyDisk, "primary"),
+        ("disk-full", machine.FaultyDisk, "primary"),
+        ("slow-disk", machine.FaultyDisk, "primary"),
+        ("bit-rot", machine.FaultyDisk, "primary"),
+        ("lost-write", machine.FaultyDisk, "primary"),
+        ("misdirected-write", machine.FaultyDisk, "primary"),
+        ("clock-drift", machine.Clocks, "primary"),
+        ("clock-jump", machine.Clocks, "primary"),
     ],
 )
 def test_faults_are_found_by_name_and_say_what_they_need(name: str, needs: type, aim: str) -> None:

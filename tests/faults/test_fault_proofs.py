@@ -9,7 +9,8 @@ from faults import network, operator
 from faults.network import Partition
 from faults.operator import Promote
 from faults.power import PowerCut
-from faults.process import Pause, Slow
+from faults.process import Kill, Pause, Slow
+from harness.episode import Proof
 from harness.errors import NodeError
 from harness.machine import CLIENTS
 
@@ -29,7 +30,7 @@ def test_a_partition_is_proved_by_probes_and_by_the_traffic_that_it_dropped() ->
         world, fault = FakeWorld(), Partition({"shape": "primary-cut-off"})
         assert shown(await fault.inject(world, N1))
         (nothing,) = await fault.evidence(world, N1)
-        assert not nothing.shown, "the probes' own packets are no traffic"
+        assert not nothing.shown
         world.net.traffic(("n1", "n2"), (CLIENTS, "n1"), (CLIENTS, "n1"))
         (evidence,) = await fault.evidence(world, N1)
         assert evidence.shown
@@ -77,6 +78,24 @@ def test_a_shape_that_cuts_nothing_proves_nothing() -> None:
         assert not proof.shown
         assert await fault.evidence(world, N1) == ()
         assert shown(await fault.heal(world, N1))
+
+    run(scenario)
+
+
+def test_what_another_partition_of_the_same_links_dropped_before_is_no_evidence() -> None:
+    async def scenario() -> None:
+        world = FakeWorld()
+        one, other = Partition({"shape": "isolated"}), Partition({"shape": "isolated"})
+        await one.inject(world, N1)
+        world.net.traffic(("n1", "n2"))
+        await other.inject(world, N1)
+        assert not shown(await other.evidence(world, N1))
+        world.net.traffic(("n1", "n2"))
+        (evidence,) = await other.evidence(world, N1)
+        assert evidence.shown
+        assert evidence.what.startswith("1 packet dropped")
+        (evidence,) = await one.evidence(world, N1)
+        assert evidence.what.startswith("2 packets dropped")
 
     run(scenario)
 
@@ -140,6 +159,67 @@ def test_a_pause_is_proved_at_both_ends_and_at_its_end() -> None:
         assert shown(await fault.heal(world, N1))
         assert not world["n1"].is_paused
         assert shown(await fault.heal(world, N1))
+
+    run(scenario)
+
+
+def test_of_several_pauses_the_last_to_heal_wakes_the_node() -> None:
+    async def scenario() -> None:
+        world = FakeWorld()
+        first, second, third = Pause({}), Pause({}), Pause({})
+        for pause in (first, second):
+            assert shown(await pause.inject(world, N1))
+        (let_go,) = await second.heal(world, N1)
+        assert let_go == Proof(what="n1 let go; another fault still keeps it stopped", shown=True)
+        assert world["n1"].is_paused, "it went on, and the next pause hid that from the evidence of the first"
+        assert shown(await third.inject(world, N1))
+        assert shown(await first.evidence(world, N1))
+        assert shown(await first.heal(world, N1))
+        assert world["n1"].is_paused
+        assert shown(await third.evidence(world, N1))
+        assert shown(await third.heal(world, N1))
+        assert not world["n1"].is_paused
+        assert shown(await third.heal(world, N1))
+
+    run(scenario)
+
+
+def test_slowing_does_not_wake_what_is_paused() -> None:
+    async def scenario() -> None:
+        world, slow, pause = FakeWorld(), Slow({"share": 0.5, "period_s": 0.02}), Pause({})
+        assert shown(await slow.inject(world, N1))
+        assert shown(await pause.inject(world, N1))
+        assert shown(await slow.heal(world, N1))
+        assert shown(await pause.evidence(world, N1))
+        assert shown(await pause.heal(world, N1))
+        assert not world["n1"].is_paused
+
+    run(scenario)
+
+
+def test_a_pause_does_not_take_a_restarted_process_that_another_paused_for_its_own() -> None:
+    async def scenario() -> None:
+        world, first, kill, other = FakeWorld(), Pause({}), Kill({}), Pause({})
+        for fault in (first, kill):
+            assert shown(await fault.inject(world, N1))
+        await kill.heal(world, N1)
+        assert shown(await other.inject(world, N1))
+        (proof,) = await first.evidence(world, N1)
+        assert "started meanwhile" in proof.what
+        assert not proof.shown
+
+    run(scenario)
+
+
+def test_a_resume_that_failed_is_tried_again() -> None:
+    async def scenario() -> None:
+        world, pause = FakeWorld(), Pause({})
+        await pause.inject(world, N1)
+        world["n1"].fails.add("resume")
+        with pytest.raises(NodeError):
+            await pause.heal(world, N1)
+        assert shown(await pause.heal(world, N1))
+        assert not world["n1"].is_paused
 
     run(scenario)
 

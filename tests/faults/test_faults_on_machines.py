@@ -1,6 +1,7 @@
 """Each fault on real machines, with a trivial system, looked at by other means than the fault's own proofs."""
 
 import asyncio
+import errno
 import json
 import os
 from collections.abc import Collection
@@ -12,7 +13,7 @@ from faults.disk import DiskLoss
 from faults.network import Partition
 from faults.power import PowerCut
 from faults.process import Kill, Pause, Slow
-from harness.errors import NodeError
+from harness.errors import FolderError, NodeError
 from harness.machine import CLIENTS, Machine
 from harness.world import RunWorld
 from nodes.local import LocalCluster
@@ -151,6 +152,33 @@ def test_a_one_way_partition_is_one_way(tmp_path: Path) -> None:
     on_cluster(one_way, tmp_path)
 
 
+SAY = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 0.1)"
+
+
+async def idle(cluster: LocalCluster) -> None:
+    """Nothing runs: what is dropped are the probes of these faults, and of any other that looks around."""
+    world = RunWorld(cluster=cluster, system=Beats(cluster))
+    faults = [Partition({"shape": shape}) for shape in ("one-way", "isolated", "primary-cut-off")]
+    for fault in faults:
+        check(await fault.inject(world, ("n1",)))
+        assert not await cluster.reach("n2", "n1"), "one way, it is the answer that is dropped"
+    assert not await cluster.reach(CLIENTS, "n1")
+    for fault in faults:
+        (evidence,) = await fault.evidence(world, ("n1",))
+        assert not evidence.shown, evidence.what
+    n1, n2 = cluster.machines["n1"], cluster.machines["n2"]
+    for port in ("2", "7001"):
+        assert (await n1.run(["python3", "-c", SAY, n2.address, port])).returncode != 0
+    for fault in faults:
+        check(await fault.evidence(world, ("n1",)))
+        check(await fault.heal(world, ("n1",)))
+
+
+@pytest.mark.parametrize("ip", [4, 6])
+def test_a_partition_of_nodes_that_say_nothing_is_not_shown(tmp_path: Path, ip: int) -> None:
+    on_cluster(idle, tmp_path, ip=ip)
+
+
 async def clients(cluster: LocalCluster) -> None:
     world, system = await world_of(cluster)
     for shape, hearing in (("clients-cut-off", {"n2", "n3"}), ("primary-cut-off", set())):
@@ -232,6 +260,24 @@ def test_a_paused_node_takes_connections_and_answers_later(tmp_path: Path) -> No
     on_cluster(pause, tmp_path)
 
 
+async def pauses(cluster: LocalCluster) -> None:
+    world, system = await world_of(cluster)
+    first, second, third = Pause({}), Pause({}), Pause({})
+    check(await first.inject(world, ("n1",)))
+    check(await second.inject(world, ("n1",)))
+    check(await second.heal(world, ("n1",)))
+    assert await system.hears("n2") == {"n3"}, "it went on though the first pause lasts"
+    check(await third.inject(world, ("n1",)))
+    for fault in (first, third):
+        check(await fault.evidence(world, ("n1",)))
+        check(await fault.heal(world, ("n1",)))
+    assert await system.hears("n2") == {"n1", "n3"}
+
+
+def test_pauses_of_one_node_heal_one_by_one(tmp_path: Path) -> None:
+    on_cluster(pauses, tmp_path)
+
+
 async def slow(cluster: LocalCluster) -> None:
     world, system = await world_of(cluster)
     fault = Slow({"share": 0.8, "period_s": 0.1})
@@ -299,6 +345,33 @@ async def disk(cluster: LocalCluster) -> None:
 
 def test_a_disk_loss_leaves_nothing_on_its_target(tmp_path: Path) -> None:
     on_cluster(disk, tmp_path)
+
+
+async def interrupted_wipe(cluster: LocalCluster) -> None:
+    world, system = await world_of(cluster)
+    await system.ask("n1", "store one")
+    disk = cluster.machines["n1"]._disk
+    whole = disk.format
+
+    def full() -> None:
+        disk.format = whole  # type: ignore[method-assign]
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    disk.format = full  # type: ignore[method-assign]
+    fault = DiskLoss({})
+    try:
+        await fault.inject(world, ("n1",))
+    except FolderError as error:
+        assert "no disk for n1" in str(error)
+    else:
+        raise AssertionError("there was no room for the blank disk")
+    check(await fault.heal(world, ("n1",)))
+    assert await system.hears("n2") == {"n1", "n3"}
+    assert await content(cluster, "n1", "flushed") == b"", "the disk was lost"
+
+
+def test_a_disk_loss_that_broke_off_half_way_is_healed(tmp_path: Path) -> None:
+    on_cluster(interrupted_wipe, tmp_path)
 
 
 async def overlapping(cluster: LocalCluster) -> None:

@@ -14,11 +14,13 @@ from typing import Any
 
 import msgspec
 
-from checkers.evidence.ledger import appended_keys, is_final_read
-from checkers.words import names, plural
+from checkers.evidence.ledger import appended_keys
+from checkers.words import names
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.operation import Operation, Outcome
 from harness.verdict import Verdict, merge
+from harness.words import plural
+from harness.workload import is_final_read
 
 STORIES = 10
 """How many keys with differences are told."""
@@ -35,6 +37,8 @@ class Convergence:
 
     def check(self, run: RecordedRun) -> CheckResult:
         """Judge the run: one pass over its history, and another if there are differences."""
+        if run.left_down:
+            return self._result(Verdict.HOLDS, "not compared: the system is expected not to recover")
         prints = _Fingerprints(run)
         unread = {node: count for node in run.contract.nodes if (count := prints.unread(node))}
         if not prints.keys:
@@ -49,9 +53,11 @@ class Convergence:
         ]
         findings += _differences(run, differing)
         if differing:
-            summary = f"{plural(len(differing), 'key')} of {len(prints.keys)} differ between nodes"
+            summary = f"the nodes differ in {len(differing)} of {plural(len(prints.keys), 'key')}"
         elif unread:
             summary = f"{names(unread)} could not be read in full"
+        elif len(run.contract.nodes) == 1:
+            summary = f"{names(run.contract.nodes)} is the only node with data: nothing to compare"
         else:
             summary = f"{names(run.contract.nodes)} agree on {plural(len(prints.keys), 'key')}"
         verdict = merge((Verdict.HOLDS, *(finding.verdict for finding in findings)))
@@ -83,7 +89,9 @@ class _Fingerprints:
         lists: set[str] = set()
         for operation in run.history:
             lists.update(appended_keys(operation))
-            if operation.node in self._prints and is_final_read(run, operation, operation.node):
+            if operation.node in self._prints and is_final_read(
+                operation, node=operation.node, stopped_ns=run.stopped_ns
+            ):
                 for key, value in _answers(operation):
                     self._add(operation.node, key, _canonical(value, ordered=key in lists))
 
@@ -136,7 +144,9 @@ def _differences(run: RecordedRun, keys: Sequence[str]) -> Iterator[Finding]:
             for key, value in run.workload.writes(operation):
                 unknown[key].add(value)
             open_sums.update(operation.args[:1] if operation.f == "increment" else ())
-        elif operation.node in run.contract.nodes and is_final_read(run, operation, operation.node):
+        elif operation.node in run.contract.nodes and is_final_read(
+            operation, node=operation.node, stopped_ns=run.stopped_ns
+        ):
             for key, value in _answers(operation):
                 if key in views:
                     views[key][operation.node] = value
@@ -152,9 +162,8 @@ def _differences(run: RecordedRun, keys: Sequence[str]) -> Iterator[Finding]:
                 title += ", by writes of unknown outcome only"
             yield Finding(verdict=verdict, title=title, lines=tuple(_views(views[key])))
         if group[STORIES:]:
-            yield Finding(
-                verdict=verdict, title=f"{plural(len(group) - STORIES, 'more key')} differ between nodes"
-            )
+            title = f"the nodes differ in {plural(len(group) - STORIES, 'more key')}"
+            yield Finding(verdict=verdict, title=title)
 
 
 def _only_unknown(views: Mapping[str, Any], unknown: Collection[int]) -> bool:

@@ -11,6 +11,8 @@ moment when the client got its answer:
   return made no copy in between either.
 - Otherwise (the node's reports ended around then, or its next one is that of a restart) it can't be told. A
   write that would have enough copies if all such nodes held it is `inconclusive`, any other is `violated`.
+- A disk that deceives its node (a fault that no contract covers) counts as holding what was written meanwhile:
+  the node could not know better.
 - An acknowledgement marked as degraded, by a system that may degrade, promises the primary's own disk, and
   the nodes that its last report of degrading said are in sync. If that changed between the call and the
   return, each of the states in between is good enough.
@@ -23,10 +25,11 @@ from collections.abc import Iterator, Mapping
 from checkers.evidence.case import Case
 from checkers.evidence.holders import Copies, Holders, count_copies
 from checkers.evidence.ledger import Write
-from checkers.words import at, names, plural, rest, seconds
+from checkers.words import at, names, rest, seconds
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.events import Medium
 from harness.verdict import Verdict, merge
+from harness.words import plural
 
 STORIES = 10
 """How many acknowledgements are told one by one; the others are counted."""

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from checkers.evidence.case import Case
-from checkers.evidence.ledger import is_final_read
 from harness.checker import Finding
 from harness.operation import Operation, Outcome
 from harness.verdict import Verdict
+from harness.workload import is_final_read
 
 
 class Counter(Struct, kw_only=True):
@@ -37,9 +37,10 @@ class Counters:
 
     def see(self, operation: Operation) -> None:
         """Take one more operation into account."""
+        run = self._case.run
         if operation.f == "increment":
             self._add(self._counters[operation.args[0]], operation)
-        elif self._counters and is_final_read(self._case.run, operation, self._case.run.survivor):
+        elif self._counters and is_final_read(operation, node=run.survivor, stopped_ns=run.stopped_ns):
             for key, value in zip(operation.args[0], operation.value or (), strict=False):
                 if key in self._counters:
                     self._counters[key].final = value or 0

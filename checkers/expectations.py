@@ -25,7 +25,7 @@ lose some), the run proves nothing about it and is `inconclusive`; if a promise 
 
 An episode is named by the scenario's `as`, or by its fault. `blocked` and `flowing` count from `GRACE_S` after
 the fault struck, or from another time: {during: cut, after_s: 1}. Whatever the nodes must report is
-`inconclusive` for systems that do not.
+`inconclusive` for systems that do not, and so is `recovered` for runs that ended before it was known.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,10 +40,10 @@ from checkers.expected import observations, windows
 from checkers.expected.answers import Answer, broken, met, not_shown
 from checkers.expected.fencing import fenced
 from checkers.rulings.story import LOST
-from checkers.words import plural
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.system import SettingError
 from harness.verdict import Verdict, merge
+from harness.words import plural
 
 GRACE_S = 0.25
 """How long after a fault struck `blocked` and `flowing` begin to count, unless they say otherwise."""
@@ -79,6 +79,11 @@ def validate(expect: Mapping[str, Any]) -> None:
         if name not in _TABLE:
             raise SettingError(str(name), f"unknown expectation {name!r}", tuple(_TABLE))
         _TABLE[name].read(name, value)
+
+
+def recovery_expected(expect: Mapping[str, Any]) -> bool:
+    """Tell whether the system is expected to acknowledge writes in the end, as it is unless `expect` denies it."""
+    return expect.get("recovered") not in (False, "no")
 
 
 def check(expect: Mapping[str, Any], run: RecordedRun, results: Sequence[CheckResult]) -> CheckResult:
@@ -215,6 +220,12 @@ def _counted(
 
 
 def _recovered(expected: bool, run: RecordedRun, results: Results) -> Answer:
+    if run.recovered is None:
+        return not_shown("the run ended before it was known whether the system recovers")
+    begun = [one for one in run.episodes if one.injected_ns is not None or one.healing_ns is not None]
+    unhealed = [episode.fault for episode in begun if episode.until_ns is None]
+    if not run.recovered and unhealed:
+        return not_shown(f"no write was acknowledged, but {unhealed[0]} was never healed")
     told = "writes were acknowledged" if run.recovered else "no write was acknowledged"
     answer = met if run.recovered is expected else broken
     return answer(f"{told} after the last heal")

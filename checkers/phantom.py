@@ -7,6 +7,7 @@ outcome that becomes visible later is no phantom either.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from msgspec import Struct
 
@@ -14,19 +15,15 @@ from checkers.evidence.case import Case
 from checkers.evidence.ledger import Write
 from checkers.evidence.sightings import Sighting, Sightings
 from checkers.rulings.losses import Court
-from checkers.rulings.ruling import Judgement, Ruling
-from checkers.rulings.story import VERDICTS
+from checkers.rulings.ruling import GRAVEST_FIRST, Judgement
+from checkers.rulings.story import VERDICTS, Gravest
 from checkers.rulings.unreported import Trace
-from checkers.words import at, plural, rest
+from checkers.words import at
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.contract import Visibility
 from harness.history import INFO, OK
 from harness.verdict import Verdict, merge
-
-STORIES = 10
-"""How many phantoms are told one by one."""
-
-_GRAVEST_FIRST = (Ruling.FORBIDDEN, Ruling.UNPROVED, Ruling.PERMITTED)
+from harness.words import plural
 
 
 class Phantom(Struct, frozen=True, kw_only=True):
@@ -47,6 +44,10 @@ class PhantomReads:
 
     def check(self, run: RecordedRun) -> CheckResult:
         """Judge the run: two passes over its history."""
+        if run.left_down:
+            return self._result(
+                Verdict.HOLDS, "reads not compared: the system is expected not to recover", ()
+            )
         case = Case(run, tolerance_ns=self._tolerance_ns)
         if not case.ledger.final:
             return self._result(Verdict.INCONCLUSIVE, "there is no final state to compare reads with", ())
@@ -57,7 +58,8 @@ class PhantomReads:
         if run.contract.visibility is Visibility.ON_APPLY:
             summary = f"reads showed {plural(len(phantoms), 'element')} that did not last, as on_apply allows"
             return self._result(Verdict.HOLDS, summary, phantoms)
-        findings = tuple(_findings(case, phantoms))
+        story = partial(_story, case)
+        findings = tuple(Gravest(phantoms).findings(story, what="read and not there in the end"))
         verdict = merge((Verdict.HOLDS, *(finding.verdict for finding in findings)))
         return self._result(verdict, _summary(phantoms), phantoms, findings)
 
@@ -69,7 +71,7 @@ class PhantomReads:
         findings: tuple[Finding, ...] = (),
     ) -> CheckResult:
         rulings = [phantom.judgement.ruling for phantom in phantoms]
-        figures = {"phantoms": len(phantoms), **{str(r): rulings.count(r) for r in _GRAVEST_FIRST}}
+        figures = {"phantoms": len(phantoms), **{str(r): rulings.count(r) for r in GRAVEST_FIRST}}
         return CheckResult(
             checker=self.name, verdict=verdict, summary=summary, findings=findings, figures=figures
         )
@@ -91,23 +93,12 @@ def _phantoms(case: Case, sightings: Sightings) -> Iterator[Phantom]:
             trace = Trace(
                 call_ns=write.call_ns,
                 there_ns=sighting.return_ns,
+                shown_by=sighting.node,
                 degraded=case.reports.degraded_by(sighting.return_ns),
             )
             yield Phantom(write=write, sighting=sighting, judgement=court.coarse(trace))
     for lost in court.rulings(acknowledged):
         yield Phantom(write=lost.write, sighting=acknowledged[lost.write.row], judgement=lost.judgement)
-
-
-def _findings(case: Case, phantoms: Sequence[Phantom]) -> Iterator[Finding]:
-    told = 0
-    for ruling in _GRAVEST_FIRST:
-        group = [phantom for phantom in phantoms if phantom.judgement.ruling is ruling]
-        stories = group[: STORIES - told]
-        told += len(stories)
-        yield from (_story(case, phantom) for phantom in stories)
-        if untold := group[len(stories) :]:
-            entries = [(phantom.write.epoch, phantom.write.offset) for phantom in untold]
-            yield rest(VERDICTS[ruling], f"read and not there in the end, {ruling}", entries)
 
 
 def _story(case: Case, phantom: Phantom) -> Finding:
@@ -135,5 +126,5 @@ def _summary(phantoms: Sequence[Phantom]) -> str:
     if not phantoms:
         return "everything that reads showed was there in the end"
     rulings = [phantom.judgement.ruling for phantom in phantoms]
-    counts = ", ".join(f"{rulings.count(r)} {r}" for r in _GRAVEST_FIRST if r in rulings)
+    counts = ", ".join(f"{rulings.count(r)} {r}" for r in GRAVEST_FIRST if r in rulings)
     return f"reads showed {plural(len(phantoms), 'element')} that did not last: {counts}"

@@ -25,11 +25,6 @@ def names(nodes: Collection[str]) -> str:
     return ", ".join(sorted(nodes)) or "no node"
 
 
-def plural(count: int, noun: str) -> str:
-    """Return a number with its noun: "1 write", "2 writes"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def runs(entries: Iterable[tuple[int | None, int | None]]) -> str:
     """Return log entries (epoch, offset) as text, neighbours joined: "epoch 2: 4-9, 11"."""
     offsets: dict[int, set[int]] = defaultdict(set)

@@ -16,7 +16,7 @@ from msgspec import Struct
 from harness.draws import Draws
 from harness.generator import Context, Generator, Step, stateful
 from harness.operation import Invocation, Operation, Outcome
-from harness.system import SettingError
+from harness.options import Options
 from harness.workload import Element
 
 BATCH = 200
@@ -26,7 +26,7 @@ COUNTER = "counter-"
 """What the names of counters begin with: their values are sums, not traces."""
 
 _REMEMBERED = 8
-_CHECKERS = ("durability", "copies", "phantom", "convergence")
+_CHECKERS = ("durability", "copies", "phantom", "convergence", "liveness")
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class State(Struct, frozen=True, kw_only=True):
 class Traced:
     """How the traces of a store's operations are read, whichever of them a workload uses."""
 
-    checkers = _CHECKERS
+    checkers: tuple[str, ...] = _CHECKERS
 
     def writes(self, operation: Operation | Invocation) -> tuple[Element, ...]:
         """Return the elements that the operation writes if it happens; a refused `cas` writes nothing."""
@@ -87,11 +87,11 @@ class append(Traced):  # noqa: N801 - an entry point is called as scenarios spel
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        read = _Options(options, allowed=("reads", "replica_reads", "length", "lists"))
+        read = Options(options, ("reads", "replica_reads", "length", "lists"))
         self.reads = read.share("reads", 0.2)
         self.replica_reads = read.share("replica_reads", 0.25)
-        self.length = read.count("length", 100)
-        self.lists = read.count("lists", 4)
+        self.length = read.whole("length", 100, least=1)
+        self.lists = read.whole("lists", 4, least=1)
 
     def generator(self, nodes: tuple[str, ...], *, seed: int) -> Generator:
         """Return appends in the order of their values, mixed with reads."""
@@ -119,11 +119,11 @@ class mixed(Traced):  # noqa: N801 - an entry point is called as scenarios spell
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        read = _Options(options, allowed=("reads", "replica_reads", "length", "counters"))
+        read = Options(options, ("reads", "replica_reads", "length", "counters"))
         self.reads = read.share("reads", 0.2)
         self.replica_reads = read.share("replica_reads", 0.25)
-        self.length = read.count("length", 100)
-        self.counters = read.count("counters", 4, least=0)
+        self.length = read.whole("length", 100, least=1)
+        self.counters = read.whole("counters", 4)
 
     def generator(self, nodes: tuple[str, ...], *, seed: int) -> Generator:
         """Return writes of all kinds in equal shares, mixed with reads."""
@@ -160,30 +160,6 @@ class mixed(Traced):  # noqa: N801 - an entry point is called as scenarios spell
                 return Invocation(f="increment", args=(key, 1 + draws.below(3))), state
             case _:
                 return _transaction(state, generation, draws)
-
-
-class _Options:
-    """A reader of options that refuses what it does not know."""
-
-    def __init__(self, options: Mapping[str, Any], *, allowed: tuple[str, ...]) -> None:
-        for name in options:
-            if name not in allowed:
-                raise SettingError(str(name), f"unknown option {name!r}", allowed)
-        self._options = options
-
-    def share(self, name: str, default: float) -> float:
-        """Return an option in [0, 1)."""
-        value = self._options.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-            raise SettingError(name, f"{name} is a share: at least 0 and below 1, not {value!r}")
-        return float(value)
-
-    def count(self, name: str, default: int, *, least: int = 1) -> int:
-        """Return an option that is a whole number from `least` on."""
-        value = self._options.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise SettingError(name, f"{name} is a whole number, at least {least}, not {value!r}")
-        return value
 
 
 def _transaction(state: State, generation: int, draws: Draws) -> tuple[Invocation, State]:

@@ -4,7 +4,14 @@ from functools import cached_property
 
 from msgspec.structs import replace
 
-from checkers.evidence.incidents import Destruction, destructions, unsettling
+from checkers.evidence.incidents import (
+    FOREVER,
+    Deception,
+    Destruction,
+    deceptions,
+    destructions,
+    unsettling,
+)
 from checkers.evidence.ledger import Ledger, Write, read_ledger
 from checkers.evidence.lineage import Lineage
 from checkers.evidence.reports import Reports
@@ -50,8 +57,29 @@ class Case:
 
     @cached_property
     def destructions(self) -> tuple[Destruction, ...]:
-        """Return the disk losses and power cuts."""
+        """Return the disk losses, damages and power cuts."""
         return destructions(self.run.episodes)
+
+    @cached_property
+    def deceptions(self) -> tuple[Deception, ...]:
+        """Return whose disks said that something is durable which was not."""
+        return deceptions(self.run.episodes)
+
+    def deceived(self, *, since_ns: int, until_ns: int = FOREVER) -> frozenset[str]:
+        """Return the nodes whose disks may have lost in a power cut what they said was durable.
+
+        Something written at `since_ns` or later; the power was cut up to `until_ns`.
+        """
+        return frozenset(
+            lie.node
+            for lie in self.deceptions
+            for cut in self.destructions
+            if cut.node == lie.node
+            and not cut.disk
+            and cut.from_ns <= min(lie.until_ns, until_ns)
+            and min(cut.until_ns, lie.until_ns) >= since_ns
+            and cut.until_ns >= lie.from_ns
+        )
 
     @property
     def primary_may_change(self) -> bool:

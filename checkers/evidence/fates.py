@@ -1,8 +1,9 @@
 """What became of each copy of a log entry: who had it since when, on which medium, and what destroyed it.
 
-A copy is believed from its node's report on, and until something destroyed it: a wiped disk takes it, a power
-cut takes what was in memory only, and its node may have cut it off its log. What a node says of its log after
-a restart changes nothing: a copy that was reported as flushed, and that no fault destroyed, is owed.
+A copy is believed from its node's report on, and until something destroyed it: a wiped disk takes it, damage to
+the disk makes it worthless, a power cut takes what was in memory only, and its node may have cut it off its log.
+What a node says of its log after a restart changes nothing: a copy that was reported as flushed, and that no
+fault destroyed, is owed.
 """
 
 import enum
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from checkers.evidence.case import Case
+from checkers.evidence.incidents import Destruction
 from checkers.evidence.reports import NEVER
 from harness.events import Medium
 
@@ -25,6 +27,8 @@ class Loss(enum.StrEnum):
 
     WIPED = "wiped"
     """Its node's disk was lost."""
+    DAMAGED = "damaged"
+    """A fault that no contract covers has damaged its node's disk."""
     UNFLUSHED = "unflushed"
     """Its node lost power while the copy was in memory only."""
     TRUNCATED = "truncated"
@@ -113,7 +117,7 @@ def _incidents(case: Case, node: str) -> list[_Incident]:
     ]
     found += [
         _Incident(
-            loss=Loss.WIPED if gone.disk else Loss.UNFLUSHED,
+            loss=_loss(gone),
             from_ns=gone.from_ns,
             until=case.reports.position(gone.until_ns),
             episode=gone.episode,
@@ -122,6 +126,12 @@ def _incidents(case: Case, node: str) -> list[_Incident]:
         if gone.node == node
     ]
     return sorted(found, key=lambda incident: incident.until)
+
+
+def _loss(gone: Destruction) -> Loss:
+    if gone.damage:
+        return Loss.DAMAGED
+    return Loss.WIPED if gone.disk else Loss.UNFLUSHED
 
 
 def _first_stored(

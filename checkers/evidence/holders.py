@@ -120,6 +120,9 @@ def _state(case: Case, rows: "NDArray[np.int64]", node: str) -> "NDArray[np.int6
     idle = np.zeros(len(rows), np.bool_)
     for from_ns, until_ns in down(case.run.episodes, node):
         idle |= (call >= from_ns) & (returned <= until_ns)
+    for lie in case.deceptions:
+        if lie.node == node:
+            on_disk |= (call <= lie.until_ns) & (returned >= lie.from_ns)
     unknown = case.reports.silent_since(node, returned) & ~on_disk & ~idle
     state: NDArray[np.int64] = _DISK * on_disk + _MEMORY * (in_memory | on_disk) + _UNKNOWN * unknown
     return state

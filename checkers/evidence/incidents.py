@@ -1,4 +1,4 @@
-"""What the fault episodes of a run did to copies: whose disk was wiped, whose power was cut, who was down.
+"""What the fault episodes of a run did to copies: whose disk was wiped, damaged or deceitful, whose power was cut.
 
 An episode acted at some moment between `from_ns` and `injected_ns`. A copy that was reported before
 `injected_ns` was there to be destroyed; whoever looks for it from `from_ns` on may find it gone. Both ends
@@ -18,41 +18,93 @@ CUTS_POWER = "power-cut"
 PROMOTES = "promote"
 """The fault by which an operator makes a node the primary."""
 
+LIES = "lying-flush"
+"""The fault by which a disk says that something is durable which is not. Its end makes that true."""
+DAMAGES = ("bit-rot", "lost-write", "misdirected-write")
+"""The faults after which nothing that a disk held can be relied on: beyond what any contract covers."""
+_DECEIVES = (LIES, "lost-write", "misdirected-write")
+
 _STOPS = ("kill", "pause", CUTS_POWER, WIPES)
-_UNSETTLES = (*_STOPS, "partition", "slow", PROMOTES)
 
 FOREVER = (1 << 62) - 1
 
 
 class Destruction(Struct, frozen=True, kw_only=True):
-    """A node lost its memory, and if `disk` its disk too, at some moment in [`from_ns`, `until_ns`]."""
+    """A node lost its memory, and if `disk` its disk too, at some moment in [`from_ns`, `until_ns`].
+
+    With `damage` the disk is still there, but what it held does not count any more.
+    """
 
     node: str
     from_ns: int
     until_ns: int
     disk: bool
     episode: int
+    damage: bool = False
 
 
-def destructions(episodes: Iterable[Episode]) -> tuple[Destruction, ...]:
-    """Return what disk losses and power cuts destroyed, by time.
+def destructions(episodes: Sequence[Episode]) -> tuple[Destruction, ...]:
+    """Return what disk losses, damages and power cuts destroyed, by time.
 
     An injection that failed half-way may have destroyed its target at any time until its heal; it counts
-    as having done so, and the run is inconclusive for lack of evidence anyway.
+    as having done so, and the run is inconclusive for lack of evidence anyway. Damage is done until the heal,
+    at which a node that does not want to start gets a blank disk.
     """
     found = [
-        Destruction(
-            node=node,
-            from_ns=episode.from_ns,
-            until_ns=_first(episode.injected_ns, episode.healing_ns, episode.until_ns),
-            disk=episode.fault == WIPES,
-            episode=episode.id,
-        )
+        destruction
         for episode in episodes
-        if episode.fault in (WIPES, CUTS_POWER)
         for node in episode.targets
+        if (destruction := _destruction(episode, node, episodes)) is not None
     ]
     return tuple(sorted(found, key=lambda destruction: (destruction.until_ns, destruction.node)))
+
+
+def _destruction(episode: Episode, node: str, episodes: Sequence[Episode]) -> Destruction | None:
+    """Return what an episode destroyed on a node. A lie does no harm unless the power was cut meanwhile."""
+    damage = episode.fault in DAMAGES or (episode.fault == LIES and _cut_during(episode, node, episodes))
+    if not damage and episode.fault not in (WIPES, CUTS_POWER):
+        return None
+    ends_ns = () if damage else (episode.injected_ns, episode.healing_ns)
+    return Destruction(
+        node=node,
+        from_ns=episode.from_ns,
+        until_ns=_first(*ends_ns, episode.until_ns),
+        disk=damage or episode.fault == WIPES,
+        episode=episode.id,
+        damage=damage,
+    )
+
+
+def _cut_during(lie: Episode, node: str, episodes: Sequence[Episode]) -> bool:
+    return any(
+        episode.fault == CUTS_POWER
+        and node in episode.targets
+        and episode.from_ns <= _first(lie.until_ns)
+        and _first(episode.until_ns) >= lie.from_ns
+        for episode in episodes
+    )
+
+
+class Deception(Struct, frozen=True, kw_only=True):
+    """From `from_ns` until `until_ns` a node's disk may have said that something is durable which was not."""
+
+    node: str
+    from_ns: int
+    until_ns: int
+
+
+def deceptions(episodes: Iterable[Episode]) -> tuple[Deception, ...]:
+    """Return whose disks deceived them, and when: a lie ends with its fault, a write that is lost stays so."""
+    return tuple(
+        Deception(
+            node=node,
+            from_ns=episode.from_ns,
+            until_ns=FOREVER if episode.fault in DAMAGES else _first(episode.until_ns),
+        )
+        for episode in episodes
+        if episode.fault in _DECEIVES
+        for node in episode.targets
+    )
 
 
 def down(episodes: Iterable[Episode], node: str) -> tuple[tuple[int, int], ...]:
@@ -68,13 +120,11 @@ def down(episodes: Iterable[Episode], node: str) -> tuple[tuple[int, int], ...]:
 
 
 def unsettling(episodes: Iterable[Episode], *, since_ns: int, until_ns: int = FOREVER) -> list[Episode]:
-    """Return the episodes that can lead to another primary and that acted within the interval."""
+    """Return the episodes that acted within the interval; any fault can lead to another primary."""
     return [
         episode
         for episode in episodes
-        if episode.fault in _UNSETTLES
-        and episode.from_ns <= until_ns
-        and _first(episode.until_ns) >= since_ns
+        if episode.from_ns <= until_ns and _first(episode.until_ns) >= since_ns
     ]
 
 

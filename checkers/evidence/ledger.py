@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from harness.checker import RecordedRun
 from harness.history import OK, OUTCOMES
-from harness.operation import Operation, Outcome
-from harness.workload import Element
+from harness.operation import Operation
+from harness.workload import Element, is_final_read
 
 if TYPE_CHECKING:
     import numpy as np
@@ -144,7 +144,7 @@ def read_ledger(run: RecordedRun) -> Ledger:
         elements = run.workload.writes(operation)
         if elements:
             rows.add(operation, elements)
-        elif is_final_read(run, operation, run.survivor):
+        elif is_final_read(operation, node=run.survivor, stopped_ns=run.stopped_ns):
             final |= shown(run, operation)
     columns = {name: np.array(column, dtype=np.int64) for name, column in rows.columns.items()}
     keys = tuple(rows.keys)
@@ -161,19 +161,6 @@ def read_ledger(run: RecordedRun) -> Ledger:
         unwritten=unwritten,
         lists=frozenset(rows.lists),
         **columns,
-    )
-
-
-def is_final_read(run: RecordedRun, operation: Operation, node: str | None) -> bool:
-    """Tell whether this is one of the reads of `node` that end a run, and an answered one."""
-    return (
-        operation.f == "peek"
-        and node is not None
-        and operation.node == node
-        and operation.call_ns >= run.stopped_ns
-        and operation.outcome is Outcome.OK
-        and isinstance(operation.value, list)
-        and len(operation.value) == len(operation.args[0])
     )
 
 

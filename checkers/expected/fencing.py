@@ -10,10 +10,11 @@ from checkers.evidence.case import Case
 from checkers.evidence.ledger import Write
 from checkers.expected.answers import Answer, broken, met, not_shown
 from checkers.expected.observations import takeovers
-from checkers.words import at, plural, seconds
+from checkers.words import at, seconds
 from harness.checker import RecordedRun
 from harness.contract import Permit
 from harness.events import Elected
+from harness.words import plural
 
 _CAME_BACK = ("pause", "partition", "slow")
 

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from statistics import median
 
 from checkers.expected.answers import Answer, broken, met, not_shown
-from checkers.words import at, plural, seconds
+from checkers.words import at, seconds
 from harness.checker import RecordedRun
 from harness.episode import Episode
 from harness.operation import Operation, Outcome
+from harness.words import plural
 
 SAMPLES = 5
 """How many acknowledged writes a median needs."""

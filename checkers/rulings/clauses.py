@@ -4,6 +4,8 @@ A `Plea` is what there is to say for the system about the election that left the
 history: which copies were still owed then, and which ones faults had taken.
 """
 
+from collections.abc import Collection
+
 from msgspec import Struct
 
 from checkers.evidence.fates import Copy, Loss
@@ -14,6 +16,12 @@ from checkers.words import names, seconds
 from harness.contract import TEXTS, Contract, Failover, Permit
 from harness.events import Cause, Elected
 
+DISK_GONE = (Loss.WIPED, Loss.DAMAGED)
+"""How a copy goes with its disk."""
+
+_DISKS = (Permit.HOLDERS_DISKS_LOST, Permit.PRIMARY_DISK_LOST)
+"""The clauses about lost disks; every contract has one of them."""
+
 
 class Plea(Struct, frozen=True, kw_only=True):
     """A lost write and the election that left it out.
@@ -22,6 +30,7 @@ class Plea(Struct, frozen=True, kw_only=True):
     on, that no fault had taken by then; `gone` those that one had. An acknowledgement that promised only
     the copies it had counts on those made until `promised_ns`. `short` tells that there were too few.
     `precedent` is the ruling on an earlier election for whose sake copies had been cut off, if any were.
+    `deceived` are the nodes whose disks had said that it is durable, and had lost it with the power.
     """
 
     contract: Contract
@@ -33,6 +42,7 @@ class Plea(Struct, frozen=True, kw_only=True):
     promised_ns: int = NEVER
     short: bool = False
     precedent: Judgement | None = None
+    deceived: frozenset[str] = frozenset()
     tolerance_ns: int = 0
 
     def since_ns(self, copy: Copy) -> int:
@@ -98,11 +108,13 @@ def _after_a_failover(plea: Plea) -> Judgement:
         )
     if plea.precedent is not None:
         return plea.precedent
-    own = [copy for copy in plea.gone if copy.node == plea.primary and copy.loss is Loss.WIPED]
+    own = [copy for copy in plea.gone if copy.node == plea.primary and copy.loss in DISK_GONE]
     if own and Permit.PRIMARY_DISK_LOST in plea.contract.permits:
         return permitted(
             Permit.PRIMARY_DISK_LOST, f"the disk of {plea.primary} was lost, and {_unheard(election)}"
         )
+    if plea.primary in plea.deceived:
+        return disks_deceived(plea.contract, {plea.primary})
     if election.node == plea.primary:
         return unproved(f"{election.node} became primary again without it, and never reported its own copy")
     return permitted(Permit.FAILOVER_SUFFIX, f"after a failover to {election.node}: {_unheard(election)}")
@@ -118,11 +130,14 @@ def _without_holders(plea: Plea) -> Judgement:
     """Apply the clauses of the modes that promise copies on several nodes.
 
     Where memory counts, a primary that the election could not reach may still have its copy, if another
-    holder lost power before its flush. All other copies must have been destroyed.
+    holder lost power before its flush. All other copies must have been destroyed. Disks that deceive are beyond
+    any contract: an election that heard a node that had lost the write in this way could not know better.
     """
     owed, gone = plea.promised(plea.owed), plea.promised(plea.gone)
     unflushed = any(copy.disk_ns is None for copy in gone)
     heard = {plea.election.node, *plea.election.heard}
+    if misled := plea.deceived & heard:
+        return disks_deceived(plea.contract, misled)
     spared = unflushed and Permit.UNFLUSHED_COPIES_LOST in plea.contract.permits
     missed = {
         copy.node for copy in owed if not (spared and copy.node == plea.primary and copy.node not in heard)
@@ -133,16 +148,25 @@ def _without_holders(plea: Plea) -> Judgement:
         )
     if plea.precedent is not None:
         return plea.precedent
+    if not gone and plea.deceived:
+        return disks_deceived(plea.contract, plea.deceived)
     if not gone:
         return unproved("no node reported a copy of it")
-    if all(copy.loss is Loss.WIPED for copy in gone) and not owed:
+    if all(copy.loss in DISK_GONE for copy in gone) and not owed:
         return disks_lost(plea.contract, gone)
     return permitted(Permit.UNFLUSHED_COPIES_LOST, TEXTS[Permit.UNFLUSHED_COPIES_LOST])
 
 
+def disks_deceived(contract: Contract, nodes: Collection[str]) -> Judgement:
+    """Return the ruling on a write that disks had said was durable and then lost, which is to lose these disks."""
+    told = f"the disks of {names(nodes)} had said that it is durable, and lost it with the power"
+    permit = next(permit for permit in _DISKS if permit in contract.permits)
+    return permitted(permit, told)
+
+
 def disks_lost(contract: Contract, gone: tuple[Copy, ...]) -> Judgement:
     """Return the ruling on a write of which every copy was on a disk that is lost."""
-    for permit in (Permit.HOLDERS_DISKS_LOST, Permit.PRIMARY_DISK_LOST):
+    for permit in _DISKS:
         if permit in contract.permits:
             return permitted(permit, f"{TEXTS[permit]} ({names({copy.node for copy in gone})})")
     return forbidden("its copies were on disks that are lost, which the contract does not excuse")

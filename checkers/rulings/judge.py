@@ -24,7 +24,7 @@ from checkers.evidence.fates import Copy, Loss
 from checkers.evidence.holders import Copies
 from checkers.evidence.incidents import FOREVER, suspects
 from checkers.evidence.ledger import Write
-from checkers.rulings.clauses import Plea, disks_lost, plead
+from checkers.rulings.clauses import DISK_GONE, Plea, disks_deceived, disks_lost, plead
 from checkers.rulings.ruling import Judgement, Ruling, forbidden, unproved
 from harness.contract import Permit
 from harness.events import Elected
@@ -73,8 +73,11 @@ class Judge:
     def _forgotten(self, write: Write, copies: tuple[Copy, ...], survivor_epoch: int) -> Judgement:
         """Rule on a write that the surviving log must contain, since no election left it out."""
         counted = self._counted(copies)
-        if counted and not self._short[write.row] and all(copy.loss is Loss.WIPED for copy in counted):
+        if counted and not self._short[write.row] and all(copy.loss in DISK_GONE for copy in counted):
             return disks_lost(self._case.contract, counted)
+        deceived = self._case.deceived(since_ns=write.call_ns)
+        if not counted and deceived and not self._short[write.row]:
+            return disks_deceived(self._case.contract, deceived)
         return forbidden(f"no election left it out: the log of epoch {survivor_epoch} must contain it")
 
     def _left_out(self, write: Write, copies: tuple[Copy, ...], election: Elected) -> Judgement:
@@ -101,6 +104,7 @@ class Judge:
             promised_ns=self._promised_ns(write),
             short=bool(self._short[write.row]),
             precedent=precedent,
+            deceived=self._case.deceived(since_ns=write.call_ns, until_ns=election.at_ns),
             tolerance_ns=self._case.tolerance_ns,
         )
         judgement = plead(plea)

@@ -13,6 +13,9 @@ from checkers.rulings.judge import Judge
 from checkers.rulings.ruling import Judgement
 from checkers.rulings.unreported import CoarseJudge, Trace
 
+_AT_ONCE = 50_000
+"""Of how many writes the copies are looked up together: they take half a kilobyte each."""
+
 
 class Lost(Struct, frozen=True, kw_only=True):
     """One lost element and the ruling on it."""
@@ -64,6 +67,8 @@ class Court:
         ledger = self._case.ledger
         found = np.array(rows, dtype=np.int64)
         found = found[np.argsort(ledger.offset[found], kind="stable")]
-        for row, copies in zip(found.tolist(), fates(self._case, epoch, ledger.offset[found]), strict=True):
-            write = ledger.write(row)
-            yield Lost(write=write, judgement=self._judge.rule(write, copies))
+        for first in range(0, len(found), _AT_ONCE):
+            some = found[first : first + _AT_ONCE]
+            for row, copies in zip(some.tolist(), fates(self._case, epoch, ledger.offset[some]), strict=True):
+                write = ledger.write(row)
+                yield Lost(write=write, judgement=self._judge.rule(write, copies))

@@ -18,6 +18,10 @@ class Ruling(enum.StrEnum):
     """The evidence does not tell."""
 
 
+GRAVEST_FIRST = (Ruling.FORBIDDEN, Ruling.UNPROVED, Ruling.PERMITTED)
+"""The rulings in the order in which they are told."""
+
+
 class Judgement(Struct, frozen=True, kw_only=True):
     """The ruling on one lost write, with its reason in words and what it rests on.
 

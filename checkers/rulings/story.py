@@ -1,16 +1,22 @@
 """A lost write's story: acknowledged when and by whom, held where, destroyed by what, and what that means."""
 
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Generic, Protocol, TypeVar
 
 from checkers.evidence.case import Case
 from checkers.evidence.fates import Copy, Loss
+from checkers.evidence.ledger import Write
 from checkers.rulings.losses import Lost
-from checkers.rulings.ruling import Judgement, Ruling
-from checkers.words import at, names
+from checkers.rulings.ruling import GRAVEST_FIRST, Judgement, Ruling
+from checkers.words import at, names, rest
 from harness.checker import Finding
 from harness.episode import Episode
 from harness.events import Elected
 from harness.verdict import Verdict
+
+STORIES = 10
+"""How many have their story told; the others are counted."""
 
 LOST = "was acknowledged and is lost"
 """What the titles of all stories say."""
@@ -24,9 +30,58 @@ VERDICTS: Mapping[Ruling, Verdict] = {
 
 _GONE = {
     Loss.WIPED: "its disk was lost",
+    Loss.DAMAGED: "its disk was damaged",
     Loss.UNFLUSHED: "it lost power before its flush",
     Loss.TRUNCATED: "it cut the write off its log",
 }
+
+
+class Judged(Protocol):
+    """A write with the ruling on it."""
+
+    @property
+    def write(self) -> Write:
+        """The write."""
+
+    @property
+    def judgement(self) -> Judgement:
+        """The ruling."""
+
+
+J = TypeVar("J", bound=Judged)
+
+
+class Gravest(Generic[J]):
+    """Picks those to tell: the first of each ruling are kept, and of all others where they are in the log."""
+
+    def __init__(self, judged: Iterable[J] = ()) -> None:
+        self._first: dict[Ruling, list[J]] = {ruling: [] for ruling in GRAVEST_FIRST}
+        self._epochs = {ruling: array("q") for ruling in GRAVEST_FIRST}
+        self._offsets = {ruling: array("q") for ruling in GRAVEST_FIRST}
+        for each in judged:
+            self.add(each)
+
+    def add(self, judged: J) -> None:
+        """Take one more into account."""
+        ruling, write = judged.judgement.ruling, judged.write
+        if len(self._first[ruling]) < STORIES:
+            self._first[ruling].append(judged)
+        self._epochs[ruling].append(-1 if write.epoch is None else write.epoch)
+        self._offsets[ruling].append(-1 if write.offset is None else write.offset)
+
+    def findings(self, story: Callable[[J], Finding], *, what: str) -> Iterator[Finding]:
+        """Yield the gravest as stories, and the rest, which is `what`, as ranges of offsets."""
+        told = 0
+        for ruling in GRAVEST_FIRST:
+            stories = self._first[ruling][: STORIES - told]
+            told += len(stories)
+            yield from map(story, stories)
+            untold = zip(
+                self._epochs[ruling][len(stories) :], self._offsets[ruling][len(stories) :], strict=True
+            )
+            entries = [entry if min(entry) >= 0 else (None, None) for entry in untold]
+            if entries:
+                yield rest(VERDICTS[ruling], f"{what}, {ruling}", entries)
 
 
 def tell(case: Case, lost: Lost) -> Finding:

@@ -9,28 +9,37 @@ is unknown. So the rulings say what follows from the contract in every case, and
 - A mode that promises more copies was kept by at least that many nodes. If faults destroyed what fewer of
   them had, one was left: forbidden. If they destroyed what every node had: permitted. In between, and when
   an operator promoted a node that need not have had it, it can't be told.
+- Where an operator alone decides on the primary, nothing fences the old one as long as it is out of reach. So
+  a promotion excuses what a former primary took afterwards, too; but not what the promoted node had itself,
+  nor what the survivor had, since neither of them gave way.
 
 The same rules serve for writes whose log entry is unknown because they were never acknowledged.
 """
+
+from collections.abc import Collection
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from checkers.evidence.case import Case
-from checkers.evidence.incidents import PROMOTES, suspects, unsettling
+from checkers.evidence.incidents import FOREVER, PROMOTES, suspects, unsettling
 from checkers.evidence.ledger import Write
 from checkers.rulings.ruling import Judgement, forbidden, permitted, unproved
 from checkers.words import names
-from harness.contract import TEXTS, Permit
+from harness.contract import TEXTS, Failover, Permit
 from harness.events import Cause, Medium
 
 
 class Trace(Struct, frozen=True, kw_only=True):
-    """A write that existed: called at `call_ns`, surely there at `there_ns`, acknowledged by `node` if known."""
+    """A write that existed: called at `call_ns`, surely there at `there_ns`, acknowledged by `node` if known.
+
+    `shown_by` is the node whose answer to a read showed it, if that is how it is known.
+    """
 
     call_ns: int
     there_ns: int
     node: str | None = None
+    shown_by: str | None = None
     degraded: bool = False
 
     @classmethod
@@ -45,6 +54,7 @@ class CoarseJudge:
 
     def __init__(self, case: Case) -> None:
         self._case = case
+        self._promotions = _promotions(case)
         ledger = case.ledger
         acknowledged = ledger.acknowledged()
         self._last_ack_ns = {
@@ -77,6 +87,8 @@ class CoarseJudge:
         successor = self._failover(trace)
         if successor is not None:
             return permitted(Permit.FAILOVER_SUFFIX, f"after a failover: {successor}")
+        if deceived := self._case.deceived(since_ns=trace.call_ns):
+            return _deceived(deceived)
         return forbidden("there was no failover, and the primary's disk was not lost")
 
     def _failover(self, trace: Trace) -> str | None:
@@ -114,6 +126,8 @@ class CoarseJudge:
         }
         if strangers - known:
             return unproved(f"an operator promoted {names(strangers)}; whether it had the write is not known")
+        if deceived := self._case.deceived(since_ns=trace.call_ns):
+            return _deceived(deceived)
         return forbidden(
             f"at least {copies} of {names(contract.nodes)} had it, and no fault destroyed what that many had"
         )
@@ -135,7 +149,10 @@ class CoarseJudge:
         return hit if trace.node is None else hit & {trace.node}
 
     def _promoted(self, trace: Trace) -> set[str]:
-        """Return the nodes that an operator promoted after the write was called."""
+        """Return the nodes whose promotion by an operator may have left the write out."""
+        if self._case.contract.failover is Failover.MANUAL:
+            later = {node for at_ns, node in self._promotions if at_ns >= trace.call_ns}
+            return later | self._unheard_of(trace)
         episodes = unsettling(self._case.run.episodes, since_ns=trace.call_ns)
         by_fault = {node for episode in episodes if episode.fault == PROMOTES for node in episode.targets}
         return by_fault | {
@@ -143,3 +160,36 @@ class CoarseJudge:
             for election in self._case.lineage.elections.values()
             if election.cause is Cause.OPERATOR and election.at_ns >= trace.call_ns
         }
+
+    def _unheard_of(self, trace: Trace) -> set[str]:
+        """Return the last node promoted before the call, if a former primary may have taken the write."""
+        earlier = [(at_ns, node) for at_ns, node in self._promotions if at_ns < trace.call_ns]
+        if not earlier:
+            return set()
+        promoted = max(earlier)[1]
+        elections = self._case.lineage.elections.values()
+        primaries = {election.node for election in elections if election.at_ns < trace.call_ns}
+        had = trace.node or trace.shown_by
+        if primaries == {promoted} or (had is not None and had in (promoted, self._case.run.survivor)):
+            return set()
+        return {promoted}
+
+
+def _deceived(nodes: Collection[str]) -> Judgement:
+    return unproved(f"the disks of {names(nodes)} may have lost it after they had said that it is durable")
+
+
+def _promotions(case: Case) -> tuple[tuple[int, str], ...]:
+    """Return the nodes that an operator promoted, each with the latest moment at which that may have been."""
+    by_fault = (
+        (FOREVER if episode.injected_ns is None else episode.injected_ns, node)
+        for episode in case.run.episodes
+        if episode.fault == PROMOTES
+        for node in episode.targets
+    )
+    reported = (
+        (election.at_ns, election.node)
+        for election in case.lineage.elections.values()
+        if election.cause is Cause.OPERATOR
+    )
+    return (*by_fault, *reported)

@@ -26,6 +26,16 @@ def test_nodes_that_tell_the_same_agree():
     result = check(ended(dict.fromkeys(NODES, SAME)))
     assert result.verdict is Verdict.HOLDS
     assert result.figures == {"keys": 5, "differing": 0}
+    assert result.summary == "n1, n2, n3 agree on 5 keys"
+
+
+def test_a_single_node_has_nobody_to_agree_with():
+    script = Script(nodes=("n1",))
+    script.append(1, at=1)
+    script.final("n1", {"list-0": [1]})
+    result = check(script)
+    assert result.verdict is Verdict.HOLDS
+    assert result.summary == "n1 is the only node with data: nothing to compare"
 
 
 @pytest.mark.parametrize(
@@ -128,6 +138,13 @@ def test_a_system_that_did_not_recover_need_not_have_converged():
     assert check(script).verdict is Verdict.VIOLATED
 
 
+def test_nodes_that_are_expected_not_to_recover_are_not_compared():
+    script = ended({"n1": SAME, "n2": {**SAME, "list-0": [1]}, "n3": SAME})
+    assert check(script, recovered=False, recovery_expected=False).verdict is Verdict.HOLDS
+    assert check(script, recovered=None, recovery_expected=False).verdict is Verdict.INCONCLUSIVE
+    assert check(script, recovered=True, recovery_expected=False).verdict is Verdict.VIOLATED
+
+
 def test_many_differences_are_counted():
     keys = {f"put-{i}": i for i in range(STORIES + 4)}
     script = Script()
@@ -136,4 +153,5 @@ def test_many_differences_are_counted():
     result = check(script)
     assert result.figures["differing"] == STORIES + 4
     assert len(result.findings) == STORIES + 1
-    assert result.findings[-1].title.startswith("4 more keys differ")
+    assert result.summary == "the nodes differ in 14 of 14 keys"
+    assert result.findings[-1].title == "the nodes differ in 4 more keys"

@@ -3,7 +3,8 @@
 import pytest
 from recorded_runs import NODES, Script, mixed_script, told
 
-from checkers.durability import STORIES, Durability
+from checkers.durability import Durability
+from checkers.rulings.story import STORIES
 from harness.contract import Failover, Mode
 from harness.events import Cause, Medium
 from harness.operation import Outcome
@@ -90,6 +91,16 @@ def test_no_survivor_is_inconclusive():
     result = check(script, None)
     assert result.verdict is Verdict.INCONCLUSIVE
     assert result.figures["lost"] == 0
+
+
+def test_no_survivor_is_no_gap_when_no_recovery_is_expected():
+    script = Script()
+    script.bootstrap()
+    script.write(1, at=100, entry=(1, 1))
+    result = check(script, None, recovered=False, recovery_expected=False)
+    assert result.verdict is Verdict.HOLDS
+    assert "no recovery is expected" in result.summary
+    assert check(script, None, recovered=None, recovery_expected=False).verdict is Verdict.INCONCLUSIVE
 
 
 def test_keys_that_were_not_read_are_inconclusive_and_hide_no_loss():

@@ -358,6 +358,22 @@ def test_recovered():
         assert check(quiet(), {"recovered": False}, recovered=recovered).verdict is no
 
 
+def test_whether_it_recovers_is_unknown_when_that_was_not_tried_to_its_end():
+    for expected in ("yes", "no"):
+        result = check(quiet(), {"recovered": expected}, recovered=None)
+        assert result.verdict is INCONCLUSIVE
+        assert "before it was known" in result.findings[0].title
+
+
+def test_a_fault_that_was_never_healed_may_be_why_the_system_does_not_recover():
+    script = quiet()
+    script.episode("kill", "n1", at=200)
+    for expected in ("yes", "no"):
+        result = check(script, {"recovered": expected}, recovered=False)
+        assert result.verdict is INCONCLUSIVE
+        assert "kill was never healed" in result.findings[0].title
+
+
 # Fencing
 
 

@@ -1,6 +1,6 @@
 """What no contract permits: for each kind a run that has it, and its innocent neighbour."""
 
-from recorded_runs import NODES, Script, mixed_script, told
+from recorded_runs import NODES, STOPPED, Script, mixed_script, told
 
 from checkers.durability import Durability
 from checkers.integrity import STORIES
@@ -131,6 +131,34 @@ def test_a_transaction_is_there_as_a_whole_or_not_at_all():
         assert "not there: b=2" in told(result)
     assert torn_run(Outcome.INFO, {"a": [1], "b": 2}).verdict is Verdict.HOLDS
     assert torn_run(Outcome.INFO, {"a": [], "b": None}).verdict is Verdict.HOLDS
+
+
+def in_two_reads(outcome, first, second):
+    """A transaction of `a` and `b`, which are read one after the other in the end."""
+    script = mixed_script(Mode.ASYNC)
+    script.bootstrap()
+    script.write(0, at=100, entry=(1, 1))
+    script.op("txn", (("append", "a", 1), ("put", "b", 2)), at=200, outcome=outcome)
+    script.final("n1", {"list-0": [0], **first})
+    script.final("n1", second, at=STOPPED + 101)
+    return told(check(script))
+
+
+def test_what_may_have_happened_between_two_reads_is_no_half():
+    for first, second in (({"a": []}, {"b": 2}), ({"b": None}, {"a": [1]})):
+        assert "only a part" not in in_two_reads(Outcome.INFO, first, second)
+        assert "only a part" in in_two_reads(Outcome.OK, first, second)
+
+
+def test_what_was_there_and_is_missing_in_a_later_read_is():
+    for first, second in (({"a": [1]}, {"b": None}), ({"b": 2}, {"a": None})):
+        for outcome in (Outcome.INFO, Outcome.OK):
+            assert "only a part" in in_two_reads(outcome, first, second)
+
+
+def test_of_two_answers_of_the_survivor_the_later_one_counts():
+    assert "only a part" not in in_two_reads(Outcome.INFO, {"a": [], "b": None}, {"b": 2})
+    assert "only a part" in in_two_reads(Outcome.INFO, {"a": [], "b": None}, {"a": [1], "b": None})
 
 
 def test_a_part_that_was_not_read_is_not_missing():

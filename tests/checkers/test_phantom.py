@@ -1,7 +1,8 @@
 from recorded_runs import NODES, Script, told
 
-from checkers.phantom import STORIES, PhantomReads
-from harness.contract import Mode, Visibility
+from checkers.phantom import PhantomReads
+from checkers.rulings.story import STORIES
+from harness.contract import Failover, Mode, Visibility
 from harness.events import Cause
 from harness.operation import Outcome
 from harness.verdict import Verdict
@@ -76,6 +77,47 @@ def test_after_a_promotion_it_is_not_known_who_had_an_unacknowledged_write():
     assert check(phantom_run(cause=Cause.OPERATOR)).verdict is Verdict.INCONCLUSIVE
 
 
+def after_promotion(mode, *, shown_by, failover=Failover.MANUAL, survivor="n2", promotion="n2"):
+    """Write 1 is called and read at 400 ms, after the operator promoted a node at 300 ms, and is lost."""
+    script = Script(mode, failover=failover)
+    script.bootstrap()
+    script.write(0, at=100, entry=(1, 1), on=NODES)
+    script.elected(promotion, 2, at=300, log=(1, 1), cause=Cause.OPERATOR)
+    script.op("append", "list-0", 1, at=400, outcome=Outcome.INFO)
+    script.op("get", "list-0", at=420, value=[0, 1], node=shown_by)
+    script.final(survivor, {"list-0": [0]})
+    return check(script, survivor)
+
+
+def test_a_primary_that_did_not_hear_of_its_successor_may_show_what_is_lost():
+    for shown_by in ("n1", "n3", None):
+        assert after_promotion(Mode.ASYNC, shown_by=shown_by).figures["permitted"] == 1
+        assert after_promotion(Mode.SEMI_SYNC, shown_by=shown_by).figures["unproved"] == 1
+        assert after_promotion(Mode.SYNC, shown_by=shown_by).figures["forbidden"] == 1
+
+
+def test_not_so_where_a_lease_ends_its_office():
+    for mode in (Mode.ASYNC, Mode.SEMI_SYNC):
+        result = after_promotion(mode, shown_by="n1", failover=Failover.AUTOMATIC)
+        assert result.figures["forbidden"] == 1
+
+
+def test_who_was_promoted_before_may_not_take_back_what_it_showed():
+    for mode in (Mode.ASYNC, Mode.SEMI_SYNC):
+        assert after_promotion(mode, shown_by="n2").figures["forbidden"] == 1
+
+
+def test_nor_may_who_survived_without_a_new_office():
+    for mode in (Mode.ASYNC, Mode.SEMI_SYNC):
+        assert after_promotion(mode, shown_by="n1", survivor="n1").figures["forbidden"] == 1
+
+
+def test_a_promotion_of_the_only_primary_there_was_excuses_nothing_later():
+    for shown_by in ("n3", None):
+        result = after_promotion(Mode.ASYNC, shown_by=shown_by, promotion="n1", survivor="n1")
+        assert result.figures["forbidden"] == 1
+
+
 def test_on_apply_promises_nothing_of_the_kind():
     result = check(phantom_run(visibility=Visibility.ON_APPLY))
     assert result.verdict is Verdict.HOLDS
@@ -110,6 +152,8 @@ def test_refused_writes_are_another_checkers_business():
 def test_without_a_final_state_nothing_can_be_told():
     script = phantom_run()
     assert PhantomReads().check(script.run(None)).verdict is Verdict.INCONCLUSIVE
+    left_down = script.run(None, recovered=False, recovery_expected=False)
+    assert PhantomReads().check(left_down).verdict is Verdict.HOLDS
 
 
 def test_many_phantoms_are_counted():

@@ -4,7 +4,7 @@ import pytest
 from recorded_runs import NODES, Script, told
 
 from checkers.durability import Durability
-from harness.contract import Mode
+from harness.contract import Failover, Mode
 from harness.verdict import Verdict
 
 
@@ -77,7 +77,21 @@ def test_a_fault_that_ended_before_the_write_excuses_nothing():
     assert ruling(lost_run(faults=[("promote", ("n2",), 10)], successor="n1"))[0] == "forbidden"
 
 
-def test_where_nodes_are_not_named_a_fault_may_have_led_to_a_failover():
+@pytest.mark.parametrize(("mode", "excused"), [(Mode.ASYNC, "permitted"), (Mode.SEMI_SYNC, "unproved")])
+def test_under_manual_failover_nothing_fences_a_primary_that_is_out_of_reach(mode, excused):
+    fields = {"faults": [("promote", ("n2",), 10)], "failover": Failover.MANUAL}
+    assert ruling(lost_run(mode, by="n1", survivor="n2", **fields))[0] == excused
+    assert ruling(lost_run(mode, by="n2", survivor="n2", **fields))[0] == "forbidden"
+    assert ruling(lost_run(mode, by="n1", survivor="n1", **fields))[0] == "forbidden"
+
+
+def test_where_nodes_are_not_named_a_promotion_before_the_write_excuses_it_only_under_manual_failover():
+    for failover, found in ((Failover.MANUAL, "permitted"), (Failover.AUTOMATIC, "forbidden")):
+        run = lost_run(by=None, survivor="n2", faults=[("promote", ("n2",), 10)], failover=failover)
+        assert ruling(run)[0] == found
+
+
+def test_where_nodes_are_not_named_a_fault_a_fault_may_have_led_to_a_failover():
     assert ruling(lost_run(by=None, faults=[("kill", ("n1",), 300)]))[0] == "permitted"
     assert ruling(lost_run(by=None))[0] == "forbidden"
 

@@ -1,6 +1,6 @@
 import pytest
 
-from checkers.words import at, names, plural, rest, runs
+from checkers.words import at, names, rest, runs
 from harness.verdict import Verdict
 
 
@@ -25,9 +25,7 @@ def test_the_rest_of_untraced_writes_has_no_offsets():
     assert rest(Verdict.HOLDS, "lost", [(None, None)]).title == "1 more: lost"
 
 
-def test_times_nodes_and_counts():
+def test_times_and_nodes():
     assert at(1_234_567_890) == "1.235 s"
     assert names({"n2", "n1"}) == "n1, n2"
     assert names([]) == "no node"
-    assert plural(1, "write") == "1 write"
-    assert plural(0, "write") == "0 writes"

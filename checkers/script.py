@@ -1,0 +1,129 @@
+"""A workload written out: these operations, by these clients, at these times.
+
+It is how a run is told in the fewest words, and done again: what a shrunk scenario holds.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from checkers.workloads import append, mixed
+from harness.generator import BLOCKED, Context, Generator, Step, Wait, in_order
+from harness.generators import limit
+from harness.operation import Invocation, Operation
+from harness.options import Options
+from harness.system import SettingError
+from harness.workload import Element, Workload
+
+BASES: Mapping[str, Callable[[Mapping[str, Any]], Workload]] = {"append": append, "mixed": mixed}
+
+_FIELDS = ("at", "by", "f", "args", "node")
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One operation to come: `at_ns` after the clients have begun, worker `by` does `invocation`."""
+
+    at_ns: int
+    by: int
+    invocation: Invocation
+
+
+class script:  # noqa: N801 - an entry point is called as scenarios spell it
+    """Operations as they are listed.
+
+    Options: `of`, the workload whose meaning they have (append or mixed), `with` its options; `passed`, how
+    many of that workload's operations were used up before (the harness's own writes are taken from there);
+    `until`, the time in seconds at which the run ends, at least; and `calls`, a list of `{at: seconds, by:
+    client, f: …, args: […], node: n1}`, where `node` may be left out.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        read = Options(options, ("of", "with", "until", "passed", "calls"))
+        self._base: Workload = BASES[read.choice("of", "append", list(BASES))](options.get("with", {}))
+        self._until_ns = round(read.number("until", 1.0, above=0, below=86_400) * 1e9)
+        self._passed = read.whole("passed", 0)
+        calls = options.get("calls", ())
+        if not isinstance(calls, list | tuple):
+            raise SettingError("calls", f"calls is a list of operations, not {calls!r}")
+        self._calls = tuple(_call(place, entry) for place, entry in enumerate(calls))
+        self.checkers = self._base.checkers
+
+    def generator(self, nodes: tuple[str, ...], *, seed: int) -> Generator:
+        """Return the operations of the base that the harness takes for itself, then the listed ones."""
+        lines: dict[int, list[Call]] = {}
+        for call in sorted(self._calls, key=lambda call: call.at_ns):
+            lines.setdefault(call.by, []).append(call)
+        listed = Listed(
+            lines={by: tuple(calls) for by, calls in lines.items()},
+            places={},
+            left=len(self._calls),
+            span_ns=self._until_ns,
+            start_ns=None,
+        )
+        return in_order([limit(self._base.generator(nodes, seed=seed), self._passed), listed])
+
+    def writes(self, operation: Operation | Invocation) -> tuple[Element, ...]:
+        """Return what the base says."""
+        return self._base.writes(operation)
+
+    def sees(self, operation: Operation) -> Iterable[Element]:
+        """Return what the base says."""
+        return self._base.sees(operation)
+
+    def final_reads(self, keys: Iterable[str], node: str) -> Iterator[Invocation]:
+        """Yield the base's reads."""
+        yield from self._base.final_reads(keys, node)
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """Each worker's line of calls, and how far each has come."""
+
+    lines: Mapping[int, tuple[Call, ...]]
+    places: Mapping[int, int]
+    left: int
+    span_ns: int
+    start_ns: int | None
+
+    def next(self, context: Context) -> tuple[Step, Generator]:
+        """Answer with the worker's next call when its time has come."""
+        start_ns = context.now_ns if self.start_ns is None else self.start_ns
+        begun = self if self.start_ns is not None else self._with(start_ns=start_ns)
+        line, place = self.lines.get(context.worker, ()), self.places.get(context.worker, 0)
+        if place < len(line):
+            call = line[place]
+            if context.now_ns < start_ns + call.at_ns:
+                return Wait(start_ns + call.at_ns), begun
+            places = {**self.places, context.worker: place + 1}
+            return call.invocation, begun._with(places=places, left=self.left - 1)
+        if context.now_ns < start_ns + self.span_ns:
+            return Wait(start_ns + self.span_ns), begun
+        return (BLOCKED if self.left else None), begun
+
+    def _with(self, **changes: Any) -> "Listed":
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        return Listed(**{**fields, **changes})
+
+
+def _call(place: int, entry: Any) -> Call:
+    where = f"calls.{place}"
+    if not isinstance(entry, Mapping):
+        raise SettingError(
+            "calls", f"{where} is not a mapping such as {{at: 1.5, by: 0, f: put, args: [k, 1]}}"
+        )
+    for field in entry:
+        if field not in _FIELDS:
+            raise SettingError("calls", f"{where} has an unknown field {field!r}", _FIELDS)
+    at, by, f = entry.get("at"), entry.get("by", 0), entry.get("f")
+    args, node = entry.get("args", []), entry.get("node")
+    if not isinstance(at, int | float) or isinstance(at, bool) or at < 0:
+        raise SettingError("calls", f"{where}.at is a time in seconds, not {at!r}")
+    if not isinstance(by, int) or isinstance(by, bool) or by < 0:
+        raise SettingError("calls", f"{where}.by is the number of a client from 0 on, not {by!r}")
+    if not isinstance(f, str) or not isinstance(args, list | tuple) or not isinstance(node, str | None):
+        raise SettingError("calls", f"{where} needs f (a name) and args (a list); node is a node's name")
+    return Call(at_ns=round(at * 1e9), by=by, invocation=Invocation(f=f, args=_tuples(args), node=node))
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(part) for part in value) if isinstance(value, list | tuple) else value

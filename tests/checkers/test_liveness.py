@@ -1,0 +1,102 @@
+"""A cluster that can recover must; one that can't, or need not, is not blamed."""
+
+from itertools import combinations
+
+import pytest
+from msgspec.structs import replace
+from recorded_runs import SHOWN, Script
+
+from checkers.liveness import Liveness
+from harness.contract import Failover, Mode
+from harness.episode import Episode
+from harness.verdict import Verdict
+
+FIVE = ("n1", "n2", "n3", "n4", "n5")
+
+
+def episode(number: int, fault: str, *targets: str, healed: bool = True) -> Episode:
+    return Episode(
+        id=number,
+        fault=fault,
+        targets=targets,
+        from_ns=number,
+        injected_ns=number,
+        healing_ns=number + 1,
+        until_ns=number + 1,
+        injected=SHOWN,
+        healed=SHOWN if healed else (),
+    )
+
+
+def judged(script, *, recovered, settled=False, survivor=None, expected=True):
+    run = replace(script.run(survivor), recovered=recovered, settled=settled, recovery_expected=expected)
+    return Liveness().check(run)
+
+
+def after(*episodes, mode=Mode.QUORUM, nodes=("n1", "n2", "n3"), **settings):
+    script = Script(mode, nodes, **settings)
+    script.episodes.extend(episodes)
+    return script
+
+
+def test_a_cluster_that_came_back_is_alive():
+    result = judged(after(episode(0, "kill", "n1")), recovered=True, settled=True, survivor="n2")
+    assert result.verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_one_that_stays_down_after_a_kill_is_not(mode):
+    result = judged(after(episode(0, "kill", "n1", "n2", "n3"), mode=mode), recovered=False)
+    assert result.verdict is Verdict.VIOLATED
+    assert result.summary == "no write was acknowledged after the faults were healed"
+    assert result.findings[0].lines == ("kill of n1, n2, n3: healed",)
+
+
+def test_nodes_must_agree_in_the_end():
+    script = after(episode(0, "partition", "n1"))
+    assert judged(script, recovered=True, survivor="n1").verdict is Verdict.VIOLATED
+
+
+def test_a_primary_that_was_followed_by_another_is_doubt_not_blame():
+    script = after(episode(0, "partition", "n1"))
+    assert judged(script, recovered=True).verdict is Verdict.INCONCLUSIVE
+
+
+def test_what_was_not_tried_is_not_known():
+    assert judged(after(), recovered=None).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        after(failover=Failover.MANUAL),
+        after(episode(0, "kill", "n1", healed=False)),
+        after(episode(0, "disk-loss", "n1"), episode(1, "disk-loss", "n2")),
+        after(episode(0, "disk-loss", "n1"), mode=Mode.SYNC, degrades=True),
+        after(episode(0, "disk-loss", "n1", "n2"), mode=Mode.HYBRID, nodes=FIVE),
+        after(episode(0, "disk-loss", "n1", "n2"), mode=Mode.SEMI_SYNC, nodes=FIVE),
+    ],
+)
+def test_a_cluster_that_may_stay_down_is_excused(script):
+    result = judged(script, recovered=False)
+    assert result.verdict is Verdict.HOLDS
+    assert result.summary.startswith("not expected to recover: ")
+
+
+def test_a_scenario_may_expect_it():
+    assert judged(after(episode(0, "kill", "n1")), recovered=False, expected=False).verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("mode", [Mode.ASYNC, Mode.QUORUM])
+def test_any_two_of_five_disks_may_be_lost_and_no_third(mode):
+    for lost in combinations(FIVE, 2):
+        script = after(episode(0, "disk-loss", *lost), mode=mode, nodes=FIVE)
+        assert judged(script, recovered=False).verdict is Verdict.VIOLATED
+    for lost in combinations(FIVE, 3):
+        script = after(episode(0, "disk-loss", *lost), mode=mode, nodes=FIVE)
+        assert judged(script, recovered=False).verdict is Verdict.HOLDS
+
+
+def test_semi_sync_may_lose_as_many_disks_as_replicas_confirm():
+    script = after(episode(0, "disk-loss", "n1", "n2"), mode=Mode.SEMI_SYNC, nodes=FIVE, k=2)
+    assert judged(script, recovered=False).verdict is Verdict.VIOLATED

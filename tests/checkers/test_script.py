@@ -1,0 +1,76 @@
+"""A workload that is written out does what is written, when it is written, and nothing else."""
+
+import pytest
+
+from checkers.script import script
+from checkers.workloads import append
+from harness.generator import Context, Wait
+from harness.operation import Invocation
+from harness.system import SettingError
+
+S = 1_000_000_000
+CALLS = [
+    {"at": 0.5, "by": 1, "f": "append", "args": ["k", 7]},
+    {"at": 0.1, "by": 0, "f": "get", "args": ["k"]},
+    {"at": 0.9, "by": 1, "f": "peek", "args": [["k", "l"]], "node": "n2"},
+]
+
+
+def asked(generator, worker, at_s):
+    context = Context(now_ns=round(at_s * S), worker=worker, process=worker, members=3, busy=0)
+    return generator.next(context)
+
+
+def test_each_client_does_its_own_calls_at_their_times():
+    generator = script({"calls": CALLS, "until": 2}).generator(("n1", "n2"), seed=3)
+    step, generator = asked(generator, 1, 10.0)
+    assert step == Wait(round(10.5 * S)), "times count from the first question"
+    step, generator = asked(generator, 0, 10.2)
+    assert step == Invocation(f="get", args=("k",))
+    step, generator = asked(generator, 1, 10.5)
+    assert step == Invocation(f="append", args=("k", 7))
+    step, generator = asked(generator, 1, 11.5)
+    assert step == Invocation(f="peek", args=(("k", "l"),), node="n2"), (
+        "a client that is late goes on at once"
+    )
+    step, generator = asked(generator, 0, 11.5)
+    assert step == Wait(12 * S), "the run lasts as long as it is said to"
+    assert asked(generator, 0, 12.0)[0] is None
+
+
+def test_it_does_not_end_before_every_call_was_made():
+    generator = script({"calls": CALLS, "until": 0.2}).generator(("n1",), seed=3)
+    step, generator = asked(generator, 0, 0.0)
+    step, generator = asked(generator, 0, 0.15)
+    assert isinstance(step, Invocation)
+    step, generator = asked(generator, 0, 0.3)
+    assert step is not None, "client 1 has still to come"
+
+
+def test_the_harness_gets_its_writes_from_the_workload_that_it_stands_for():
+    base = append({"reads": 0.5}).generator(("n1",), seed=3)
+    generator = script({"of": "append", "with": {"reads": 0.5}, "passed": 20, "calls": CALLS}).generator(
+        ("n1",), seed=3
+    )
+    for _ in range(20):
+        expected, base = asked(base, 0, 0)
+        step, generator = asked(generator, 0, 0)
+        assert step == expected
+    assert asked(generator, 0, 0)[0] == Wait(S // 10)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"calls": [3]}, "calls.0 is not a mapping"),
+        ({"calls": [{"at": -1, "f": "get"}]}, "calls.0.at is a time in seconds, not -1"),
+        ({"calls": [{"at": 1, "by": "x", "f": "get"}]}, "calls.0.by is the number of a client"),
+        ({"calls": [{"at": 1, "f": "get", "when": 3}]}, "calls.0 has an unknown field 'when'"),
+        ({"calls": [{"at": 1}]}, "calls.0 needs f"),
+        ({"of": "banana"}, "of does not know 'banana'"),
+        ({"calls": "all"}, "calls is a list"),
+    ],
+)
+def test_mistakes_are_told(options, message):
+    with pytest.raises(SettingError, match=message.replace("(", r"\(")):
+        script(options)

@@ -8,7 +8,7 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,10 @@ from nodes.local.programs import find, search_path
 
 _NAMESPACES = ("--net", "--mount", "--uts", "--ipc", "--pid")
 _READY_S = 20.0
+_ANSWER_S = 20.0
+"""How long PID 1 may take to answer; it does nothing that takes time."""
+_END_S = 20.0
+"""How long processes may survive SIGKILL: they may have to finish a flush first."""
 _MESSAGE_BYTES = 1 << 16
 _KILLED = -int(signal.SIGKILL)
 
@@ -29,6 +33,10 @@ class Child:
     def __init__(self, pid: int, ended: asyncio.Future[int]) -> None:
         self.pid = pid
         self._ended = ended
+
+    def when_ended(self, action: Callable[[], None]) -> None:
+        """Have `action` called on the event loop once it has ended, before whoever waits for that goes on."""
+        self._ended.add_done_callback(lambda _: action())
 
     @property
     def returncode(self) -> int | None:
@@ -45,6 +53,7 @@ class Boot:
 
     `pid` is the id of the machine's PID 1 for the harness, and `pid_namespace` the kernel's number of the
     PID namespace, by which all its processes are found. `network` is a descriptor of its network namespace.
+    `ending` tells whether it was asked to end.
     """
 
     def __init__(
@@ -52,6 +61,7 @@ class Boot:
     ) -> None:
         self.name = name
         self.pid = pid
+        self.ending = False
         self.pid_namespace = Path(f"/proc/{pid}/ns/pid").stat().st_ino
         self._keeper = keeper
         self._control = control
@@ -90,7 +100,7 @@ class Boot:
             except TimeoutError as error:
                 raise NodeError(f"{name} did not start in {_READY_S:g} s") from error
             if not hello:
-                raise NodeError(f"{name} did not start: {_complaints(log)}")
+                raise NodeError(f"{name} did not start: {last_complaint(log)}")
             boot = cls(name, keeper, ours, json.loads(hello)["init"])
             undo.pop_all()
             return boot
@@ -131,16 +141,29 @@ class Boot:
     async def end(self) -> None:
         """Kill PID 1; returns when the kernel has ended every process of the machine. Safe to call twice.
 
+        Raises NodeError when that takes longer than the kernel should need.
+
         It is the parent of PID 1 that is waited for here. That makes its end the kernel's word: the PID 1 of
         a namespace can't be reaped before every other process in it is gone.
         """
+        self.ending = True
         if self._pidfd >= 0:
             with suppress(ProcessLookupError):  # it died by itself
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             os.close(self._pidfd)
             self._pidfd = -1
+        try:
+            async with asyncio.timeout(_END_S):
+                await self._keeper.wait()
+        except TimeoutError as error:
+            raise NodeError(f"{self.name}: its processes survive SIGKILL for {_END_S:g} s") from error
+        self._hang_up()
+
+    async def lost(self) -> bool:
+        """Wait for its end, and tell whether its PID 1 died by itself."""
         await self._keeper.wait()
         self._hang_up()
+        return not self.ending
 
     def close(self) -> None:
         """Let go of what is left after `end`: the network namespace."""
@@ -167,8 +190,11 @@ class Boot:
         message = json.dumps({"id": identity, **request}).encode()
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))
         try:
-            await self._send(message, [rights] if fds else [])
-            return await answer
+            async with asyncio.timeout(_ANSWER_S):
+                await self._send(message, [rights] if fds else [])
+                return await answer
+        except TimeoutError as error:
+            raise NodeError(f"{self.name}: its PID 1 gives no answer for {_ANSWER_S:g} s") from error
         finally:
             del self._answers[identity]
 
@@ -219,7 +245,9 @@ class Boot:
         self._ends.clear()
 
     def _no_power(self) -> NodeError:
-        return NodeError(f"{self.name} has no power")
+        return NodeError(
+            f"{self.name} has no power" if self.ending else f"{self.name} is gone: its PID 1 died"
+        )
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
@@ -227,5 +255,6 @@ def _kill(process: asyncio.subprocess.Process) -> None:
         process.kill()
 
 
-def _complaints(log: Path) -> str:
-    return log.read_text(errors="replace").strip()
+def last_complaint(log: Path) -> str:
+    """Return the last line of what a machine's PID 1, or what starts it, complained of."""
+    return log.read_text(errors="replace").strip().rpartition("\n")[2]

@@ -1,21 +1,44 @@
 """All machines of kind local, and the bridge that joins them."""
 
-import asyncio
 import shutil
 import socket
-from collections.abc import Collection, Coroutine, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.errors import HarnessError, MissingError, UsageError
-from harness.machine import CLIENTS, ClusterConfig, Link, OnLine
+from harness.machine import (
+    CLIENTS,
+    BadWeather,
+    Clocks,
+    Clog,
+    ClusterConfig,
+    CrashPoints,
+    FaultyDisk,
+    Link,
+    OnLine,
+    Reset,
+)
+from harness.tasks import together
 from nodes.local import enter, network, probe
 from nodes.local.disk import DirectoryDisk, Ext4Disk, why_no_ext4
 from nodes.local.machine import LocalMachine, PowerMachine
 from nodes.local.programs import NEEDED, feed, find
 from nodes.local.switch import BridgeSwitch
+
+SIMULATED_ONLY: Mapping[str, str] = {
+    ability.__name__: f"{why}: use machines: sim"
+    for ability, why in (
+        (BadWeather, "the network of machines in namespaces is always fair"),
+        (Clog, "the network of machines in namespaces keeps no packets"),
+        (Reset, "the network of machines in namespaces breaks no connections"),
+        (FaultyDisk, "the disks of machines in namespaces are as good as the host's"),
+        (Clocks, "machines in namespaces have the host's clocks"),
+        (CrashPoints, "nobody sees the steps of a process in a namespace"),
+    )
+}
+"""The abilities that only simulated machines have, and why these lack them."""
 
 _PRIVATE = [Path("/", folder) for folder in ("run", "dev/shm", "proc")]
 """Where each machine has something of its own, so that a run's folder would be out of its sight."""
@@ -35,16 +58,15 @@ class LocalCluster:
             raise HarnessError("LocalCluster.enter() must be called before a cluster is made")
         if len(config.names) > network.MOST_MACHINES or CLIENTS in config.names:
             raise UsageError(f"up to {network.MOST_MACHINES} machines, none of them called {CLIENTS!r}")
+        self.refuse_folder(config.folder)
         folder = config.folder.resolve()
-        if any(folder.is_relative_to(private) for private in _PRIVATE):
-            raise UsageError(f"{folder} can't be seen on the machines: choose a folder for results elsewhere")
         self._config = config
         self._data = folder / "machines"
         self._places = network.places(config.names)
         self._switch = BridgeSwitch(self._places)
         self._undo = AsyncExitStack()
         why = why_no_ext4(self._data)
-        self._missing = {} if why is None else {"PowerCut": why}
+        self._missing = SIMULATED_ONLY if why is None else {**SIMULATED_ONLY, "PowerCut": why}
         kind, disk = (PowerMachine, Ext4Disk) if why is None else (LocalMachine, DirectoryDisk)
         self._machines: dict[str, LocalMachine] = {
             name: kind(
@@ -54,9 +76,16 @@ class LocalCluster:
                 disk=disk(self._data / name),
                 logs=folder / "logs" / name,
                 on_line=self._receiver(name),
+                on_death=config.on_death,
             )
             for name in config.names
         }
+
+    @staticmethod
+    def refuse_folder(folder: Path) -> None:
+        """Raise UsageError for a folder that machines would have something of their own in the place of."""
+        if any(folder.resolve().is_relative_to(private) for private in _PRIVATE):
+            raise UsageError(f"{folder} can't be seen on the machines: choose a folder for results elsewhere")
 
     @property
     def kind(self) -> str:
@@ -70,7 +99,7 @@ class LocalCluster:
 
     @property
     def missing(self) -> Mapping[str, str]:
-        """Why machines can't lose their power, where they can't."""
+        """Why the machines can't do what only simulated ones can, or lose their power, where they can't."""
         return self._missing
 
     async def up(self) -> None:
@@ -90,7 +119,7 @@ class LocalCluster:
         self._undo.push_async_callback(self._switch.down)
         await self._switch.up()
         self._undo.push_async_callback(self._shut_down)
-        await _all(machine.install() for machine in self._machines.values())
+        await together(machine.install() for machine in self._machines.values())
 
     async def down(self) -> None:
         """Switch off all machines and remove their disks, the bridge and the firewall's table."""
@@ -120,17 +149,10 @@ class LocalCluster:
         return await self._switch.dropped()
 
     async def _shut_down(self) -> None:
-        await _all(machine.shut_down() for machine in self._machines.values())
+        await together(machine.shut_down() for machine in self._machines.values())
 
     def _receiver(self, name: str) -> OnLine | None:
         return None if self._config.on_line is None else partial(self._config.on_line, name)
-
-
-async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Do all of it at the same time and to its end, then raise the first error."""
-    for outcome in await asyncio.gather(*work, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            raise outcome
 
 
 async def _remove_bridge() -> None:

@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from harness.errors import NodeError
 from harness.machine import Completed
@@ -12,6 +13,7 @@ from nodes.local.boot import Boot
 from nodes.local.programs import readable
 
 _READ_BYTES = 1 << 16
+_MOST_LETTERS = 200
 
 
 async def run_command(
@@ -36,14 +38,15 @@ async def run_command(
                 returncode = await child.wait()
         except TimeoutError as error:
             raise NodeError(
-                f"{boot.name}: {shlex.join(argv)[:200]} took more than {timeout_s:g} s"
-                f"{_last_line(stderr.content())}"
+                f"{boot.name}: {_shown(argv)} took more than {timeout_s:g} s{_last_line(stderr.content())}"
             ) from error
         finally:
             if child.returncode is None:
-                await boot.signal(-child.pid, signal.SIGKILL)
+                with suppress(NodeError):  # the machine is going, and takes the command along
+                    await boot.signal(-child.pid, signal.SIGKILL)
         if not boot.running:
-            raise NodeError(f"{boot.name} lost its power during {shlex.join(argv)[:200]}")
+            how = "lost its power" if boot.ending else "is gone: its PID 1 died"
+            raise NodeError(f"{boot.name} {how} during {_shown(argv)}")
         return Completed(returncode=returncode, stdout=stdout.content(), stderr=stderr.content())
 
 
@@ -87,6 +90,12 @@ class _Collector:
             self._loop.remove_reader(self._pipe)
         self._data += chunk
         return bool(chunk)
+
+
+def _shown(argv: Sequence[str]) -> str:
+    """Return a command for a message: on one line, and not too long."""
+    text = " ".join(shlex.join(argv).split())
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}…"
 
 
 def _last_line(output: bytes) -> str:

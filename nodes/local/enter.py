@@ -17,7 +17,7 @@ import signal
 import sys
 from pathlib import Path
 
-from harness.errors import HarnessError, MissingError
+from harness.errors import HarnessError, KilledError, MissingError
 from nodes.local import kernel
 
 _NAMESPACES = (
@@ -43,10 +43,10 @@ def entered() -> bool:
 def enter() -> None:
     """Go on in a child process, in namespaces of its own; the caller stays behind as its supervisor.
 
-    Call it once, before the first thread and event loop. The supervisor never returns from here: it exits
-    with the harness's exit status, or 128 plus the number of the signal that ended it. An ordinary user gets
-    a user namespace first, in which he is root. A terminal's Ctrl-C reaches the harness exactly once, by way
-    of the supervisor; Ctrl-Z is ignored, since a run that stood still would measure nothing.
+    Call it once, before the first thread and event loop. The supervisor does not return from here: it exits
+    with the harness's exit status, or raises KilledError when a signal ended that. An ordinary user gets a
+    user namespace first, in which he is root. A terminal's Ctrl-C reaches the harness exactly once, by way of
+    the supervisor; Ctrl-Z is ignored, since a run that stood still would measure nothing.
 
     Raises MissingError, in the calling process, where the host does not allow it.
     """
@@ -71,24 +71,29 @@ def _become_supervisor(forwarded: list[signal.Signals]) -> None:
     _leave_host()
     alive_r, alive_w = os.pipe()
     complaint_r, complaint_w = os.pipe()
+    killed_r, killed_w = os.pipe()
     init = os.fork()
     if init == 0:
-        os.close(alive_w)
-        os.close(complaint_r)
-        _become_init(forwarded, alive_r, complaint_w)
+        for fd in (alive_w, complaint_r, killed_r):
+            os.close(fd)
+        _become_init(forwarded, alive_r, complaint_w, killed_w)
         return
-    os.close(alive_r)
-    os.close(complaint_w)
+    for fd in (alive_r, complaint_w, killed_w):
+        os.close(fd)
     with os.fdopen(complaint_r) as complaints:
         complaint = complaints.read()
     if complaint:
         os.waitpid(init, 0)
         raise MissingError(f"{complaint}\n{_REMEDY}")
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)
-    os._exit(_supervise(init, forwarded))
+    status = _supervise(init, forwarded)
+    number = int.from_bytes(os.read(killed_r, 1)) or max(0, -status)
+    if number:
+        raise KilledError(f"the run was killed ({signal.Signals(number).name})")
+    os._exit(status)
 
 
-def _become_init(forwarded: list[signal.Signals], alive_r: int, complaint_w: int) -> None:
+def _become_init(forwarded: list[signal.Signals], alive_r: int, complaint_w: int, killed_w: int) -> None:
     """Return only in the harness."""
     try:
         kernel.die_with_parent()
@@ -106,7 +111,11 @@ def _become_init(forwarded: list[signal.Signals], alive_r: int, complaint_w: int
         os._exit(1)
     os.close(complaint_w)
     if harness != 0:
-        os._exit(_supervise(harness, forwarded))
+        status = _supervise(harness, forwarded)
+        if status < 0:
+            os.write(killed_w, bytes([-status]))
+        os._exit(max(0, status))
+    os.close(killed_w)
     os.setsid()
 
 
@@ -126,7 +135,7 @@ def _leave_host() -> None:
 
 
 def _supervise(child: int, forwarded: list[signal.Signals]) -> int:
-    """Forward signals to `child`, reap whatever ends, and return the exit status for its end."""
+    """Forward signals to `child`, reap whatever ends, and return its exit status (negative: the signal)."""
     while True:
         received = signal.sigwait([*forwarded, signal.SIGCHLD])
         if received != signal.SIGCHLD:
@@ -134,5 +143,4 @@ def _supervise(child: int, forwarded: list[signal.Signals]) -> int:
             continue
         while (ended := os.waitpid(-1, os.WNOHANG))[0] != 0:
             if ended[0] == child:
-                status = os.waitstatus_to_exitcode(ended[1])
-                return status if status >= 0 else 128 - status
+                return os.waitstatus_to_exitcode(ended[1])

@@ -4,16 +4,18 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from harness.errors import FolderError, NodeError
+from harness.tasks import uninterrupted
 from nodes.local import kernel, network
-from nodes.local.boot import Boot
+from nodes.local.boot import Boot, last_complaint
 from nodes.local.command import run_command
 from nodes.local.disk import Disk
 from nodes.local.network import Place
 from nodes.local.programs import feed
-from nodes.local.uninterrupted import uninterrupted
 
 _BOOT_S = 20.0
 
@@ -21,20 +23,32 @@ _BOOT_S = 20.0
 class Hardware:
     """A machine that can be on or off; made switched off, without a disk.
 
+    A machine whose PID 1 dies by itself is lost: all that ran there is gone, and it counts as off. `on_loss` is
+    told what it complained of last.
+
     Its public coroutines are carried out one after the other, and to their end even when the caller is
     cancelled: a machine is never left between on and off, except by an error, after which `switch_off` and
     `switch_on` start from what there is.
     """
 
     def __init__(
-        self, place: Place, everyone: Collection[Place], disk: Disk, environment: Mapping[str, str]
+        self,
+        place: Place,
+        everyone: Collection[Place],
+        disk: Disk,
+        environment: Mapping[str, str],
+        *,
+        on_loss: Callable[[str], None],
     ) -> None:
         self._place = place
+        self._on_loss = on_loss
         self._everyone = everyone
         self._disk = disk
         self._environment = environment
         self._boot: Boot | None = None
         self._on = False
+        self._installing = False
+        self._watch: asyncio.Task[None] | None = None
         self._switching = asyncio.Lock()
 
     @property
@@ -42,12 +56,20 @@ class Hardware:
         """The running machine, or None when it is off."""
         return self._boot if self._on and self._boot is not None and self._boot.running else None
 
+    @property
+    def why_off(self) -> str:
+        """Why it is off, in words that follow its name."""
+        return "has no power" if self._boot is None or self._boot.ending else "is gone: its PID 1 died"
+
     async def install(self) -> None:
         """Put in a blank disk in place of the one it had; switch off for that, and on again."""
         await self._change(self._install)
 
     async def replace_disk(self) -> None:
-        """Put in a blank disk in place of the one it had; what was off stays off."""
+        """Put in a blank disk in place of the one it had; what was off stays off.
+
+        After an error, a machine that had been on is off: to be done again, which switches it on.
+        """
         await self._change(self._replace_disk)
 
     async def switch_on(self) -> None:
@@ -60,7 +82,11 @@ class Hardware:
         First the network goes silent, then the disk forgets what was not flushed, then every process ends.
         Returns when the kernel has let go of all of it.
         """
-        await self._change(self._switch_off)
+        await self._change(self._stay_off)
+
+    async def _stay_off(self) -> None:
+        self._installing = False
+        await self._switch_off()
 
     async def _change(self, change: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def alone() -> None:
@@ -70,12 +96,14 @@ class Hardware:
         await uninterrupted(alone())
 
     async def _install(self) -> None:
+        self._installing = True
         await self._switch_off()
         await self._format()
         await self._switch_on()
+        self._installing = False
 
     async def _replace_disk(self) -> None:
-        if self.boot is not None:
+        if self.boot is not None or self._installing:
             await self._install()
         else:
             await self._switch_off()  # what is left of a start that failed
@@ -91,7 +119,8 @@ class Hardware:
         if self.boot is not None:
             return
         await self._switch_off()
-        boot = self._boot = await Boot.start(self._place.name, self._disk.directory.with_name("init.log"))
+        log = self._disk.directory.with_name("init.log")
+        boot = self._boot = await Boot.start(self._place.name, log)
         await feed(network.cable_batch(self._place, boot.pid), "ip", "-batch", "-")
         script = (
             "mount -t proc proc /proc",
@@ -112,6 +141,13 @@ class Hardware:
             complaint = done.stderr.decode(errors="replace").strip()
             raise NodeError(f"{self._place.name} did not boot: {complaint}")
         self._on = True
+        self._watch = asyncio.create_task(self._await_loss(boot, log))
+
+    async def _await_loss(self, boot: Boot, log: Path) -> None:
+        if await boot.lost():
+            complaint = last_complaint(log)
+            # What unshare has to say of the death of its child is not why that died.
+            self._on_loss("" if complaint.startswith("unshare: ") else complaint)
 
     async def _switch_off(self) -> None:
         boot = self._boot
@@ -120,10 +156,7 @@ class Hardware:
         self._on = False
         if self._plugged_in():
             kernel.set_link(self._place.port, up=False)
-        if boot.running:
-            # Stopped first, so that none sees its disk fail: nobody lives to tell of a power cut.
-            await boot.signal(-1, signal.SIGSTOP)
-            await asyncio.to_thread(self._disk.lose_power, boot.root)
+        failure = await self._lose_power(boot)
         await boot.end()
         if self._plugged_in():
             # The machine's end of the cable goes along. Its network namespace may outlive the processes,
@@ -132,6 +165,25 @@ class Hardware:
         await self._disk.released()
         boot.close()
         self._boot = None
+        if self._watch is not None:
+            await self._watch
+            self._watch = None
+        if failure is not None:
+            raise NodeError(
+                f"{self._place.name} went off, but its disk did not lose power: {failure}"
+            ) from failure
+
+    async def _lose_power(self, boot: Boot) -> OSError | None:
+        """Have the disk forget what was not flushed; return why it may have kept it, if anything says so."""
+        # Stopped first, so that none sees its disk fail: nobody lives to tell of a power cut.
+        with suppress(NodeError):  # its PID 1 died, or hangs: it is killed in a moment in any case
+            await boot.signal(-1, signal.SIGSTOP)
+        try:
+            if boot.running:
+                await asyncio.to_thread(self._disk.lose_power, boot.root)
+        except OSError as error:
+            return error if boot.running else None
+        return None
 
     def _plugged_in(self) -> bool:
         return any(name == self._place.port for _, name in socket.if_nameindex())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import NodeError
-from harness.machine import Completed, OnLine
+from harness.machine import MACHINE, Completed, Death, OnDeath, OnLine
 from nodes.local import files, procfs
 from nodes.local.boot import Boot
 from nodes.local.command import run_command
@@ -41,14 +41,16 @@ class LocalMachine:
         disk: Disk,
         logs: Path,
         on_line: OnLine | None,
+        on_death: OnDeath | None,
     ) -> None:
         self._place = place
         self._address = place.address(ip)
         self._disk = disk
         self._logs = logs
         self._on_line = on_line
+        self._on_death = on_death
         self._environment = {"PATH": search_path(), "HOME": str(disk.directory), "LANG": "C.UTF-8"}
-        self._hardware = Hardware(place, everyone, disk, self._environment)
+        self._hardware = Hardware(place, everyone, disk, self._environment, on_loss=self._lost)
         self._processes: dict[str, LocalProcess] = {}
 
     @property
@@ -109,6 +111,11 @@ class LocalMachine:
         """Copy a file, or a folder with all in it, from an absolute path on the machine."""
         await self._copy(lambda root: files.get(root / remote.lstrip("/"), local), remote)
 
+    async def exists(self, remote: str) -> bool:
+        """Tell whether there is something at an absolute path on the machine."""
+        boot = self._powered_boot()
+        return await asyncio.to_thread((boot.root / remote.lstrip("/")).exists)
+
     async def start(
         self,
         name: str,
@@ -134,6 +141,7 @@ class LocalMachine:
             env={**self._environment, **(env or {})},
             log=self._log(name),
             on_line=both(self._on_line, on_line),
+            on_death=self._died,
         )
         self._processes[name] = process
         return process
@@ -152,6 +160,8 @@ class LocalMachine:
         if boot is None:
             return frozenset()
         victims, running = frozenset(self._living()), self._running()
+        for process in running:
+            process.condemn()
         await boot.signal(-1, signal.SIGKILL)
         # Those that were born after the first look were killed as well, and are dying.
         victims |= frozenset(self._living())
@@ -196,7 +206,8 @@ class LocalMachine:
     async def wipe(self) -> None:
         """Lose the disk: the machine goes off as in a power cut, and comes back with a blank one.
 
-        A machine without power gets its blank disk, and stays off.
+        A machine without power gets its blank disk, and stays off. After an error it may be off; to wipe it
+        again brings it back.
         """
         running = self._running()
         await self._hardware.replace_disk()
@@ -214,7 +225,7 @@ class LocalMachine:
     def _powered_boot(self) -> Boot:
         boot = self._hardware.boot
         if boot is None:
-            raise NodeError(f"{self.name} has no power")
+            raise NodeError(f"{self.name} {self._hardware.why_off}")
         return boot
 
     def _living(self) -> dict[int, frozenset[str]]:
@@ -227,12 +238,40 @@ class LocalMachine:
     def _log(self, process: str) -> Path:
         return self._logs / f"{process}.log"
 
+    def _died(self, process: LocalProcess) -> None:
+        """Tell of a process that ended by itself, unless it left others behind to do its work."""
+        status = process.returncode
+        assert status is not None, "only what has ended is told of"
+        if status != 0 or not self._living():
+            log = self._log(process.name).relative_to(self._logs.parents[1])
+            self._tell(process.name, status, last_line=process.last_line, log=str(log))
+
+    def _lost(self, complaint: str) -> None:
+        self._tell(MACHINE, -signal.SIGKILL, last_line=complaint, log="")
+
+    def _tell(self, process: str, status: int, *, last_line: str, log: str) -> None:
+        if self._on_death is not None:
+            self._on_death(
+                Death(
+                    node=self.name,
+                    process=process,
+                    at_ns=time.monotonic_ns(),
+                    status=status,
+                    last_line=last_line,
+                    log=log,
+                )
+            )
+
     async def _copy(self, copy: Callable[[Path], None], remote: str) -> None:
         boot = self._powered_boot()
         try:
             await asyncio.to_thread(copy, boot.root)
         except OSError as error:
-            raise NodeError(f"{self.name}: copying {remote} failed: {error}") from error
+            where = str(error.filename or "").removeprefix(str(boot.root))
+            place = f" ({where})" if where not in ("", remote) else ""
+            raise NodeError(
+                f"{self.name}: copying {remote} failed: {error.strerror or error}{place}"
+            ) from error
 
 
 class PowerMachine(LocalMachine):

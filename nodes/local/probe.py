@@ -6,7 +6,7 @@ import threading
 
 from nodes.local import kernel
 
-_CLOSED_PORT = 1
+PORT = 1
 """Nothing listens there (tcpmux), so the receiving kernel itself answers, by a reset."""
 
 
@@ -19,7 +19,7 @@ async def answers(address: str, *, netns: int | None, timeout_s: float) -> bool:
         probe.setblocking(False)
         try:
             async with asyncio.timeout(timeout_s):
-                await asyncio.get_running_loop().sock_connect(probe, (address, _CLOSED_PORT))
+                await asyncio.get_running_loop().sock_connect(probe, (address, PORT))
         except ConnectionRefusedError:
             return True
         except OSError:  # a TimeoutError among them, or no route: the network is down at the source

@@ -18,6 +18,8 @@ from nodes.local.lines import LineBuffer
 
 _READ_BYTES = 1 << 18
 _PIPE_BYTES = 1 << 20
+_TAIL_BYTES = 1 << 10
+"""How much is kept in memory of the end of an output, for the last words of a process."""
 
 
 class LocalProcess:
@@ -28,6 +30,9 @@ class LocalProcess:
         self._boot = boot
         self._child = child
         self._streams = streams
+        self._condemned = False
+        self._stopped = False
+        self._heard_by = 0
 
     @classmethod
     async def start(
@@ -39,8 +44,12 @@ class LocalProcess:
         env: Mapping[str, str],
         log: Path,
         on_line: OnLine,
+        on_death: Callable[[Self], None],
     ) -> Self:
         """Start `argv` on a machine, with its output appended to `log`.
+
+        `on_death` is told when it has ended by itself: not on a machine that ended, not after `condemn` or
+        `stop`, and not when somebody waits for that.
 
         The pipes lead straight to the harness, so that what a process said before it lost its power can
         still be read.
@@ -59,9 +68,12 @@ class LocalProcess:
             for fd in (nothing, out_w, err_w):
                 os.close(fd)
         if os.fstat(log_fd).st_size > 0:
-            os.write(log_fd, f"--- {name} started again, {datetime.now(UTC):%F %T} UTC\n".encode())
+            with suppress(OSError):  # the disk is full: the first line that is lost will be complained of
+                os.write(log_fd, f"--- {name} started again, {datetime.now(UTC):%F %T} UTC\n".encode())
         streams = _Stream(out_r, os.dup(log_fd), log, on_line), _Stream(err_r, log_fd, log, None)
-        return cls(name, boot, child, streams)
+        process = cls(name, boot, child, streams)
+        child.when_ended(lambda: process._ended(on_death))
+        return process
 
     @property
     def name(self) -> str:
@@ -73,14 +85,29 @@ class LocalProcess:
         """Its exit status (negative: the signal), or None while it runs."""
         return self._child.returncode
 
+    @property
+    def last_line(self) -> str:
+        """The last line that it printed on its standard error."""
+        return self._streams[1].last_line
+
     async def wait(self) -> int:
         """Wait for its end and return its exit status; what it printed last may still be on its way."""
-        return await self._child.wait()
+        self._heard_by += 1
+        try:
+            return await self._child.wait()
+        except asyncio.CancelledError:
+            self._heard_by -= 1
+            raise
+
+    def condemn(self) -> None:
+        """Note that it is about to be killed."""
+        self._condemned = True
 
     async def stop(self, *, grace_s: float = 2.0) -> None:
         """Ask it to end (SIGTERM), and kill it and its process group after `grace_s`."""
         if self.returncode is not None:
             return
+        self._stopped = True
         await self._boot.signal(self._child.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(grace_s):
@@ -97,6 +124,14 @@ class LocalProcess:
         for stream in self._streams:
             await stream.ended.wait()
 
+    def _ended(self, on_death: Callable[[Self], None]) -> None:
+        killed = self._condemned and self.returncode == -signal.SIGKILL
+        if killed or self._stopped or self._heard_by or not self._boot.running:
+            return
+        for stream in self._streams:
+            stream.catch_up()
+        on_death(self)
+
 
 class _Stream:
     """Reads one pipe on the event loop, in big chunks."""
@@ -108,27 +143,42 @@ class _Stream:
         self._log_path = log_path
         self._on_line = on_line
         self._buffer = LineBuffer()
+        self._tail = b""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(pipe, self._read)
 
-    def _read(self) -> None:
+    @property
+    def last_line(self) -> str:
+        """The last line that has come, be it whole or not, that is not blank; as text that is safe to show."""
+        lines = self._tail.decode(errors="replace").strip().splitlines()
+        return "".join(letter if letter.isprintable() else "?" for letter in lines[-1]) if lines else ""
+
+    def catch_up(self) -> None:
+        """Read all that has been printed until now."""
+        while not self.ended.is_set() and self._read():
+            pass
+
+    def _read(self) -> bool:
+        """Read a piece, and tell whether there may be more."""
         try:
             chunk = os.read(self._pipe, _READ_BYTES)
         except BlockingIOError:
-            return
+            return False
         if not chunk:
             self._write(self._buffer.rest())
             self._loop.remove_reader(self._pipe)
             os.close(self._pipe)
             self._close_log()
             self.ended.set()
-            return
+            return False
         at_ns = time.monotonic_ns()
+        self._tail = (self._tail + chunk[-_TAIL_BYTES:])[-_TAIL_BYTES:]
         block, lines = self._buffer.feed(chunk)
         self._write(block)
         if self._on_line is not None:
             for line in lines:
                 self._on_line(at_ns, line)
+        return True
 
     def _write(self, block: bytes) -> None:
         """Append to the log; when that fails, say so once and go on reading, or the process would block."""

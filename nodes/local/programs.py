@@ -19,6 +19,10 @@ NEEDED = ("ip", "nft", "unshare", "mount")
 """Those without which there is no local cluster."""
 
 
+_FEED_S = 20.0
+"""How long one of them may take; they take milliseconds."""
+
+
 def search_path() -> str:
     """Return PATH with the folders of system programs, which an ordinary user's often lacks."""
     return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
@@ -47,7 +51,12 @@ async def feed(text: str, program: str, *arguments: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    stdout, stderr = await process.communicate(text.encode() or None)
+    try:
+        async with asyncio.timeout(_FEED_S):
+            stdout, stderr = await process.communicate(text.encode() or None)
+    except TimeoutError as error:
+        process.kill()
+        raise HarnessError(f"{program} {' '.join(arguments)} took more than {_FEED_S:g} s") from error
     if process.returncode != 0:
         complaint = stderr.decode(errors="replace").strip()
         raise HarnessError(f"{program} {' '.join(arguments)} failed: {complaint}\nIts input was:\n{text}")

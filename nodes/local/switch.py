@@ -2,8 +2,10 @@
 
 One nftables table of the harness's own, family bridge, where every frame between two places passes whatever
 it carries: IPv4, IPv6 and ARP are cut alike. Frames to one receiver are matched by both hardware addresses;
-each link's counter is the evidence that the cut met traffic. Broadcasts and multicasts name no receiver, so
-they are matched by where they come from and the port they are about to leave by, and not counted.
+each link's counter is the evidence that the cut met traffic. The harness's own probes (`nodes.local.probe`)
+are dropped like everything else, but by rules of their own: they are no evidence. Broadcasts and multicasts
+name no receiver, so they are matched by where they come from and the port they are about to leave by, and not
+counted.
 """
 
 import asyncio
@@ -12,31 +14,38 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from harness.errors import HarnessError
 from harness.machine import CLIENTS, Link
+from harness.tasks import uninterrupted
+from nodes.local import probe
 from nodes.local.network import Place
 from nodes.local.programs import feed
-from nodes.local.uninterrupted import uninterrupted
 
-_TABLE = """\
-table bridge acked {
-  set links { typeof ether saddr . ether daddr; counter; }
-  set flooded_to_machines { typeof ether saddr . meta oifname; }
-  set flooded_to_clients { typeof ether saddr; }
-  chain forward {
+_TABLE = f"""\
+table bridge acked {{
+  set links {{ typeof ether saddr . ether daddr; counter; }}
+  set probed {{ typeof ether saddr . ether daddr; }}
+  set flooded_to_machines {{ typeof ether saddr . meta oifname; }}
+  set flooded_to_clients {{ typeof ether saddr; }}
+  chain to_one {{
+    tcp dport {probe.PORT} ether saddr . ether daddr @probed drop
+    tcp sport {probe.PORT} ether saddr . ether daddr @probed drop
+    ether saddr . ether daddr @links drop
+  }}
+  chain forward {{
     type filter hook forward priority 0;
-    ether saddr . ether daddr @links drop
+    jump to_one
     ether saddr . meta oifname @flooded_to_machines drop
-  }
-  chain output {
+  }}
+  chain output {{
     type filter hook output priority 0;
-    ether saddr . ether daddr @links drop
+    jump to_one
     ether saddr . meta oifname @flooded_to_machines drop
-  }
-  chain input {
+  }}
+  chain input {{
     type filter hook input priority 0;
-    ether saddr . ether daddr @links drop
+    jump to_one
     ether saddr @flooded_to_clients drop
-  }
-}
+  }}
+}}
 """
 _NFT = ("nft", "-f", "-")
 
@@ -83,7 +92,7 @@ class BridgeSwitch:
         await uninterrupted(self._apply())
 
     async def dropped(self) -> Mapping[Link, int]:
-        """Return how many frames were dropped on each link since it was cut."""
+        """Return how many frames, the harness's probes left out, were dropped on each link since it was cut."""
         listing = json.loads(await feed("", "nft", "-j", "list", "set", "bridge", "acked", "links"))
         (elements,) = (entry["set"].get("elem", []) for entry in listing["nftables"] if "set" in entry)
         counts = {}
@@ -107,7 +116,8 @@ class BridgeSwitch:
     def _changes(self, verb: str, links: Iterable[Link]) -> Iterator[str]:
         for name_of_source, name_of_target in sorted(links):
             source, target = self._places[name_of_source], self._places[name_of_target]
-            yield f"{verb} element bridge acked links {{ {source.mac} . {target.mac} }}"
+            for name in ("links", "probed"):
+                yield f"{verb} element bridge acked {name} {{ {source.mac} . {target.mac} }}"
             if target.name == CLIENTS:
                 yield f"{verb} element bridge acked flooded_to_clients {{ {source.mac} }}"
             else:

@@ -17,10 +17,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from harness.machine import ClusterConfig
+from harness.machine import ClusterConfig, Death
 from nodes.local.cluster import LocalCluster
 
-OnCluster = Callable[[LocalCluster], Awaitable[None]]
+OnCluster = Callable[..., Awaitable[None]]
+"""Takes the cluster and, if it has a second parameter, a list to which every `Death` is added."""
 
 
 def on_cluster(
@@ -93,10 +94,12 @@ def _load(source: Path) -> ModuleType:
 
 async def _run(function: OnCluster, folder: Path, machines: int, ip: int) -> None:
     names = tuple(f"n{index}" for index in range(1, machines + 1))
-    cluster = LocalCluster(ClusterConfig(names=names, folder=folder, ip=ip))
+    deaths: list[Death] = []
+    cluster = LocalCluster(ClusterConfig(names=names, folder=folder, ip=ip, on_death=deaths.append))
+    given = (cluster, deaths)
     try:
         await cluster.up()
-        await function(cluster)
+        await function(*given[: len(inspect.signature(function).parameters)])
     finally:
         await cluster.down()
 

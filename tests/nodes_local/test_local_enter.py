@@ -127,14 +127,28 @@ def _read(path: Path) -> str:
         ("pass", 0),
         ("sys.exit(7)", 7),
         ("raise ValueError('gone wrong')", 1),
-        ("os.kill(os.getpid(), signal.SIGKILL)", 128 + signal.SIGKILL),
-        ("signal.signal(signal.SIGTERM, signal.SIG_DFL); os.kill(os.getpid(), signal.SIGTERM)", 143),
     ],
 )
 def test_the_harness_exit_status_is_the_users(ending: str, status: int) -> None:
     done = finish(python(f"{HEAD}enter()\nassert entered()\nprint('once')\n{ending}\n"))
     assert done.returncode == status, done.stderr
     assert done.stdout in {"once\n", ""}, "each line is printed once"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_harness_that_is_killed_is_told_by_its_supervisor(number: signal.Signals) -> None:
+    script = f"""{HEAD}
+from harness.errors import KilledError
+print("before")
+try:
+    enter()
+except KilledError as error:
+    print(error)
+else:
+    os.kill(os.getpid(), {int(number)})
+"""
+    done = finish(python(script))
+    assert done.stdout == f"before\nthe run was killed ({number.name})\n", done.stderr
 
 
 def test_what_was_buffered_before_is_printed_once() -> None:
@@ -204,7 +218,7 @@ def test_whoever_is_killed_nothing_is_left(victim: str, tmp_path: Path) -> None:
             assert len(loop_files(tmp_path)) == 2
         os.kill({"supervisor": process.pid, "init": init, "harness": harness}[victim], signal.SIGKILL)
         status = process.wait(20)
-        assert status == (-signal.SIGKILL if victim == "supervisor" else 128 + signal.SIGKILL)
+        assert status == (-signal.SIGKILL if victim == "supervisor" else 1), "an error of the supervisor"
         until(lambda: not marked(), "every process is gone")
         until(lambda: not loop_files(tmp_path), "every loop device is free again")
     until(lambda: host() == before, "the host is as before")

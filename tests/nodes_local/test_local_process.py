@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import os
 import signal
 from pathlib import Path
 
@@ -7,6 +9,8 @@ from any_user import logged
 from machine_checks import nobody_on, raises_node_error
 
 from nodes.local import LocalCluster
+from nodes.local.boot import Child
+from nodes.local.process import LocalProcess
 from nodes.local.testing import Lines, on_cluster, until
 
 pytestmark = pytest.mark.cluster
@@ -112,3 +116,39 @@ async def descriptors(cluster: LocalCluster) -> None:
 
 def test_processes_inherit_no_descriptors_and_no_signal_masks(tmp_path: Path) -> None:
     on_cluster(descriptors, tmp_path, machines=1)
+
+
+def test_a_log_on_a_full_disk_keeps_no_process_from_starting_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def full(fd: int, data: bytes) -> int:
+        if data.startswith(b"--- "):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(fd, data)
+
+    class FakeBoot:
+        running = True
+
+        async def spawn(self, argv: object, **streams: object) -> Child:
+            ended = asyncio.get_running_loop().create_future()
+            ended.set_result(0)
+            return Child(1, ended)
+
+    async def main() -> LocalProcess:
+        process = await LocalProcess.start(
+            "store",
+            FakeBoot(),  # type: ignore[arg-type]
+            ["store"],
+            env={},
+            log=tmp_path / "store.log",
+            on_line=lambda *_: None,
+            on_death=lambda _: None,
+        )
+        await process.drained()
+        return process
+
+    (tmp_path / "store.log").write_text("a first life\n")
+    monkeypatch.setattr(os, "write", full)
+    assert asyncio.run(main()).returncode == 0

@@ -1,0 +1,51 @@
+"""From what a user names to what a search is about: modes, faults, and the planted bug that is looked for."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from harness.campaign.draw import KINDS, Aim
+from harness.contract import Mode
+from harness.errors import UsageError
+from nodes.planted import BUGS, Bug
+
+
+def aim(
+    *, modes: Sequence[str] = (), faults: Sequence[str] = (), nodes: int | None = None, bug: str | None = None
+) -> Aim:
+    """Return the aim for what was named; raises UsageError for names that there are none of.
+
+    With a bug it is the bug's own aim, except for what is named.
+    """
+    base = Aim() if bug is None else planted(of(bug))
+    return replace(
+        base,
+        modes=tuple(Mode(_one_of(name, tuple(Mode), "--mode")) for name in modes) or base.modes,
+        faults=tuple(_one_of(name, tuple(KINDS), "--fault") for name in faults) or base.faults,
+        nodes=base.nodes if nodes is None else nodes,
+    )
+
+
+def planted(bug: Bug) -> Aim:
+    """Return the aim that fits a planted bug: where it matters, struck by the faults that it needs."""
+    return Aim(
+        modes=bug.where.modes,
+        faults=tuple(name for name in bug.needs if name in KINDS),
+        nodes=bug.where.nodes,
+        settings={**bug.where.settings, "bug": bug.name},
+        workload=bug.where.workload,
+    )
+
+
+def of(name: str) -> Bug:
+    """Return the planted bug that is called so; raises UsageError when there is none."""
+    return BUGS[_one_of(name, tuple(BUGS), "--bug")]
+
+
+def _one_of(name: str, names: Iterable[str], option: str) -> str:
+    if name in (names := tuple(names)):
+        return name
+    nearest = difflib.get_close_matches(name, names, n=1)
+    hint = f"; did you mean {nearest[0]}?" if nearest else ""
+    raise UsageError(f"{option} {name}: there is none of this name (there are: {', '.join(names)}){hint}")

@@ -1,0 +1,143 @@
+"""One simulated run of a search: from a scenario to what a search must know of it."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from msgspec import Struct
+
+from harness import assembly, episodes, evidence, running
+from harness.analysis import EPISODES_FILE, HISTORY_FILE
+from harness.campaign import coverage
+from harness.errors import HarnessError
+from harness.history import History
+from harness.result import RunResult
+from harness.scenario import Scenario
+from harness.verdict import Verdict
+
+
+class Try(Struct, frozen=True, kw_only=True):
+    """A run to be made. `twice` asks for a second one, which must give the same bytes."""
+
+    seed: int
+    scenario: Scenario
+    twice: bool = False
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What came of a try.
+
+    `violations` are the findings' titles by checker, in order. `digest` stands for all that the run wrote.
+    `seconds` is the time it took, `simulated_s` the time that passed in it.
+    """
+
+    seed: int
+    scenario: Scenario
+    verdict: Verdict
+    error: str | None = None
+    acknowledged: int = 0
+    operations: int = 0
+    violations: tuple[tuple[str, str], ...] = ()
+    features: tuple[str, ...] = ()
+    digest: str = ""
+    seconds: float = 0.0
+    simulated_s: float = 0.0
+
+
+def attempt(wanted: Try, *, keep: Path | None = None) -> Outcome:
+    """Make a run in a temporary folder; one that is violated or failed is kept as `keep`/seed-N.
+
+    Raises nothing that a run can cause: what goes wrong is in the outcome. A second run that differs is an
+    error of the harness.
+    """
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="acked-", dir=_scratch()) as scratch:
+        folder = Path(scratch) / f"seed-{wanted.seed}"
+        try:
+            outcome = _simulated(wanted, folder)
+            if wanted.twice:
+                outcome = _repeated(wanted, folder, outcome)
+        except Exception as error:
+            outcome = Outcome(
+                seed=wanted.seed,
+                scenario=wanted.scenario,
+                verdict=Verdict.ERROR,
+                error=f"{type(error).__name__}: {error}",
+            )
+        if keep is not None and outcome.verdict in (Verdict.VIOLATED, Verdict.ERROR) and folder.exists():
+            target = keep / folder.name
+            shutil.rmtree(target, ignore_errors=True)
+            keep.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(folder, target)
+    return _timed(outcome, time.perf_counter() - began)
+
+
+def _simulated(wanted: Try, folder: Path) -> Outcome:
+    folder.mkdir(parents=True)
+    result = running.perform(wanted.scenario, folder)
+    history = History.open(folder / HISTORY_FILE) if (folder / HISTORY_FILE).exists() else None
+    return Outcome(
+        seed=wanted.seed,
+        scenario=wanted.scenario,
+        verdict=result.verdict,
+        error=result.error,
+        acknowledged=result.acknowledged,
+        operations=0 if history is None else sum(1 for _ in history),
+        violations=violations(result),
+        features=_features(folder, wanted.scenario, history),
+        digest=digest(folder),
+        simulated_s=sum(result.seconds.values()),
+    )
+
+
+def _repeated(wanted: Try, folder: Path, first: Outcome) -> Outcome:
+    shutil.rmtree(folder)
+    second = _simulated(wanted, folder)
+    if second.digest != first.digest:
+        raise HarnessError(f"seed {wanted.seed} gave two different runs: {first.digest} and {second.digest}")
+    return first
+
+
+def _features(folder: Path, scenario: Scenario, history: History | None) -> tuple[str, ...]:
+    if history is None or history.origin is None:
+        return ()
+    nodes = assembly.node_names(scenario.nodes)
+    events = evidence.read(folder, nodes, assembly.system(scenario), history.origin)
+    return coverage.features(events, episodes.read(folder / EPISODES_FILE))
+
+
+def violations(result: RunResult) -> tuple[tuple[str, str], ...]:
+    """Return the violated checks of a run, each with the title of its first such finding."""
+    return tuple(
+        (
+            check.checker,
+            next((f.title for f in check.findings if f.verdict is Verdict.VIOLATED), check.summary),
+        )
+        for check in result.checks
+        if check.verdict is Verdict.VIOLATED
+    )
+
+
+def digest(folder: Path) -> str:
+    """Return a hash of every file below a folder, names included."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(f"{path.relative_to(folder)}\0".encode())
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()[:16]
+
+
+def _timed(outcome: Outcome, seconds: float) -> Outcome:
+    from msgspec.structs import replace
+
+    return replace(outcome, seconds=seconds)
+
+
+def _scratch() -> str | None:
+    """Return where files cost no disk, if there is such a place; None where TMPDIR names another."""
+    if "TMPDIR" in os.environ:
+        return None
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fresh folder is made in it

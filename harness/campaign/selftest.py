@@ -1,0 +1,258 @@
+"""Whether the harness has teeth: it must find each planted bug, and find nothing in the correct store.
+
+A hunt is a search that ends at the first violation. Besides the bugs there is a canary: the store without a bug,
+hunted like one. It must not be found, else finding the others would mean nothing.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Final, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from harness.campaign import aims, drive
+from harness.campaign.conduct import SeedError
+from harness.campaign.draw import Aim
+from harness.campaign.executors import Executor
+from harness.campaign.one import Outcome
+from harness.campaign.search import Search
+from harness.campaign.work import Examined, examined
+from harness.verdict import Verdict
+from nodes.planted import Bug
+
+CANARY: Final = "canary"
+"""What the store without a bug is called where it is hunted like one."""
+
+CANARY_SEEDS: Final = 40
+
+_POLL_S = 0.2
+
+
+class Hunt(Struct, frozen=True, kw_only=True):
+    """A bug that was looked for; `seed` is where it was found, by which checker, None if it was not.
+
+    `seeds` were tried, `errors` of them failed. `faults` and `operations` are those of the shortest story.
+    """
+
+    name: str
+    way: int
+    summary: str
+    seeds: int
+    seconds: float
+    errors: int
+    seed: int | None = None
+    checker: str | None = None
+    title: str | None = None
+    faults: int | None = None
+    operations: int | None = None
+
+
+class Silence(Struct, frozen=True, kw_only=True):
+    """The correct store over many seeds: those that accuse it, and those with which the harness failed."""
+
+    seeds: int
+    seconds: float
+    holds: int
+    accused: tuple[SeedError, ...]
+    errors: tuple[SeedError, ...]
+
+
+class SelfTest(Struct, frozen=True, kw_only=True):
+    """The outcome: what `acked selftest --json` prints. `passed` is True if the harness has teeth.
+
+    `wanted` is how many bugs were to be hunted; an interrupt may leave fewer hunts.
+    """
+
+    passed: bool
+    interrupted: bool
+    wanted: int
+    found: int
+    bugs: tuple[Hunt, ...]
+    canary: Hunt | None
+    silence: Silence | None
+    seconds: float
+
+
+class Watcher(Protocol):
+    """Is told how a self-test gets on."""
+
+    def hunting(self, name: str, seeds: int) -> None:
+        """Take note of how many seeds were tried for what."""
+
+    def hunted(self, hunt: Hunt) -> None:
+        """Take note that a hunt has ended, and again when its prey has been shrunk."""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How far a self-test goes: seeds and seconds for each bug, seeds of the correct store, and the first seed."""
+
+    time_s: float
+    bug_seeds: int | None = None
+    silence: int
+    first: int = 1
+
+
+class Hunter:
+    """Carries out a self-test; `blind` are checkers whose findings are left out, to see that it fails then."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        *,
+        limits: Limits,
+        watcher: Watcher,
+        blind: Collection[str] = (),
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._executor = executor
+        self._limits = limits
+        self._watcher = watcher
+        self._blind = frozenset(blind)
+        self._stop = stop
+        self._prey: dict[str, Outcome] = {}
+
+    def run(self, bugs: Sequence[Bug]) -> SelfTest:
+        """Hunt bugs and the canary, and listen to the silence of the correct store."""
+        began = time.monotonic()
+        hunts: dict[str, Hunt] = {}
+        for bug in bugs:
+            if self._stop():
+                break
+            hunts[bug.name] = self._hunt(bug)
+        canary = None if self._stop() else self._canary(bugs)
+        silence = None if self._stop() else self._silence()
+        hunts.update((hunt.name, hunt) for hunt in self._shrunk(hunts))
+        return conclude(
+            tuple(hunts.values()), canary, silence, wanted=len(bugs), seconds=time.monotonic() - began
+        )
+
+    def _hunt(self, bug: Bug) -> Hunt:
+        hunt, outcome = self._search(bug.name, aims.planted(bug), self._limits.bug_seeds)
+        hunt = replace(hunt, way=bug.way, summary=bug.summary)
+        if outcome is not None:
+            self._prey[bug.name] = outcome
+        self._watcher.hunted(hunt)
+        return hunt
+
+    def _canary(self, bugs: Sequence[Bug]) -> Hunt:
+        """Hunt for nothing, where the first of the bugs was hunted."""
+        aim = aims.planted(bugs[0]) if bugs else Aim()
+        settings = {name: value for name, value in aim.settings.items() if name != "bug"}
+        hunt, _ = self._search(CANARY, replace(aim, settings=settings), CANARY_SEEDS)
+        self._watcher.hunted(hunt)
+        return hunt
+
+    def _search(self, name: str, aim: Aim, seeds: int | None) -> tuple[Hunt, Outcome | None]:
+        began = time.monotonic()
+        search = Search(aim, first=self._limits.first, limit=seeds)
+        over = drive.deadline(self._limits.time_s)
+        hunt = Hunt(name=name, way=0, summary="", seeds=0, seconds=0.0, errors=0)
+        for settled in drive.settled(search, self._executor, stop=lambda: self._stop() or over()):
+            outcome = self._seen(settled.outcome)
+            hunt = replace(
+                hunt,
+                seeds=hunt.seeds + 1,
+                seconds=round(time.monotonic() - began, 1),
+                errors=hunt.errors + (outcome.verdict is Verdict.ERROR),
+            )
+            self._watcher.hunting(name, hunt.seeds)
+            if outcome.violations:
+                checker, title = outcome.violations[0]
+                return replace(hunt, seed=outcome.seed, checker=checker, title=title), outcome
+        return hunt, None
+
+    def _silence(self) -> Silence:
+        began = time.monotonic()
+        search = Search(Aim(), first=self._limits.first, limit=self._limits.silence)
+        silence = Silence(seeds=0, seconds=0.0, holds=0, accused=(), errors=())
+        for settled in drive.settled(search, self._executor, stop=self._stop):
+            silence = _heard(silence, self._seen(settled.outcome), time.monotonic() - began)
+            self._watcher.hunting("the correct store", silence.seeds)
+        return silence
+
+    def _seen(self, outcome: Outcome) -> Outcome:
+        seen = tuple(each for each in outcome.violations if each[0] not in self._blind)
+        return replace(outcome, violations=seen)
+
+    def _shrunk(self, hunts: Mapping[str, Hunt]) -> Iterator[Hunt]:
+        """Yield the hunts with the size of what they found: at the end, so that no hunt has fewer workers."""
+        under_way: dict[Future[Examined], Hunt] = {}
+        if not self._stop():
+            under_way = {
+                self._executor.submit(examined, outcome): hunts[name] for name, outcome in self._prey.items()
+            }
+        while under_way and not self._stop():
+            done, _ = wait(under_way, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+            for future in done:
+                hunt = under_way.pop(future)
+                if future.exception() is None:
+                    shrunk = future.result().shrunk
+                    hunt = replace(hunt, faults=shrunk.faults, operations=shrunk.operations)
+                    self._watcher.hunted(hunt)
+                    yield hunt
+        for future in under_way:
+            future.cancel()
+
+
+def _heard(silence: Silence, outcome: Outcome, seconds: float) -> Silence:
+    accused, errors = silence.accused, silence.errors
+    if outcome.violations:
+        checker, title = outcome.violations[0]
+        accused = (*accused, SeedError(seed=outcome.seed, error=f"{checker}: {title}"))
+    if outcome.verdict is Verdict.ERROR:
+        errors = (*errors, SeedError(seed=outcome.seed, error=outcome.error or "not told"))
+    return Silence(
+        seeds=silence.seeds + 1,
+        seconds=round(seconds, 1),
+        holds=silence.holds + (outcome.verdict is Verdict.HOLDS),
+        accused=accused,
+        errors=errors,
+    )
+
+
+def conclude(
+    hunts: tuple[Hunt, ...], canary: Hunt | None, silence: Silence | None, *, wanted: int, seconds: float
+) -> SelfTest:
+    """Sum up. It is passed only if all was done, every bug found, and the store without one never accused."""
+    found = sum(hunt.seed is not None for hunt in hunts)
+    complete = len(hunts) == wanted and canary is not None and silence is not None
+    silent = (
+        canary is not None
+        and silence is not None
+        and canary.seed is None
+        and not canary.errors
+        and not silence.accused
+        and not silence.errors
+        and silence.holds > 0
+    )
+    return SelfTest(
+        passed=complete and silent and found == wanted,
+        interrupted=not complete,
+        wanted=wanted,
+        found=found,
+        bugs=hunts,
+        canary=canary,
+        silence=silence,
+        seconds=round(seconds, 1),
+    )
+
+
+def table(hunts: Iterable[Hunt]) -> str:
+    """Return the hunts as a table in Markdown."""
+    lines = [
+        "| bug | way | what the store does wrong | found by | seeds | seconds | faults | operations |",
+        "| --- | ---: | --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for hunt in hunts:
+        cells = (
+            f"`{hunt.name}`", hunt.way, hunt.summary, hunt.checker or "**not found**", hunt.seeds,
+            f"{hunt.seconds:.1f}", _or_dash(hunt.faults), _or_dash(hunt.operations),
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _or_dash(count: int | None) -> str:
+    return "-" if count is None else str(count)

@@ -1,12 +1,29 @@
 """What the faults of a run need, and whether the machines and the system can do it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from harness import machine
 from harness.fault import Fault
 from harness.machine import Cluster
 from harness.scenario import FaultStep
-from harness.system import System
+from harness.system import Promotes, System
+
+_TEXTS: Mapping[type, str] = {
+    machine.Kill: "machines whose processes can be killed",
+    machine.Pause: "machines whose processes can be stopped",
+    machine.PowerCut: "machines that can lose their power",
+    machine.DiskLoss: "machines that can lose their disk",
+    machine.CrashPoints: "machines whose processes can be crashed at a chosen step",
+    machine.FaultyDisk: "machines whose disks can be made to fail",
+    machine.Clocks: "machines with clocks of their own",
+    machine.Switch: "a network whose links can be cut",
+    machine.BadWeather: "a network that can delay and lose packets",
+    machine.Clog: "a network that can keep packets",
+    machine.Reset: "a network that can break connections",
+    Promotes: "a system in which an operator can promote a node",
+}
+"""What has each of the engine's own abilities; those of others are told by their name."""
 
 
 def lacking(plan: Iterable[tuple[FaultStep, Fault]], *, cluster: Cluster, system: System) -> str | None:
@@ -18,7 +35,8 @@ def lacking(plan: Iterable[tuple[FaultStep, Fault]], *, cluster: Cluster, system
     for step, fault in plan:
         for ability in fault.needs:
             if not _offered(ability, cluster, system):
-                reasons[f"{step.fault} needs {ability.__name__}: {_why(ability, cluster, system)}"] = None
+                needed = _TEXTS.get(ability, f"the ability {ability.__name__}")
+                reasons[f"{step.fault} needs {needed}, but {_why(ability, cluster, system)}"] = None
     return "; ".join(reasons) or None
 
 
@@ -27,7 +45,7 @@ def _offered(ability: type, cluster: Cluster, system: System) -> bool:
     return (
         isinstance(cluster, ability)
         or isinstance(system, ability)
-        or all(isinstance(machine, ability) for machine in machines)
+        or all(isinstance(each, ability) for each in machines)
     )
 
 

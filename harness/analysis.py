@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from harness import assembly, course, episodes, evidence, figures, plugins, soundness
 from harness.checker import Checker, CheckResult, Finding, RecordedRun
 from harness.course import Course
-from harness.errors import UsageError
+from harness.errors import DamagedError, UsageError
 from harness.figures import Figures
 from harness.history import History
 from harness.result import Rpo, RunResult
@@ -30,46 +31,67 @@ EPISODES_FILE = "episodes.jsonl"
 
 
 def read_scenario(folder: Path) -> Scenario:
-    """Return the scenario of a recorded run; raises UsageError when the folder does not hold one."""
+    """Return the scenario of a recorded run; raises UsageError when the folder does not hold one.
+
+    Raises DamagedError when it can't be read.
+    """
     path = folder / SCENARIO_FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=Scenario)
+    except FileNotFoundError as error:
+        raise UsageError(f"{folder}: not the folder of a run: there is no {SCENARIO_FILE} in it") from error
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}: this is not the folder of a run") from error
+        raise DamagedError(f"{path}: can't be read: {error.strerror or error}") from error
     except msgspec.DecodeError as error:
-        raise UsageError(f"{path}: damaged: {error}") from error
+        raise DamagedError(f"{path}: damaged: {error}") from error
 
 
-def analyse(folder: Path, *, system: System | None = None, workload: Workload | None = None) -> RunResult:
+def analyse(
+    folder: Path,
+    went: Course | None = None,
+    *,
+    system: System | None = None,
+    workload: Workload | None = None,
+) -> RunResult:
     """Judge the recorded run in `folder`.
 
-    System and workload are made from the scenario unless they are given. A checker that raises is an `error`
-    of its own, with its traceback among the findings; it hides nothing that others find. Raises UsageError
-    for a folder that is damaged or is no run, with file and line.
+    Its course is read from the folder, and system and workload are made from the scenario, unless they are
+    given. A checker that raises is an `error` of its own, with its traceback among the findings; it hides
+    nothing that others find. Raises UsageError for a folder that is no run, and DamagedError, with file and
+    line, where it is damaged.
     """
     scenario = read_scenario(folder)
-    went = course.read(folder)
+    went = went or course.read(folder)
     if went is not None and went.skipped is not None:
         return unjudged(scenario, went, Verdict.INCONCLUSIVE)
     if not (folder / HISTORY_FILE).exists():
         return unjudged(
             scenario, went or Course(), Verdict.ERROR if went and went.error else Verdict.INCONCLUSIVE
         )
-    workload = workload or assembly.workload(scenario)
-    run = _recorded(folder, scenario, went, system or assembly.system(scenario), workload)
+    system, workload = system or assembly.system(scenario), workload or assembly.workload(scenario)
+    run = _recorded(folder, scenario, went, system, workload)
     measured = figures.measure(run.history, workload, run.episodes)
     checks = [
-        soundness.judge(went, run.episodes, acknowledged=measured.by_clients, planned=len(scenario.faults))
+        soundness.judge(
+            went,
+            run.episodes,
+            acknowledged=measured.by_clients,
+            planned=len(scenario.faults),
+            recovery_expected=run.recovery_expected,
+        )
     ]
     checks.extend(_guarded(name, partial(_check, name, run)) for name in workload.checkers)
     if scenario.expect:
         checks.append(_guarded("expectations", partial(_expectations, scenario.expect, run, tuple(checks))))
-    return _conclude(scenario, went or Course(interrupted=True), measured, checks, run)
+    result = _conclude(scenario, went or Course(), measured, checks, run)
+    return replace(result, system=system.name)
 
 
 def _recorded(
     folder: Path, scenario: Scenario, went: Course | None, system: System, workload: Workload
 ) -> RecordedRun:
+    from checkers import expectations
+
     history = History.open(folder / HISTORY_FILE)
     origin = history.origin
     assert origin is not None, "a history on disk has its origin in its header"
@@ -84,9 +106,10 @@ def _recorded(
         events=evidence.read(folder, assembly.node_names(scenario.nodes), system, origin),
         reports=isinstance(system, Reports),
         survivor=None if went is None else went.survivor,
-        recovered=went is not None and went.recovered,
+        recovered=None if went is None else went.recovered,
         settled=went is not None and went.settled,
         stopped_ns=last_ns,
+        recovery_expected=expectations.recovery_expected(scenario.expect),
     )
 
 
@@ -122,6 +145,7 @@ def unjudged(scenario: Scenario, went: Course, verdict: Verdict) -> RunResult:
         interrupted=went.interrupted,
         error=went.error,
         warnings=went.warnings,
+        deaths=went.deaths,
         seconds=went.seconds,
     )
 
@@ -160,5 +184,6 @@ def _conclude(
         interrupted=went.interrupted,
         error=went.error,
         warnings=warnings,
+        deaths=went.deaths,
         seconds=went.seconds,
     )

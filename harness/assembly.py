@@ -3,10 +3,13 @@
 All are found through the entry points that third parties use too.
 """
 
+from pathlib import Path
+
 from harness import plugins
+from harness.contract import Contract
 from harness.errors import UsageError
 from harness.fault import Fault
-from harness.machine import MachineKind
+from harness.machine import MachineKind, RefusesFolders
 from harness.scenario import FaultStep, Scenario
 from harness.system import System, SystemConfig
 from harness.workload import Workload
@@ -23,22 +26,34 @@ def machine_kind(scenario: Scenario) -> MachineKind:
     return kind
 
 
+def refuse_folder(kind: MachineKind, folder: Path) -> None:
+    """Raise UsageError when runs on this kind of machines can't be kept in `folder`."""
+    if isinstance(kind, RefusesFolders):
+        kind.refuse_folder(folder)
+
+
 def system(scenario: Scenario) -> System:
-    """Make the system under test; raises UsageError or SettingError."""
-    made: System = plugins.load("acked.systems", scenario.system)(
-        SystemConfig(
-            mode=scenario.mode,
-            nodes=node_names(scenario.nodes),
-            settings=scenario.settings,
-            seed=scenario.seed,
-        )
+    """Make the system under test; raises UsageError, SettingError or PluginError."""
+    config = SystemConfig(
+        mode=scenario.mode,
+        nodes=node_names(scenario.nodes),
+        settings=scenario.settings,
+        seed=scenario.seed,
     )
+    made: System = plugins.make("acked.systems", scenario.system, System, config)
     return made
 
 
+def contract(system: System) -> Contract:
+    """Return what a system promises; raises SettingError or PluginError."""
+    with plugins.blaming(f"the contract of {type(system).__name__}"):
+        return system.contract()
+
+
 def workload(scenario: Scenario) -> Workload:
-    """Make the workload; raises UsageError or SettingError."""
-    made: Workload = plugins.load("acked.workloads", scenario.workload)(scenario.workload_options)
+    """Make the workload; raises UsageError, SettingError or PluginError."""
+    options = scenario.workload_options
+    made: Workload = plugins.make("acked.workloads", scenario.workload, Workload, options)
     if not made.checkers:
         raise UsageError(
             f"the workload {scenario.workload} names no checkers: nothing would judge its writes"
@@ -47,6 +62,6 @@ def workload(scenario: Scenario) -> Workload:
 
 
 def fault(step: FaultStep) -> Fault:
-    """Make the fault of one step; raises UsageError or SettingError."""
-    made: Fault = plugins.load("acked.faults", step.fault)(step.options)
+    """Make the fault of one step; raises UsageError, SettingError or PluginError."""
+    made: Fault = plugins.make("acked.faults", step.fault, Fault, step.options)
     return made

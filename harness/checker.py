@@ -19,8 +19,10 @@ class RecordedRun(Struct, frozen=True, kw_only=True):
     `events` are sorted by time; empty when the system does not report (`reports` is False then).
     `survivor` is the node whose final state counts as the surviving history: the primary that wrote after
     the last heal. None when there was none, or when another one took over before the final reads were done.
-    `recovered` tells whether a write was acknowledged after the last heal, and `settled` whether all nodes
-    were then seen to have applied the same. `stopped_ns` is when the clients stopped, before the final reads.
+    `recovered` tells whether a write was acknowledged after the last heal, None when that was not tried to its
+    end, and `settled` whether all nodes were then seen to have applied the same. `stopped_ns` is when the
+    clients stopped, before the final reads. `recovery_expected` is False when the scenario is there to show
+    that the system does not recover.
     """
 
     contract: Contract
@@ -30,9 +32,15 @@ class RecordedRun(Struct, frozen=True, kw_only=True):
     events: Sequence[NodeEvent]
     reports: bool
     survivor: str | None
-    recovered: bool
+    recovered: bool | None
     settled: bool
     stopped_ns: int
+    recovery_expected: bool = True
+
+    @property
+    def left_down(self) -> bool:
+        """Whether the system did not recover, as expected: there is no surviving history to judge."""
+        return self.recovered is False and not self.recovery_expected
 
 
 class Finding(Struct, frozen=True, kw_only=True):

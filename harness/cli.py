@@ -5,15 +5,15 @@ nothing else. What a command does is in a module of its own, imported when the c
 `acked --help` answers at once.
 """
 
-import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from harness import cli_campaigns
 from harness.errors import AckedError, UsageError
-from harness.verdict import ExitCode
+from harness.verdict import ExitCode, Verdict
 
 _RESULTS = click.option(
     "--results",
@@ -133,13 +133,12 @@ def check(*, run_folder: Path, as_json: bool) -> int:
 
 @cli.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-def report(*, run_folder: Path) -> int:
+@_JSON
+def report(*, run_folder: Path, as_json: bool) -> int:
     """Write the reports of a run or of a verification again."""
-    from harness import report as reports
-    from harness import results
+    from harness import cli_run
 
-    click.echo(reports.write(results.find(run_folder)))
-    return ExitCode.HOLDS
+    return cli_run.report_again(run_folder, as_json=as_json)
 
 
 @cli.command()
@@ -162,42 +161,43 @@ def client(*, args: tuple[str, ...]) -> int:
     return commands.main(args)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with what the process has to tell."""
-    args = list(sys.argv[1:] if argv is None else argv)
-    code = _guarded(args)
-    sys.exit(code)
+for _command in cli_campaigns.COMMANDS:
+    cli.add_command(_command)
 
 
-def _guarded(args: list[str]) -> int:
-    """Run a command; whatever goes wrong becomes a message and an exit code."""
+def main(args: Sequence[str]) -> int:
+    """Carry out a command line and return the exit code; whatever goes wrong becomes a message and a code."""
     try:
-        result = cli.main(args, prog_name="acked", standalone_mode=False)
-        return int(result or 0)
+        return int(cli.main(list(args), prog_name="acked", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
-        return ExitCode.USAGE
+        return _object(args, ExitCode.USAGE, "no command is named")
     except click.ClickException as error:
         error.show()
-        return ExitCode.USAGE
+        return _object(args, ExitCode.USAGE, error.format_message())
     except (click.Abort, KeyboardInterrupt):
-        click.echo("acked: interrupted", err=True)
-        return ExitCode.INTERRUPTED
+        return interrupted(args)
     except AckedError as error:
-        return _told(error, as_json="--json" in args)
-    except Exception:
+        for line in str(error).splitlines():
+            click.echo(f"acked: {line}", err=True)
+        return _object(args, ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.ERROR, str(error))
+    except Exception as error:
         traceback.print_exc()
         click.echo("acked: this is a defect of the harness, please report it with the lines above", err=True)
-        return ExitCode.ERROR
+        return _object(args, ExitCode.ERROR, f"{type(error).__name__}: {error}")
 
 
-def _told(error: AckedError, *, as_json: bool) -> int:
-    """Say what the reader must do next; a script that asked for JSON gets an object all the same."""
-    code = ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.ERROR
-    for line in str(error).splitlines():
-        click.echo(f"acked: {line}", err=True)
-    if as_json:
+def interrupted(args: Sequence[str]) -> int:
+    """Say that the user interrupted what there was, before it came to a verdict."""
+    click.echo("acked: interrupted", err=True)
+    return _object(args, ExitCode.INTERRUPTED, "interrupted")
+
+
+def _object(args: Sequence[str], code: ExitCode, error: str) -> int:
+    """Print the object that a script asked for, which it gets whatever happens; return the code."""
+    if "--json" in args and args[0] != "client":
         import json
 
-        click.echo(json.dumps({"verdict": "error", "error": str(error), "exit_code": int(code)}))
+        verdict = Verdict.INCONCLUSIVE if code is ExitCode.INTERRUPTED else Verdict.ERROR
+        click.echo(json.dumps({"verdict": verdict, "error": error, "exit_code": int(code)}))
     return code

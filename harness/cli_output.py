@@ -1,45 +1,39 @@
-"""Printing that a vanished reader can't turn into a wrong exit code.
+"""What a command does at its end: keep what was found, and tell it also when it can't be kept."""
 
-`acked run … | head` closes our standard output early. The verdict must still be told by the exit code, and
-the usual end of such a program, status 1, would read as "violated" here.
-"""
-
-import os
-import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from harness.errors import AckedError
+from harness import results
+from harness.errors import AckedError, PluginError
+from harness.results import ERROR_FILE
 from harness.verdict import Verdict, merge
 
 
-def say(text: str | bytes) -> None:
-    """Print a line on standard output; if nobody reads it any more, it and all that follows is dropped."""
+def kept(what: str, keep: Callable[[], object]) -> str | None:
+    """Keep something, like a report; return None, or the complaint, which has been told, when that fails."""
     try:
-        click.echo(text)
-    except BrokenPipeError:
-        drop()
-
-
-def written(write: Callable[[], Path]) -> Path | None:
-    """Write a report and return its path; a failure is told and costs no verdict: None then."""
-    try:
-        return write()
+        keep()
     except AckedError as error:
-        click.echo(f"acked: no report: {error}", err=True)
-    except Exception:
-        click.echo(f"{traceback.format_exc()}acked: no report, by a defect of the harness", err=True)
-    return None
+        complaint = f"no {what}: {error}"
+    except Exception as error:
+        click.echo(traceback.format_exc(), err=True, nl=False)
+        complaint = f"no {what}, by a defect of the harness: {type(error).__name__}: {error}"
+    else:
+        return None
+    click.echo(f"acked: {complaint}", err=True)
+    return complaint
 
 
-def told(verdict: Verdict, report: Path | None) -> Verdict:
-    """Return the verdict to tell: without its report a pass is an error, and a violation still one."""
-    return verdict if report else merge((verdict, Verdict.ERROR))
+def with_traceback(error: PluginError, folder: Path) -> PluginError:
+    """Keep the traceback of the plug-in's own error in a folder; return the error that says where."""
+    file = folder / ERROR_FILE
+    results.write(file, "".join(traceback.format_exception(error.__cause__)).encode())
+    return PluginError(f"{error}; the traceback is in {file}")
 
 
-def drop() -> None:
-    """Send standard output to nowhere from now on."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def told(verdict: Verdict, complaint: str | None) -> Verdict:
+    """Return the verdict to tell: where something could not be kept a pass is an error, a violation still one."""
+    return merge((verdict, Verdict.ERROR)) if complaint else verdict

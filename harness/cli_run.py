@@ -1,24 +1,29 @@
 """`acked run`: one scenario, from the file to the verdict."""
 
-import asyncio
 import contextlib
 import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import msgspec
 from msgspec.structs import replace
 
-from harness import assembly, report, results, schema, summary
-from harness.cli_output import say, told, written
-from harness.errors import UsageError
+from harness import analysis, assembly, report, results, running, schema, signals, summary
+from harness.analysis import HISTORY_FILE
+from harness.cli_output import kept, told, with_traceback
+from harness.errors import KilledError, PluginError, UsageError
+from harness.interrupts import Interrupts
+from harness.machine import MachineKind
 from harness.observer import Observer
 from harness.overrides import Override
 from harness.result import RunResult
 from harness.scenario import Scenario
-from harness.verdict import exit_code
+from harness.verdict import ExitCode, exit_code
+from harness.verify import VERIFY_FILE
 
 
 def run(
@@ -28,50 +33,60 @@ def run(
     # Libraries that start a thread for each core at import would keep the process from unsharing.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     text = schema.read_text(path)
-    scenario = schema.parse(text, str(path), changes, base=path.parent)
     started = datetime.now(UTC)
-    if folder is None:
-        folder = results.create(results_dir, scenario.name, scenario.seed, started)
-    else:
-        folder = results.create_exactly(folder)
-    folder = folder.resolve()
+
+    def home(name: str, seed: int) -> Path:
+        made = results.create_exactly(folder) if folder else results.create(results_dir, name, seed, started)
+        return made.resolve()
+
+    try:
+        scenario = schema.parse(text, str(path), changes, base=path.parent)
+    except PluginError as error:
+        raise with_traceback(error, home(path.stem, 0)) from error
+    kind = assembly.machine_kind(scenario)
+    assembly.refuse_folder(kind, folder or results_dir)
+    return _run(scenario, kind, text, home(scenario.name, scenario.seed), started, as_json=as_json)
+
+
+def _run(
+    scenario: Scenario, kind: MachineKind, text: str, folder: Path, started: datetime, *, as_json: bool
+) -> int:
     results.write(folder / "scenario.yaml", _kept(text, scenario, folder).encode())
     info = results.describe(scenario.seed, ["acked", *sys.argv[1:]], started)
     results.write_json(folder / "run.json", info)
-    kind = assembly.machine_kind(scenario)
     sys.stdout.flush()
-    kind.enter()
+    try:
+        kind.enter()
+    except KilledError as error:
+        raise KilledError(f"{error}; {_judge_again(folder)}") from error
+    interrupts = Interrupts()
+    # To the end: once there is a verdict, no signal keeps it from being told.
+    signals.give(interrupts.notice)
     with _watching(quiet=as_json) as observer:
-        result = execute(scenario, folder, observer)
-    results.write_json(folder / "run.json", results.ended(info, datetime.now(UTC)))
-    page = written(lambda: report.write_run(folder))
-    return _tell(replace(result, verdict=told(result.verdict, page)), folder, as_json=as_json)
+        result = running.perform(scenario, folder, interrupts=interrupts, observer=observer)
+
+    def keep() -> None:
+        results.write_json(folder / "run.json", results.ended(info, datetime.now(UTC)))
+        report.write_run(folder)
+
+    complaint = kept("report", keep)
+    result = replace(result, verdict=told(result.verdict, complaint), error=result.error or complaint)
+    return _tell(result, folder, as_json=as_json)
 
 
 def check(run_folder: Path, *, as_json: bool) -> int:
     """Judge what a run recorded, and return the exit code of the verdict; the folder stays as it is."""
-    from harness import analysis
-
     folder = results.find(run_folder)
+    if (folder / VERIFY_FILE).is_file():
+        raise UsageError(f"{run_folder}: a verification, not a run; its runs are in {folder / 'cells'}")
     return _tell(analysis.analyse(folder), folder, as_json=as_json)
 
 
-def execute(scenario: Scenario, folder: Path, observer: Observer | None = None) -> RunResult:
-    """Put the parts of a run together and run it; call after the machine kind's `enter`."""
-    from harness import lifecycle
-
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(
-            lifecycle.execute(
-                scenario,
-                machines=assembly.machine_kind(scenario),
-                system=assembly.system(scenario),
-                workload=assembly.workload(scenario),
-                faults=tuple(assembly.fault(step) for step in scenario.faults),
-                folder=folder,
-                observer=observer,
-            )
-        )
+def report_again(run_folder: Path, *, as_json: bool) -> int:
+    """Write the reports of a run or a verification, and return the exit code."""
+    page = report.write(results.find(run_folder))
+    click.echo(msgspec.json.encode({"report": str(page)}) if as_json else page)
+    return ExitCode.HOLDS
 
 
 @contextlib.contextmanager
@@ -92,12 +107,18 @@ def _watching(*, quiet: bool) -> Iterator[Observer | None]:
 
 def _tell(result: RunResult, folder: Path, *, as_json: bool) -> int:
     if as_json:
-        say(msgspec.json.encode(summary.summarise(result, folder=folder)))
+        click.echo(msgspec.json.encode(summary.summarise(result, folder=folder)))
     else:
         for line in summary.lines(result):
-            say(line)
-        say(f"  kept in {folder}")
+            click.echo(line)
+        if result.skipped is None and not result.checks and (folder / HISTORY_FILE).is_file():
+            click.echo(f"  not judged; {_judge_again(folder)}")
+        click.echo(f"  kept in {folder}")
     return exit_code(result.verdict, interrupted=result.interrupted)
+
+
+def _judge_again(folder: Path) -> str:
+    return f"`acked check {shlex.quote(str(folder))}` judges what was recorded"
 
 
 def _kept(text: str, scenario: Scenario, folder: Path) -> str:
@@ -107,12 +128,3 @@ def _kept(text: str, scenario: Scenario, folder: Path) -> str:
     except UsageError:
         same = False
     return text if same else schema.dump(scenario)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's where it is installed, else None for asyncio's own."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

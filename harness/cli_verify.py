@@ -4,24 +4,43 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness import cli_console, cli_output, progress, report, results, schema, summary, verify
+from harness import (
+    assembly,
+    cli_console,
+    cli_output,
+    plugins,
+    progress,
+    report,
+    results,
+    schema,
+    signals,
+    summary,
+    verify,
+)
 from harness.contract import Mode
-from harness.errors import UsageError
+from harness.errors import PluginError, UsageError
+from harness.interrupts import Interrupts
 from harness.matrix import NONE, Plan
 from harness.problems import hint
 from harness.summary import RunSummary
 from harness.verdict import Verdict, exit_code
 from harness.verify import CellResult, VerifyResult
+from harness.words import plural
+
+_WIDE = 120
+"""So many columns show all figures of a cell in one line."""
 
 
 def plan(
@@ -45,14 +64,24 @@ def run(plan: Plan, *, jobs: int | None, results_dir: Path, allow_skipped: bool,
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     begun = time.monotonic()
     started = datetime.now(UTC)
-    cells = verify.plan_cells(plan)
-    folder = results.create(results_dir, "verify", plan.seed, started).resolve()
+    home = partial(results.create, results_dir, "verify", plan.seed, started)
+    try:
+        cells = verify.plan_cells(plan)
+    except PluginError as error:
+        raise cli_output.with_traceback(error, home().resolve()) from error
+    assembly.refuse_folder(plugins.load("acked.machines", plan.machines), results_dir)
+    folder = home().resolve()
     info = results.describe(plan.seed, ["acked", *sys.argv[1:]], started)
     results.write_json(folder / "run.json", info)
     console = cli_console.console(stderr=as_json)
-    console.print(f"{summary.count(len(cells), 'cell')}, {_at_once(jobs)} at a time, seed {plan.seed}")
+    console.print(f"{plural(len(cells), 'cell')}, {_at_once(jobs)} at a time, seed {plan.seed}")
+    interrupts = Interrupts()
+    # To the end: once there is a verdict, no signal keeps it from being told.
+    signals.give(interrupts.notice)
     with _display(console, len(cells)) as display:
-        done, interrupted = asyncio.run(verify.run_cells(cells, folder, jobs=_at_once(jobs), watcher=display))
+        done, interrupted = asyncio.run(
+            verify.run_cells(cells, folder, jobs=_at_once(jobs), watcher=display, interrupts=interrupts)
+        )
     outcome = verify.conclude(
         plan,
         cells,
@@ -62,15 +91,18 @@ def run(plan: Plan, *, jobs: int | None, results_dir: Path, allow_skipped: bool,
         allow_skipped=allow_skipped,
         seconds=time.monotonic() - begun,
     )
-    info = results.ended(info, datetime.now(UTC))
-    results.write_json(folder / "run.json", info)
-    results.write_json(folder / verify.VERIFY_FILE, outcome)
-    page = cli_output.written(lambda: report.write_verification(folder))
-    outcome = msgspec.structs.replace(outcome, verdict=cli_output.told(outcome.verdict, page))
-    _show(console, outcome, done, page)
+
+    def keep() -> None:
+        results.write_json(folder / "run.json", results.ended(info, datetime.now(UTC)))
+        results.write_json(folder / verify.VERIFY_FILE, outcome)
+        report.write_verification(folder)
+
+    complaint = cli_output.kept("report", keep)
+    told = msgspec.structs.replace(outcome, verdict=cli_output.told(outcome.verdict, complaint))
+    _show(console, told, done, None if complaint else folder / report.REPORT_FILE)
     if as_json:
-        cli_output.say(msgspec.json.encode(outcome))
-    return exit_code(outcome.verdict, interrupted=interrupted)
+        click.echo(msgspec.json.encode(told))
+    return exit_code(told.verdict, interrupted=interrupted)
 
 
 def _at_once(jobs: int | None) -> int:
@@ -88,46 +120,56 @@ def _show(console: Console, outcome: VerifyResult, done: Sequence[CellResult], p
     textbook = [cell for cell in outcome.cells if cell.fault is None]
     for title, cells in (("Modes and faults", matrix), ("Textbook cases", textbook)):
         if cells:
-            console.print(_table(title, cells))
+            console.print(_table(title, cells, console.width))
     for line in _stories(done):
         console.print(line, soft_wrap=True)
     if outcome.not_run:
-        console.print(f"interrupted: {summary.count(len(outcome.not_run), 'cell')} not run")
+        console.print(f"interrupted: {plural(len(outcome.not_run), 'cell')} not run")
     skipped = [cell.name for cell in outcome.cells if cell.skipped]
     if skipped:
         effect = "left out of the verdict" if outcome.allow_skipped else "so this is no pass"
-        console.print(f"{summary.count(len(skipped), 'cell')} skipped ({effect}): {', '.join(skipped)}")
+        console.print(f"{plural(len(skipped), 'cell')} skipped ({effect}): {', '.join(skipped)}")
     verdict = Text(str(outcome.verdict).upper(), style=progress.STYLES[outcome.verdict])
     console.print(Text.assemble(verdict, f" in {outcome.seconds:.0f} s, seed {outcome.seed}"))
     if page is not None:
         console.print(f"report: {page}", soft_wrap=True)
 
 
-def _table(title: str, cells: Sequence[RunSummary]) -> Table:
+def _table(title: str, cells: Sequence[RunSummary], width: int) -> Table:
+    """Return the table of cells; on a narrow terminal without those figures that the report has, too."""
+    names = ["acked", "lost", "forbidden", "RTO"]
+    if width >= _WIDE:
+        names = ["acked", "lost", "permitted/forbidden", "RPO", "RTO", "p50", "p99"]
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("mode", no_wrap=True)
     table.add_column("fault" if cells[0].fault else "case", overflow="fold")
     table.add_column("verdict", no_wrap=True)
-    for name in ("acked", "lost", "permitted/forbidden", "RPO", "RTO", "p50", "p99"):
+    for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for cell in cells:
-        table.add_row(*_row(cell))
+        figures = _figures(cell)
+        verdict = Text("skipped" if cell.skipped else cell.verdict, style=progress.STYLES[cell.verdict])
+        table.add_row(cell.mode, _title(cell), verdict, *(figures[name] for name in names))
     return table
 
 
-def _row(cell: RunSummary) -> Iterator[str | Text]:
-    yield cell.mode
+def _title(cell: RunSummary) -> str:
     if cell.fault is None:
-        yield cell.name
-    else:
-        yield "no fault" if cell.fault == NONE else f"{cell.fault} {cell.variant}"
-    yield Text("skipped" if cell.skipped else cell.verdict, style=progress.STYLES[cell.verdict])
-    yield from (str(cell.acknowledged), str(cell.lost))
-    yield f"{cell.permitted}/{cell.forbidden}" if cell.lost else "-"
-    yield f"{cell.rpo.operations} ops {cell.rpo.seconds:.2f} s" if cell.rpo.operations else "0"
-    yield summary.seconds(cell.rto)
-    yield summary.milliseconds(cell.latency.p50)
-    yield summary.milliseconds(cell.latency.p99)
+        return cell.name
+    return "no fault" if cell.fault == NONE else f"{cell.fault} {cell.variant}"
+
+
+def _figures(cell: RunSummary) -> Mapping[str, str]:
+    return {
+        "acked": str(cell.acknowledged),
+        "lost": str(cell.lost),
+        "forbidden": str(cell.forbidden) if cell.lost else "-",
+        "permitted/forbidden": f"{cell.permitted}/{cell.forbidden}" if cell.lost else "-",
+        "RPO": f"{cell.rpo.operations} ops {cell.rpo.seconds:.2f} s" if cell.rpo.operations else "0",
+        "RTO": summary.seconds(cell.rto),
+        "p50": summary.milliseconds(cell.latency.p50),
+        "p99": summary.milliseconds(cell.latency.p99),
+    }
 
 
 def _stories(done: Sequence[CellResult]) -> Iterator[str]:

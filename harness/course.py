@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from harness.errors import UsageError
+from harness.errors import DamagedError
+from harness.machine import Death
 
 FILE = "course.json"
 
@@ -15,15 +16,16 @@ class Course(Struct, frozen=True, kw_only=True):
     """The course that a run took. Times are nanoseconds since the history's origin; None: not reached.
 
     `started_ns` is when the clients began, `stopped_ns` when they had stopped. `recovered` tells whether a
-    write was acknowledged after the last heal, and `survivor` by whom. `settled` tells that all nodes were
-    seen to have applied the same before the final reads; `unsettled` says what was amiss with them when the
-    run gave up waiting. `error` is what ended the run early, `warnings` are failures that cost nothing.
-    `seconds` is how long each phase took.
+    write was acknowledged after the last heal, and `survivor` by whom; it is False only when writes were tried
+    for as long as the scenario allows, and None when the run did not come so far. `settled` tells that all
+    nodes were seen to have applied the same before the final reads; `unsettled` says what was amiss with them
+    when the run gave up waiting. `error` is what ended the run early, `warnings` are failures that cost
+    nothing. `deaths` are the processes that died by themselves. `seconds` is how long each phase took.
     """
 
     started_ns: int | None = None
     stopped_ns: int | None = None
-    recovered: bool = False
+    recovered: bool | None = None
     survivor: str | None = None
     settled: bool = False
     unsettled: str | None = None
@@ -31,6 +33,7 @@ class Course(Struct, frozen=True, kw_only=True):
     interrupted: bool = False
     error: str | None = None
     warnings: tuple[str, ...] = ()
+    deaths: tuple[Death, ...] = ()
     seconds: Mapping[str, float] = {}
 
 
@@ -42,4 +45,4 @@ def read(folder: Path) -> Course | None:
     except FileNotFoundError:
         return None
     except msgspec.DecodeError as error:
-        raise UsageError(f"{path}: damaged: {error}") from error
+        raise DamagedError(f"{path}: damaged: {error}") from error

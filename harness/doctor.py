@@ -7,10 +7,10 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from msgspec import Struct
+from nodes.local.host import Check, probe_host
 
 ENOUGH_FREE_BYTES = 1 << 30
 FEW_FLUSHES_PER_SECOND = 100
@@ -20,29 +20,14 @@ NEEDED = frozenset({"Python", "ip", "nft", "unshare", "mount", "setpriv", "names
 """Without these `acked verify` can't run at all; the rest costs cells, speed or tests."""
 
 
-class Finding(Struct, frozen=True, kw_only=True):
-    """One thing that was looked at: `detail` says what was found, or what to do.
-
-    `needed` tells whether nothing can be verified without it.
-    """
-
-    what: str
-    ok: bool
-    needed: bool
-    detail: str
-
-
-def examine(folder: Path) -> Iterator[Finding]:
+def examine(folder: Path) -> Iterator[Check]:
     """Yield what was found, one after the other; takes a few seconds.
 
     `folder` is where runs will be kept: its disk is the one that is measured.
     """
-    from nodes.local import probe_host
-
     yield _python()
     yield _program("setpriv", "util-linux", "cells end with the verification that started them")
-    for check in probe_host():
-        yield _finding(check.what, ok=check.ok, detail=check.detail)
+    yield from probe_host()
     yield _device("FUSE", Path("/dev/fuse"), "the kernel's fuse module is not there")
     yield _module("uvloop", "pip install 'acked[fast]': clients cost a quarter of the time")
     yield _program("redis-server", "redis-server", "the tests of the Redis example; nothing else needs it")
@@ -50,48 +35,44 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield _space(folder)
 
 
-def can_verify(findings: list[Finding]) -> bool:
+def can_verify(checks: Iterable[Check]) -> bool:
     """Tell whether `acked verify` can run here, be it with skipped cells."""
-    return all(finding.ok for finding in findings if finding.needed)
+    return all(check.ok for check in checks if check.what in NEEDED)
 
 
-def _finding(what: str, *, ok: bool, detail: str) -> Finding:
-    return Finding(what=what, ok=ok, needed=what in NEEDED, detail=detail)
-
-
-def _python() -> Finding:
+def _python() -> Check:
     ok = sys.version_info >= (3, 11)
-    return _finding("Python", ok=ok, detail=platform.python_version() + ("" if ok else ": 3.11 is needed"))
+    return Check("Python", ok, platform.python_version() + ("" if ok else ": 3.11 is needed"))
 
 
-def _program(name: str, package: str, purpose: str) -> Finding:
+def _program(name: str, package: str, purpose: str) -> Check:
     path = shutil.which(name)
     remedy = f"for {purpose}: apt-get install {package}"
-    return _finding(name, ok=path is not None, detail=path or remedy)
+    return Check(name, path is not None, path or remedy)
 
 
-def _module(name: str, remedy: str) -> Finding:
+def _module(name: str, remedy: str) -> Check:
     ok = importlib.util.find_spec(name) is not None
-    return _finding(name, ok=ok, detail="installed" if ok else remedy)
+    return Check(name, ok, "installed" if ok else remedy)
 
 
-def _device(what: str, path: Path, remedy: str) -> Finding:
+def _device(what: str, path: Path, remedy: str) -> Check:
     ok = os.access(path, os.R_OK | os.W_OK)
-    return _finding(what, ok=ok, detail=str(path) if ok else remedy)
+    return Check(what, ok, str(path) if ok else remedy)
 
 
-def _flushes(folder: Path) -> Finding:
+def _flushes(folder: Path) -> Check:
     rate = flushes_per_second(folder)
     ok = rate >= FEW_FLUSHES_PER_SECOND
     note = "" if ok else ": verdicts stay right, but latencies say little; use a quicker disk or fewer --jobs"
-    return _finding("disk flushes", ok=ok, detail=f"{rate:.0f} a second{note}")
+    return Check("disk flushes", ok, f"{rate:.0f} a second{note}")
 
 
-def _space(folder: Path) -> Finding:
+def _space(folder: Path) -> Check:
     free_bytes = shutil.disk_usage(_existing(folder)).free
     ok = free_bytes >= ENOUGH_FREE_BYTES
     note = "" if ok else ": free some, or name another place with --results"
-    return _finding("free space", ok=ok, detail=f"{free_bytes / 2**30:.1f} GiB at {_existing(folder)}{note}")
+    return Check("free space", ok, f"{free_bytes / 2**30:.1f} GiB at {_existing(folder)}{note}")
 
 
 def flushes_per_second(folder: Path) -> float:

@@ -245,8 +245,15 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+_LINE_BREAKS = "\n\r\x85\u2028\u2029"
+"""What ends a line in YAML 1.1: only double quotes carry these, and the spaces beside them, unchanged."""
+
+
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = None if isinstance(_resolve(text), str) else "'"
+    if any(mark in text for mark in _LINE_BREAKS):
+        style: str | None = '"'
+    else:
+        style = None if isinstance(_resolve(text), str) else "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from harness.episode import Episode
-from harness.errors import FolderError, UsageError
+from harness.errors import DamagedError, FolderError
 from harness.observer import Observer
 from harness.spool import LineFile
 
@@ -41,13 +41,13 @@ class EpisodeLog:
 def read(path: Path) -> tuple[Episode, ...]:
     """Return the episodes that a file holds, in the order of their ids.
 
-    A last line that was cut off by a crash is left out; any other damage raises UsageError with file and
+    A last line that was cut off by a crash is left out; any other damage raises DamagedError with file and
     line.
     """
     try:
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
+        raise DamagedError(f"{path}: {error.strerror or error}") from error
     newest: dict[int, Episode] = {}
     for number, line in enumerate(lines, start=1):
         if not line.endswith(b"\n"):
@@ -55,6 +55,6 @@ def read(path: Path) -> tuple[Episode, ...]:
         try:
             episode = msgspec.json.decode(line, type=Episode)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path}:{number}: damaged line: {error}") from error
+            raise DamagedError(f"{path}:{number}: damaged line: {error}") from error
         newest[episode.id] = episode
     return tuple(newest[id_] for id_ in sorted(newest))

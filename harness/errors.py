@@ -21,6 +21,18 @@ class FolderError(AckedError):
     """A run's folder can't be written: free space or choose another; the message names the file."""
 
 
+class DamagedError(AckedError):
+    """What a run recorded can't be read; the message names the file and the line."""
+
+
+class PluginError(AckedError):
+    """Code of a plug-in raised: mend it; the message names it, and its traceback is that of the cause."""
+
+
+class KilledError(AckedError):
+    """The process that did the work was killed; what it recorded is still there."""
+
+
 class HarnessError(AckedError):
     """A defect of the harness itself: please report it with the run folder."""
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.clock import Origin
-from harness.errors import FolderError, UsageError
+from harness.errors import DamagedError, FolderError
 from harness.events import NodeEvent
 from harness.spool import LineFile, Spool
 from harness.system import Reports, System
@@ -19,11 +20,16 @@ from harness.system import Reports, System
 FOLDER = "evidence"
 
 
-class Heard(Struct, frozen=True, kw_only=True):
-    """A line of a node: `recv` is when it arrived, in nanoseconds since the origin."""
+class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of a node: `recv` is when it arrived, in nanoseconds since the origin.
+
+    `exact` says that it arrived at the very instant at which it was printed; then that is the time of what it
+    tells, whatever the node's own clock says.
+    """
 
     recv: int
     line: str
+    exact: bool = False
 
 
 class EvidenceRecorder:
@@ -37,11 +43,15 @@ class EvidenceRecorder:
         self.error: FolderError | None = None
         self._files: dict[str, LineFile] = {}
         self._origin_ns = 0
+        self._exact = False
         self._encode = msgspec.json.Encoder().encode
 
-    def start(self, spool: Spool, folder: Path, nodes: tuple[str, ...], origin: Origin) -> None:
+    def start(
+        self, spool: Spool, folder: Path, nodes: tuple[str, ...], origin: Origin, *, exact: bool = False
+    ) -> None:
         """Begin to keep lines, one file a node; raises FolderError when these can't be created."""
         self._origin_ns = origin.monotonic_ns
+        self._exact = exact
         self._files = {node: spool.open(folder / FOLDER / f"{node}.jsonl") for node in nodes}
 
     def stop(self) -> None:
@@ -55,7 +65,7 @@ class EvidenceRecorder:
             return
         text = line.decode("utf-8", "backslashreplace")
         try:
-            file.append(self._encode(Heard(recv=monotonic_ns - self._origin_ns, line=text)))
+            file.append(self._encode(Heard(recv=monotonic_ns - self._origin_ns, line=text, exact=self._exact)))
         except FolderError as error:
             self.error = self.error or error
 
@@ -64,7 +74,7 @@ def read(folder: Path, nodes: tuple[str, ...], system: System, origin: Origin) -
     """Return what the nodes of a recorded run reported, sorted by time; () if the system does not report.
 
     Events of one node at the same time stay in the order in which it printed them. A last line that was cut
-    off is left out; any other damage raises UsageError with file and line.
+    off is left out; any other damage raises DamagedError with file and line.
     """
     if not isinstance(system, Reports):
         return ()
@@ -75,11 +85,11 @@ def read(folder: Path, nodes: tuple[str, ...], system: System, origin: Origin) -
             try:
                 event = system.report(node, heard.line.encode(), origin.monotonic_ns)
             except Exception as error:
-                raise UsageError(
+                raise DamagedError(
                     f"{path}:{number}: the system can't read its own report: {type(error).__name__}: {error}"
                 ) from error
             if event is not None:
-                events.append(event)
+                events.append(replace(event, at_ns=heard.recv) if heard.exact else event)
     events.sort(key=lambda event: event.at_ns)
     return tuple(events)
 
@@ -94,6 +104,6 @@ def _lines(path: Path) -> Iterator[tuple[int, Heard]]:
                 try:
                     yield number, decode(raw)
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                    raise UsageError(f"{path}:{number}: damaged line: {error}") from error
+                    raise DamagedError(f"{path}:{number}: damaged line: {error}") from error
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
+        raise DamagedError(f"{path}: {error.strerror or error}") from error

@@ -9,7 +9,7 @@ from harness.system import System
 
 
 class World(Protocol):
-    """What a fault may touch: the cluster, the system on it, and the count of who holds which node down."""
+    """What a fault may touch: the cluster, the system on it, and the books of who holds a node down or still."""
 
     @property
     def cluster(self) -> Cluster:
@@ -27,6 +27,12 @@ class World(Protocol):
 
     async def release(self, name: str) -> bool:
         """Withdraw one `hold`; when it was the last, start the system again and return True."""
+
+    async def pause(self, name: str, by: object) -> None:
+        """Stop the processes on `name` in the name of `by`; the machine must have the ability `Pause`."""
+
+    async def resume(self, name: str, by: object) -> bool:
+        """Withdraw the `pause` of `by`; when nobody else has one, let the processes go on and return True."""
 
 
 class Fault(Protocol):

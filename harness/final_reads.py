@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from harness.history import History
 from harness.operation import Outcome
 from harness.session import Session
+from harness.tasks import together
 from harness.workload import Workload
 
 ATTEMPTS = 5
@@ -29,7 +30,7 @@ async def read_all(
     Each read is tried up to `ATTEMPTS` times. A node whose read fails for good is not asked for the rest.
     """
     kept = tuple(keys)
-    complaints = await asyncio.gather(*(_read_node(workload, kept, node, make_session()) for node in nodes))
+    complaints = await together(_read_node(workload, kept, node, make_session()) for node in nodes)
     return tuple(complaint for complaint in complaints if complaint is not None)
 
 

@@ -94,7 +94,7 @@ def lift(source: Source) -> Generator:
     if isinstance(source, Generator):
         return source
     if isinstance(source, Sequence):
-        return InOrder(items=tuple(source), index=0, current=EMPTY)
+        return in_order(source)
     return Calls(source)
 
 
@@ -158,21 +158,35 @@ class Stateful(Struct, frozen=True, kw_only=True):
         return step, Stateful(step=self.step, state=state, seed=seed)
 
 
+def in_order(sources: Sequence[Source], *, barriers: bool = False) -> Generator:
+    """Return the sources one after the other; each begins when the former has no more.
+
+    With `barriers` it also waits until no worker is busy with the former.
+    """
+    return InOrder(items=tuple(sources), index=0, current=EMPTY, barriers=barriers)
+
+
 class InOrder(Struct, frozen=True, kw_only=True):
-    """One source after the other; the next begins as soon as the former has no more."""
+    """One source after the other; made by `in_order`."""
 
     items: tuple[Source, ...]
     index: int
     current: Generator
+    barriers: bool
 
     def next(self, context: Context) -> tuple[Step, Generator]:
-        """Answer with the step of the first source that is not exhausted."""
+        """Answer with the step of the first source that is not exhausted; blocked while a barrier holds."""
         current, index = self.current, self.index
         while True:
             step, current = current.next(context)
             if step is not None:
-                return step, InOrder(items=self.items, index=index, current=current)
+                return step, self._at(index, current)
             if index == len(self.items):
                 return None, EMPTY
+            if self.barriers and context.busy and index:
+                return BLOCKED, self._at(index, EMPTY)
             current = lift(self.items[index])
             index += 1
+
+    def _at(self, index: int, current: Generator) -> "InOrder":
+        return InOrder(items=self.items, index=index, current=current, barriers=self.barriers)

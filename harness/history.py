@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from harness.clock import Origin
-from harness.errors import UsageError
+from harness.errors import DamagedError
 from harness.operation import Operation, Outcome
 from harness.recording import FORMAT, VERSION, Header
 
@@ -75,7 +75,7 @@ class History:
     """The operations of one run.
 
     Iterating yields them in the order of their returns, and at the end those that never returned, in the
-    order of their calls. It may be done many times, also at once. A damaged file raises UsageError with file
+    order of their calls. It may be done many times, also at once. A damaged file raises DamagedError with file
     and line; a last line that was cut off by a crash is left out, and `truncated` is True.
     """
 
@@ -130,15 +130,15 @@ def _open(path: Path) -> tuple[Header, bool]:
             file.seek(max(0, file.tell() - 1))
             truncated = file.read(1) != b"\n"
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
+        raise DamagedError(f"{path}: {error.strerror or error}") from error
     if not first.endswith(b"\n"):
-        raise UsageError(f"{path}:1: nothing was recorded: the header is missing or incomplete")
+        raise DamagedError(f"{path}:1: nothing was recorded: the header is missing or incomplete")
     try:
         header = msgspec.json.decode(first, type=Header)
     except msgspec.DecodeError as error:
-        raise UsageError(f"{path}:1: this is no history: {error}") from error
+        raise DamagedError(f"{path}:1: this is no history: {error}") from error
     if (header.format, header.version) != (FORMAT, VERSION):
-        raise UsageError(
+        raise DamagedError(
             f"{path}:1: format {header.format!r} version {header.version}; "
             f"this reads {FORMAT!r} version {VERSION}"
         )
@@ -157,13 +157,13 @@ def _joined(path: Path, kind: type[_Row]) -> Iterator[tuple[Any, Any]]:
             try:
                 line = decode(raw)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise UsageError(f"{path}:{number}: damaged line: {error}") from error
+                raise DamagedError(f"{path}:{number}: damaged line: {error}") from error
             if line.call is not None and line.f is not None and line.id not in pending:
                 pending[line.id] = line
             elif line.returned is not None and line.outcome is not None and line.id in pending:
                 yield pending.pop(line.id), line
             else:
-                raise UsageError(
+                raise DamagedError(
                     f"{path}:{number}: damaged line: neither a new call nor the return of an open one"
                 )
     for call in pending.values():

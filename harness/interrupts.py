@@ -1,16 +1,14 @@
-"""Ctrl-C, SIGTERM, a closed terminal: the first asks a run to stop in good order, the second to stop at once."""
+"""A run that is asked to end: the first signal asks it to stop in good order, the second to stop at once."""
 
 import asyncio
 import contextlib
-import signal
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
-from types import FrameType
+from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+from harness.tasks import broken_off
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+T = TypeVar("T")
 
 
 class Interrupted(Exception):
@@ -20,19 +18,32 @@ class Interrupted(Exception):
 class Interrupts:
     """Counts signals; `stop` is set by the first, `abort` by the second.
 
-    `handling` takes the signals over where that is possible: in the main thread. Elsewhere, `receive` is how
-    to ask for the same.
+    `notice` is for `harness.signals`, `receive` for whoever asks for the same on the event loop.
     """
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
         self.abort = asyncio.Event()
+        self._noticed = False
+        self._blocking = False
 
     def receive(self) -> None:
-        """Take note of a signal."""
+        """Take note of a request to stop."""
         if self.stop.is_set():
             self.abort.set()
         self.stop.set()
+
+    def notice(self) -> None:
+        """Take note of a signal, in its handler; an event loop gets to know of it at its next turn."""
+        again, self._noticed = self._noticed, True
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.receive()
+        else:
+            loop.call_soon_threadsafe(self.receive)
+        if again and self._blocking:
+            raise KeyboardInterrupt
 
     async def patience(self, quick_s: float) -> None:
         """Return when it is time to break off what is worth waiting for: `quick_s` after `stop`, or at `abort`."""
@@ -41,61 +52,21 @@ class Interrupts:
             await asyncio.wait_for(self.abort.wait(), quick_s)
 
     @contextlib.contextmanager
-    def handling(self) -> Iterator[None]:
-        """Receive the process's signals inside, and give them back after."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        loop = asyncio.get_running_loop()
-        former = _handlers()
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self.receive)
-        try:
-            yield
-        finally:
-            for number in SIGNALS:
-                loop.remove_signal_handler(number)
-            _install(former)
-
-    @contextlib.contextmanager
     def blocking(self) -> Iterator[None]:
-        """Let the second signal of a run raise KeyboardInterrupt in code that gives the event loop no turn.
-
-        To be used inside `handling`. The event loop still gets to know of each signal, at its next turn.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        seen = self.stop.is_set()
-
-        def handle(number: int, frame: FrameType | None) -> None:
-            nonlocal seen
-            if seen:
-                raise KeyboardInterrupt
-            seen = True
-
-        former = _handlers()
-        _install(dict.fromkeys(SIGNALS, handle))
+        """Let the second signal raise KeyboardInterrupt in code that gives the event loop no turn."""
+        self._blocking = threading.current_thread() is threading.main_thread()
         try:
             yield
         finally:
-            _install(former)
-
-
-def _handlers() -> dict[signal.Signals, Any]:
-    return {number: signal.getsignal(number) for number in SIGNALS}
-
-
-def _install(handlers: Mapping[signal.Signals, Any]) -> None:
-    for number, handler in handlers.items():
-        # None: it was not installed from Python, and can't be put back from Python.
-        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            self._blocking = False
 
 
 async def unless(cue: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T]) -> T:
     """Return what `work` returns; when `cue` returns first, cancel it and raise Interrupted.
 
-    `work` is not begun when the cue has fallen already, and is cancelled when the caller is.
+    `work` is not begun when the cue has fallen already. It is cancelled when the caller is, and waited for
+    however often that happens. An error with which it fails while it is broken off is the cause of what is
+    raised; an error of the cue is raised itself.
     """
     watch = asyncio.ensure_future(cue)
     task: asyncio.Future[T] | None = None
@@ -104,13 +75,19 @@ async def unless(cue: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T])
         if not watch.done():
             task = asyncio.ensure_future(work)
             await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if task is None or not task.done():
-            raise Interrupted
+    except asyncio.CancelledError as cancelled:
+        await broken_off(watch)
+        raise cancelled from await _broken_off(task, work)
+    if task is not None and task.done():
+        await broken_off(watch)
         return task.result()
-    finally:
-        watch.cancel()
-        if task is None:
-            work.close()
-        elif not task.done():
-            task.cancel()
-            await asyncio.wait({task})
+    failure = await _broken_off(task, work)
+    watch.result()
+    raise Interrupted from failure
+
+
+async def _broken_off(task: "asyncio.Future[T] | None", work: Coroutine[Any, Any, T]) -> BaseException | None:
+    if task is None:
+        work.close()
+        return None
+    return await broken_off(task)

@@ -6,9 +6,8 @@ judges; the second heals at once and stops.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -16,21 +15,21 @@ from harness import assembly, course, results
 from harness.abilities import lacking
 from harness.analysis import SCENARIO_FILE, analyse, unjudged
 from harness.course import Course
+from harness.deaths import Deaths
 from harness.errors import AckedError
 from harness.evidence import EvidenceRecorder
 from harness.fault import Fault
 from harness.interrupts import Interrupts
-from harness.machine import Cluster, ClusterConfig
+from harness.machine import Cluster, ClusterConfig, OwnTime
 from harness.observer import Observer
 from harness.parts import Parts
 from harness.result import RunResult
 from harness.scenario import Scenario
 from harness.system import System
+from harness.tasks import own_cancellation, uninterrupted
 from harness.trial import Trial
 from harness.verdict import Verdict, merge
 from harness.workload import Workload
-
-RESULTS_FILE = "results.json"
 
 DOWN_S = 60.0
 """How long the machines may take to be torn down."""
@@ -44,20 +43,26 @@ async def execute(
     workload: Workload,
     faults: Sequence[Fault],
     folder: Path,
+    interrupts: Interrupts,
     observer: Observer | None = None,
 ) -> RunResult:
     """Carry out a scenario and return its verdict; everything is kept in `folder`, which must exist.
 
     `faults` are those of the scenario's steps, in their order. `machines` is the kind of machines; its
     `enter` has been called. What goes wrong in a run does not make this raise: it is in the result, where
-    only a violation that the record shows outranks it. Raises UsageError or MissingError for a folder that
-    can't be written from the start, and CancelledError when it is cancelled; then, too, faults are healed
-    and the machines torn down.
+    only a violation that the record shows outranks it. `interrupts` is how it is asked to end early. Raises
+    UsageError or MissingError for a folder that can't be written from the start, and CancelledError when it
+    is cancelled; then, too, faults are healed and the machines torn down.
     """
-    evidence = EvidenceRecorder()
+    evidence, deaths = EvidenceRecorder(), Deaths()
     cluster = machines(
         ClusterConfig(
-            names=assembly.node_names(scenario.nodes), folder=folder, ip=scenario.ip, on_line=evidence.take
+            names=assembly.node_names(scenario.nodes),
+            folder=folder,
+            ip=scenario.ip,
+            seed=scenario.seed,
+            on_line=evidence.take,
+            on_death=deaths.take,
         )
     )
     results.write_json(folder / SCENARIO_FILE, scenario)
@@ -74,18 +79,20 @@ async def execute(
         folder=folder,
         observer=observer or Observer(),
     )
-    interrupts = Interrupts()
-    trial = Trial(parts, evidence=evidence, interrupts=interrupts)
-    with interrupts.handling():
-        try:
-            await trial.run()
-            result = _keep(folder, _judge(trial, parts, interrupts))
-        except asyncio.CancelledError:
-            trial.break_off()
-            _keep_course(trial, folder)
-            raise
-        finally:
-            complaint = await _to_its_end(_tear_down(trial, cluster))
+    trial = Trial(parts, evidence=evidence, deaths=deaths, interrupts=interrupts)
+    if not isinstance(cluster, OwnTime):  # in a simulation, nothing goes wrong outside of it
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: trial.stray(context["message"], context.get("exception"))
+        )
+    try:
+        await trial.run()
+        result = _keep(folder, _judge(trial, parts, interrupts))
+    except asyncio.CancelledError:
+        trial.break_off()
+        _keep_course(trial, folder)
+        raise
+    finally:
+        complaint = await uninterrupted(_tear_down(trial, cluster))
     if complaint is not None:
         result = replace(result, warnings=(*result.warnings, complaint))
     return _keep(folder, replace(result, seconds=trial.course.seconds))
@@ -110,7 +117,7 @@ def _analysed(trial: Trial, parts: Parts, interrupts: Interrupts) -> RunResult:
         if interrupts.abort.is_set():
             raise KeyboardInterrupt
         with interrupts.blocking(), trial.phase("judge"):
-            return analyse(parts.folder, system=parts.system, workload=parts.workload)
+            return analyse(parts.folder, trial.course, system=parts.system, workload=parts.workload)
     except KeyboardInterrupt:
         return unjudged(parts.scenario, replace(trial.course, interrupted=True), Verdict.INCONCLUSIVE)
 
@@ -125,30 +132,21 @@ def _keep_course(trial: Trial, folder: Path) -> None:
 async def _tear_down(trial: Trial, cluster: Cluster) -> str | None:
     """Return what went wrong, if anything did: it costs the verdict nothing."""
     try:
-        try:
-            await trial.heal()
-        finally:
-            with trial.phase("down"):
-                async with asyncio.timeout(DOWN_S):
-                    await cluster.down()
+        with own_cancellation("the end of the machines"):
+            try:
+                await trial.heal()
+            finally:
+                with trial.phase("down"):
+                    async with asyncio.timeout(DOWN_S):
+                        await cluster.down()
     except Exception as error:
         return f"the machines were not torn down: {type(error).__name__}: {error}"
     return None
 
 
-async def _to_its_end(work: Coroutine[Any, Any, str | None]) -> str | None:
-    """Await `work` and go on doing so when this is cancelled; then raise CancelledError at its end."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
-
-
 def _keep(folder: Path, result: RunResult) -> RunResult:
     try:
-        results.write_json(folder / RESULTS_FILE, result)
+        results.write_json(folder / results.RESULTS_FILE, result)
     except AckedError as error:
         return replace(
             result, error=result.error or str(error), verdict=merge((result.verdict, Verdict.ERROR))

@@ -14,22 +14,29 @@ FOLDER = "logs"
 async def fetch(system: System, cluster: Cluster, folder: Path) -> tuple[str, ...]:
     """Copy what the system keeps into `folder`, for each machine; return what failed, in words.
 
-    Files that do not exist are passed over. Does nothing for a system without the ability `KeepsLogs`.
+    Files that do not exist are passed over. Does nothing for a system without the ability `KeepsLogs`. Raises
+    FolderError when `folder` can't be written, once there is nothing more to be had.
     """
     if not isinstance(system, KeepsLogs):
         return ()
     machines = cluster.machines.values()
-    complaints = await asyncio.gather(
-        *(_fetch(machine, system.log_files(machine), folder / machine.name) for machine in machines)
+    outcomes = await asyncio.gather(
+        *(_fetch(machine, system.log_files(machine), folder / machine.name) for machine in machines),
+        return_exceptions=True,
     )
-    return tuple(text for texts in complaints for text in texts)
+    complaints: list[str] = []
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        complaints.extend(outcome)
+    return tuple(complaints)
 
 
 async def _fetch(machine: Machine, paths: tuple[str, ...], folder: Path) -> list[str]:
     complaints = []
     for path in paths:
         try:
-            if (await machine.run(("test", "-e", path))).returncode == 0:
+            if await machine.exists(path):
                 await machine.get(path, folder / Path(path).name)
         except NodeError as error:
             complaints.append(f"{path} of {machine.name} was not fetched: {error}")

@@ -7,7 +7,7 @@ again from the history by the plain definition: acknowledged, and absent from th
 from harness.course import Course
 from harness.history import History
 from harness.operation import Outcome
-from harness.workload import Workload
+from harness.workload import Workload, is_final_read
 
 
 def times_ns(history: History, workload: Workload, course: Course | None, *, lost: int) -> tuple[int, ...]:
@@ -20,9 +20,7 @@ def times_ns(history: History, workload: Workload, course: Course | None, *, los
     present = {
         element
         for operation in history
-        if operation.outcome is Outcome.OK
-        and operation.call_ns >= course.stopped_ns
-        and operation.node == course.survivor
+        if is_final_read(operation, node=course.survivor, stopped_ns=course.stopped_ns)
         for element in workload.sees(operation)
     }
     times = tuple(

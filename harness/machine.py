@@ -4,14 +4,22 @@
 `isinstance`; a cluster that lacks one says why in `missing`.
 """
 
+import enum
+import signal
+from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from harness.clock import Time
+
 CLIENTS = "clients"
 """The name of the place where the harness's own clients are, as a corner of the network."""
+
+MACHINE = "machine"
+"""What stands for the machine itself where a process is named."""
 
 Link = tuple[str, str]
 """A direction of traffic: (from, to), machine names or CLIENTS."""
@@ -23,21 +31,67 @@ OnMachineLine = Callable[[str, int, bytes], None]
 """As OnLine, for the processes of a whole cluster: the machine's name comes first."""
 
 
+class Death(Struct, frozen=True, kw_only=True):
+    """A supervised process ended that nobody had ended: no fault, no `stop`, and nobody waited for it.
+
+    `process` is the name it was started under, or MACHINE when the machine itself is gone with all that ran
+    on it. `status` is its exit status (negative: the signal; a machine takes all with it by SIGKILL),
+    `last_line` what it said last on its standard error, and `log` the file with all that it said, below the
+    run's folder. `at_ns` is CLOCK_MONOTONIC where a machine tells it, and nanoseconds since the history's
+    origin once it is kept with a run.
+    """
+
+    node: str
+    process: str
+    at_ns: int
+    status: int
+    last_line: str = ""
+    log: str = ""
+
+    @property
+    def words(self) -> str:
+        """What happened, in one line without the time."""
+        if self.process == MACHINE:
+            what = f"the machine {self.node} is gone, with all that ran on it"
+        else:
+            what = f"{self.process} on {self.node} {_ending(self.status)}"
+        said = f": {self.last_line}" if self.last_line else ""
+        return f"{what}{said}" + (f" ({self.log})" if self.log else "")
+
+
+def _ending(status: int) -> str:
+    """Return how a process ended, in words, from its exit status (negative: the signal)."""
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"
+
+
+OnDeath = Callable[[Death], None]
+"""Receives each death as soon as it is known."""
+
+
 class ClusterConfig(Struct, frozen=True, kw_only=True):
     """What a kind of machines needs to know to build a cluster.
 
     `folder` is the run's folder: the output of supervised processes is kept in `folder/logs/<machine>/`, and
-    what the machines need while they run lives in `folder/machines/`. `ip` is 4 or 6.
+    what the machines need while they run lives in `folder/machines/`. `ip` is 4 or 6. `seed` is the
+    scenario's, for machines that leave something to chance.
 
     `on_line` is given every line that any supervised process prints on its standard output, beside the
     `on_line` of that process's own `start`: so the harness keeps what nodes report about themselves without
-    the system's help. It is called on the event loop, must not block, and must not raise.
+    the system's help. `on_death` is told of every supervised process that dies by itself, so that no node is
+    missing without a word. Both are called on the event loop, must not block, and must not raise.
     """
 
     names: tuple[str, ...]
     folder: Path
     ip: int = 4
+    seed: int = 0
     on_line: OnMachineLine | None = None
+    on_death: OnDeath | None = None
 
 
 class Completed(Struct, frozen=True, kw_only=True):
@@ -60,7 +114,7 @@ class Process(Protocol):
         """Its exit status (negative: the signal), or None while it runs."""
 
     async def wait(self) -> int:
-        """Wait for its end and return its exit status."""
+        """Wait for its end and return its exit status; the end is no `Death` then, but the caller's to judge."""
 
     async def stop(self, *, grace_s: float = 2.0) -> None:
         """Ask it to end (SIGTERM), and kill it after `grace_s`."""
@@ -100,6 +154,9 @@ class Machine(Protocol):
 
     async def get(self, remote: str, local: Path) -> None:
         """Copy a file, or a folder with all in it, from the machine."""
+
+    async def exists(self, remote: str) -> bool:
+        """Tell whether there is a file or a folder at a path on the machine."""
 
     async def start(
         self,
@@ -154,12 +211,41 @@ class PowerCut(Protocol):
         """Tell whether the machine is on."""
 
 
+class Point(enum.StrEnum):
+    """A step of a process on the way to an acknowledgement, as seen from outside of it."""
+
+    WRITE = "write"
+    """Before it writes to a file."""
+    FLUSH = "flush"
+    """Before a flush begins."""
+    FLUSHED = "flushed"
+    """After a flush is done, before the process knows."""
+    SEND = "send"
+    """Before it sends something to another node."""
+    REPLY = "reply"
+    """Before it answers a client."""
+    ANY = "any"
+    """Before any of these."""
+
+
+@runtime_checkable
+class CrashPoints(Protocol):
+    """Can crash its processes in the middle of what they do, at a step that they are about to take."""
+
+    async def crash_at(self, point: Point, *, count: int, power: bool, within_s: float) -> Collection[int]:
+        """Let all processes die when one reaches `point` for the `count`th time from now on.
+
+        With `power` the machine loses its power there. Returns the ids of those that died; none if the point
+        was not reached `within_s`.
+        """
+
+
 @runtime_checkable
 class DiskLoss(Protocol):
     """Can lose its disk for good."""
 
     async def wipe(self) -> None:
-        """Kill every process and replace the disk by a blank one."""
+        """Kill every process and replace the disk by a blank one; after an error, to be called again."""
 
     async def disk_identity(self) -> str:
         """Return what tells this disk from its successor (a file system's UUID, a folder's inode)."""
@@ -176,7 +262,146 @@ class Switch(Protocol):
         """Remove what `cut` added under `key`; links that another key cuts stay cut."""
 
     async def dropped(self) -> Mapping[Link, int]:
-        """Return how many packets were dropped so far on each link that is cut now."""
+        """Return how many packets were dropped so far on each link that is cut now; probes do not count."""
+
+
+class Weather(Struct, frozen=True, kw_only=True):
+    """What a link does to packets beside what it always does.
+
+    Each takes `delay_ns` longer, and up to `jitter_ns` more. `loss`, `duplicate` and `reorder` are shares of the
+    packets: lost, delivered twice, held back so that later ones overtake them. `bytes_per_s` is as much as
+    gets through; 0 is no limit.
+    """
+
+    delay_ns: int = 0
+    jitter_ns: int = 0
+    loss: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    bytes_per_s: int = 0
+
+
+class Mischief(Struct, frozen=True, kw_only=True):
+    """How many packets weather has delayed, lost, duplicated, reordered and throttled; probes do not count."""
+
+    delayed: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    reordered: int = 0
+    throttled: int = 0
+
+
+@runtime_checkable
+class BadWeather(Protocol):
+    """Can delay, lose, repeat, overtake and throttle packets between places of the network, by direction."""
+
+    async def disturb(self, key: str, links: Collection[Link], weather: Weather) -> None:
+        """Let there be weather on `links`, under the name `key`; that of several keys adds up."""
+
+    async def calm(self, key: str) -> None:
+        """End the weather of a key. Safe to call twice."""
+
+    async def disturbed(self) -> Mapping[Link, Mischief]:
+        """Return what weather has done so far on each link where there is some now."""
+
+
+@runtime_checkable
+class Clog(Protocol):
+    """Can keep all packets between places of the network, by direction, and let them go in one burst."""
+
+    async def clog(self, key: str, links: Collection[Link]) -> None:
+        """Keep all packets on `links` from now on, under the name `key`."""
+
+    async def unclog(self, key: str) -> None:
+        """Let go, in order and at one instant, what no other key keeps. Safe to call twice."""
+
+    async def held(self) -> Mapping[Link, int]:
+        """Return how many packets were kept so far on each link that is clogged now; probes do not count."""
+
+
+@runtime_checkable
+class Reset(Protocol):
+    """Can break connections between places of the network, as a firewall that forgets them does."""
+
+    async def connections(self, one: str, other: str) -> Collection[int]:
+        """Return the connections that are open between two places; a number stands for one, and never for two."""
+
+    async def reset(self, one: str, other: str) -> None:
+        """Break all of them at this instant; both ends are told, and what was on its way is lost."""
+
+
+class DiskFault(enum.StrEnum):
+    """What can be wrong with a disk."""
+
+    LYING_FLUSH = "lying flush"
+    """Flushes return, but make nothing durable. What they left out becomes durable when the fault ends."""
+    FLUSH_ERROR = "flush error"
+    """The next flush of a file fails (EIO), once; what it should have written is never written."""
+    FULL = "full"
+    """There is room for no more than `amount` bytes."""
+    SLOW = "slow"
+    """Each flush takes `amount` nanoseconds longer."""
+    BIT_ROT = "bit rot"
+    """`amount` bits of what is durable flip, at once."""
+    LOST_WRITE = "lost write"
+    """The next write is shown while the machine has power, but never becomes durable."""
+    MISDIRECTED_WRITE = "misdirected write"
+    """The next write becomes durable at a wrong place of its file, and destroys what was there."""
+
+
+class DiskProbe(Struct, frozen=True, kw_only=True):
+    """What became of a small file that was written and flushed.
+
+    `error` is empty if all went well, `took_ns` how long the flush took, `durable` whether it outlives the power.
+    """
+
+    error: str = ""
+    took_ns: int
+    durable: bool
+
+
+@runtime_checkable
+class FaultyDisk(Protocol):
+    """Has a disk that can be made to fail in the ways of `DiskFault`."""
+
+    async def break_disk(self, key: str, fault: DiskFault, *, amount: int = 0) -> None:
+        """Let the disk have a fault from now on, under the name `key`; faults add up."""
+
+    async def mend_disk(self, key: str) -> bool:
+        """End the fault of a key, and tell whether no other key keeps the same. Safe to call twice.
+
+        A fault that strikes once and has not yet is withdrawn; what rotted or was lost stays so.
+        """
+
+    async def disk_bites(self) -> Mapping[DiskFault, int]:
+        """Return how often each fault has changed what happened on this machine; probes do not count."""
+
+    async def probe_disk(self) -> DiskProbe:
+        """Write, flush and remove a file, and tell what became of it. Faults that strike once are left alone."""
+
+
+class ClockReading(Struct, frozen=True, kw_only=True):
+    """What a machine's clocks show: the monotonic one, and the wall clock in nanoseconds since 1970."""
+
+    monotonic_ns: int
+    wall_ns: int
+
+
+@runtime_checkable
+class Clocks(Protocol):
+    """Has clocks of its own, which can be wrong."""
+
+    async def set_drift(self, key: str, ppm: int) -> None:
+        """Let all clocks of the machine run `ppm` millionths too fast (negative: too slow; 0: right again).
+
+        Drifts under several keys add up.
+        """
+
+    async def jump_clock(self, by_ns: int) -> None:
+        """Set the wall clock forward, or back; the monotonic one goes on."""
+
+    async def read_clocks(self) -> ClockReading:
+        """Read the clocks."""
 
 
 class Cluster(Protocol):
@@ -205,6 +430,31 @@ class Cluster(Protocol):
 
         Made by a fresh probe of the network, independent of any injector; CLIENTS is a valid source.
         """
+
+
+@runtime_checkable
+class OwnTime(Protocol):
+    """Lives in a time of its own: a simulation's. What processes print is told at the instant they print it."""
+
+    @property
+    def time(self) -> Time:
+        """Return where its time comes from."""
+
+
+@runtime_checkable
+class OwnLoop(Protocol):
+    """A kind of machines that runs on an event loop of its own."""
+
+    def new_event_loop(self) -> AbstractEventLoop:
+        """Return the loop on which its clusters, and all that acts on them, must run."""
+
+
+@runtime_checkable
+class RefusesFolders(Protocol):
+    """A kind of machines that can't keep a run just anywhere."""
+
+    def refuse_folder(self, folder: Path) -> None:
+        """Raise UsageError for a folder that runs can't be kept in; asked before anything is made."""
 
 
 class MachineKind(Protocol):

@@ -3,15 +3,18 @@
 The built-in ones are found the same way as anybody else's, so they prove that the interface is enough.
 """
 
+import contextlib
 import difflib
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError
+from harness.errors import AckedError, PluginError, UsageError
+from harness.system import SettingError
 
 GROUPS = {
     "acked.machines": "kind of machines",
@@ -28,15 +31,48 @@ def installed(group: str) -> tuple[str, ...]:
     return tuple(sorted({point.name for point in metadata.entry_points(group=group)}))
 
 
+@contextlib.contextmanager
+def blaming(what: str) -> Iterator[None]:
+    """Raise PluginError for what a plug-in's code raises, except for what it is told to raise."""
+    try:
+        yield
+    except (AckedError, SettingError):
+        raise
+    except Exception as error:
+        raise PluginError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def make(group: str, name: str, interface: type, argument: object) -> Any:
+    """Call the class that is called `name` in a group and return what it makes.
+
+    Raises UsageError, SettingError, or PluginError when the class raises something else. `interface` is the
+    protocol that the made object must have the members of: a UsageError lists what it lacks.
+    """
+    kind = f"{GROUPS[group]} {name}"
+    maker = load(group, name)
+    if not callable(maker):
+        raise UsageError(f"{kind} is no class")
+    with blaming(f"{kind} can't be made"):
+        made = maker(argument)
+        members = (member for member in (*vars(interface), *interface.__annotations__) if member[0] != "_")
+        missing = [member for member in members if not hasattr(made, member)]
+    if missing:
+        raise UsageError(f"{kind} lacks what every {GROUPS[group]} has: {', '.join(missing)}")
+    return made
+
+
 def load(group: str, name: str) -> Any:
     """Return the class or function called `name` in a group.
 
     `name` is an entry point's name, or `path/to/file.py:Name` relative to the working folder. Raises
-    UsageError, which lists what is installed, when there is no such thing or it can't be imported.
+    UsageError, which lists what is installed, when there is no such thing or it is not installed rightly, and
+    PluginError when the file can't be imported.
     """
-    path, colon, attribute = name.rpartition(":")
-    if colon and path.endswith(".py"):
+    path, _, attribute = name.rpartition(":")
+    if path.endswith(".py"):
         return _from_file(Path(path), attribute)
+    if attribute.endswith(".py"):
+        raise UsageError(f"{name} is a file: name the {GROUPS[group]} in it, too, like {name}:Mine")
     for point in metadata.entry_points(group=group, name=name):
         try:
             return point.load()
@@ -65,7 +101,7 @@ def _from_file(path: Path, attribute: str) -> Any:
             spec.loader.exec_module(module)
         except Exception as error:
             del sys.modules[module_name]
-            raise UsageError(f"{path} can't be imported: {type(error).__name__}: {error}") from error
+            raise PluginError(f"{path} can't be imported: {type(error).__name__}: {error}") from error
     try:
         return getattr(module, attribute)
     except AttributeError:

@@ -16,7 +16,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from harness import results
-from harness.errors import MissingError
+from harness.errors import AckedError, MissingError
 
 _SETPRIV = "setpriv"
 _DIE_WITH_PARENT = ("--pdeathsig", "KILL")
@@ -33,18 +33,27 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 class Ended(Struct, frozen=True, kw_only=True):
-    """How a job ended: its exit status (negative: the signal), and whether we had to kill it for its time."""
+    """How a job ended: its exit status (negative: the signal), and whether we had to kill it for its time.
+
+    `failure` is why it could not be started at all; its exit status means nothing then.
+    """
 
     job: Job
     returncode: int
     seconds: float
     timed_out: bool = False
+    failure: str | None = None
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was killed, by whomever."""
+        return self.returncode == -signal.SIGKILL
 
     def tail(self, lines: int = 5) -> str:
         """Return the end of what it wrote to standard error, in one line."""
         try:
             text = self.job.stderr.read_text(errors="replace")
-        except FileNotFoundError:
+        except OSError:
             return ""
         return " | ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())
 
@@ -62,20 +71,20 @@ class Pool:
         self._setpriv = setpriv
         self._at_once = at_once
         self._on_start = on_start
-        self._stopped = asyncio.Event()
+        self._asked: signal.Signals | None = None
         self._running: dict[str, asyncio.subprocess.Process] = {}
 
     @property
     def interrupted(self) -> bool:
         """Whether `interrupt` was called."""
-        return self._stopped.is_set()
+        return self._asked is not None
 
     def interrupt(self) -> None:
-        """Start no more jobs and send SIGINT to those that run; the second time, kill them."""
-        number = signal.SIGKILL if self.interrupted else signal.SIGINT
-        self._stopped.set()
+        """Start no more jobs and ask those that run to end; the second time, kill them."""
+        # SIGTERM: where we were started in the background, our children ignore SIGINT.
+        self._asked = signal.SIGKILL if self.interrupted else signal.SIGTERM
         for process in self._running.values():
-            _signal(process, number)
+            _signal(process, self._asked)
 
     async def run(self, jobs: Sequence[Job]) -> AsyncIterator[Ended]:
         """Run all jobs and yield each as it ends; those not yet started when interrupted never come."""
@@ -98,21 +107,15 @@ class Pool:
     async def _one(self, job: Job) -> Ended:
         self._on_start(job)
         begun = time.monotonic()
-        with contextlib.ExitStack() as files:
-            with results.storing(job.stdout):
-                stdout, stderr = (files.enter_context(path.open("wb")) for path in (job.stdout, job.stderr))
-            process = await asyncio.create_subprocess_exec(
-                self._setpriv,
-                *_DIE_WITH_PARENT,
-                *job.argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-            )
-        self._running[job.name] = process
-        timed_out = False
         try:
+            process = await self._start(job)
+        except (AckedError, OSError) as error:
+            return Ended(job=job, returncode=0, seconds=time.monotonic() - begun, failure=str(error))
+        timed_out = False
+        self._running[job.name] = process
+        try:
+            if self._asked is not None:  # while it was being started
+                _signal(process, self._asked)
             async with asyncio.timeout(job.deadline_s):
                 await process.wait()
         except TimeoutError:
@@ -124,6 +127,20 @@ class Pool:
             del self._running[job.name]
         seconds = time.monotonic() - begun
         return Ended(job=job, returncode=returncode, seconds=seconds, timed_out=timed_out)
+
+    async def _start(self, job: Job) -> asyncio.subprocess.Process:
+        with contextlib.ExitStack() as files:
+            with results.storing(job.stdout):
+                stdout, stderr = (files.enter_context(path.open("wb")) for path in (job.stdout, job.stderr))
+            return await asyncio.create_subprocess_exec(
+                self._setpriv,
+                *_DIE_WITH_PARENT,
+                *job.argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -6,12 +6,12 @@ write.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from harness import logs
+from harness.deaths import Deaths
 from harness.errors import NodeError, UsageError
 from harness.generator import Context, Generator, lift
 from harness.operation import Invocation, Outcome
@@ -19,6 +19,7 @@ from harness.parts import Parts
 from harness.session import Session
 from harness.system import NodeStatus, System
 from harness.targets import ask, describe, primary_of
+from harness.tasks import together
 from harness.workload import Workload
 
 PAUSE_S = 0.1
@@ -47,29 +48,39 @@ def reserve(workload: Workload, generator: Generator, count: int) -> tuple[tuple
 
 
 async def bring_up(
-    parts: Parts, nodes: tuple[str, ...], session: Session, writes: Sequence[Invocation]
+    parts: Parts, nodes: tuple[str, ...], session: Session, writes: Sequence[Invocation], *, deaths: Deaths
 ) -> None:
     """Prepare and start the system on every machine, and wait until a write is acknowledged.
 
-    Raises NodeError when that takes longer than the scenario's `ready_s`, counted from the first start; it
-    says what is amiss with which node, and where the logs are.
+    Raises NodeError as soon as one of its processes has died, and when it all takes longer than the
+    scenario's `ready_s`, counted from the first start; it says what is amiss with which node, and where the
+    logs are.
     """
+    await parts.system.setup(parts.cluster)
+    try:
+        await deaths.unless_any(_start(parts, nodes, session, writes))
+    except NodeError as error:
+        raise NodeError(
+            f"{parts.system.name} did not come up: {error}; logs: {parts.folder / logs.FOLDER}"
+        ) from error
+
+
+async def _start(
+    parts: Parts, nodes: tuple[str, ...], session: Session, writes: Sequence[Invocation]
+) -> None:
     system, ready_s = parts.system, parts.scenario.ready_s
-    await system.setup(parts.cluster)
     loop = asyncio.get_running_loop()
     end = loop.time() + ready_s
     limit = asyncio.timeout(ready_s)
     try:
         async with limit:
-            await _all(system.start(machine) for machine in parts.cluster.machines.values())
+            await together(system.start(machine) for machine in parts.cluster.machines.values())
             await system.form()
         left_s = max(0.0, end - loop.time())
         await write_until_acknowledged(system, nodes, session, writes, deadline_s=left_s)
-    except (NodeError, TimeoutError) as error:
+    except TimeoutError as error:
         complaint = f"starting took more than {ready_s:g} s" if limit.expired() else str(error) or "timed out"
-        raise NodeError(
-            f"{system.name} did not come up: {complaint}; logs: {parts.folder / logs.FOLDER}"
-        ) from error
+        raise NodeError(complaint) from error
 
 
 async def write_until_acknowledged(
@@ -97,9 +108,14 @@ async def write_until_acknowledged(
                 statuses = await ask(system, nodes)
                 if (primary := primary_of(statuses)) is not None and (write := next(attempts, None)):
                     answer = await session.perform(write)
-                    if answer.outcome is Outcome.OK and answer.reply is not None:
-                        return answer.reply.node or primary
                     complaint = f"the last write: {answer.error}"
+                    if answer.outcome is Outcome.OK and answer.reply is not None:
+                        if answer.reply.node in (None, primary):
+                            return primary
+                        complaint = (
+                            f"the last write was acknowledged by {answer.reply.node}, "
+                            f"while {primary} was the primary"
+                        )
         except TimeoutError:
             break
         await asyncio.sleep(max(0.0, min(began + pause_s, end) - loop.time()))
@@ -135,13 +151,6 @@ async def settle(system: System, nodes: tuple[str, ...], *, deadline_s: float) -
         if loop.time() >= end:
             return Settling(complaint=f"after {deadline_s:g} s {complaint}", certain=False)
         await asyncio.sleep(PAUSE_S)
-
-
-async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Do all of it at the same time and to its end, then raise the first error."""
-    for outcome in await asyncio.gather(*work, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            raise outcome
 
 
 def _unsettled(statuses: dict[str, NodeStatus], nodes: tuple[str, ...]) -> str | None:

@@ -14,18 +14,18 @@ import jinja2
 import msgspec
 from msgspec import Struct
 
-from harness import assembly, charts, course, evidence, junit, losses, marks, results, summary
+from harness import assembly, charts, course, deaths, evidence, junit, losses, marks, results, summary
 from harness.charts import Timeline
 from harness.contract import TEXTS, Contract
-from harness.errors import UsageError
+from harness.errors import DamagedError, PluginError, UsageError
 from harness.events import NodeEvent
 from harness.result import RunResult
-from harness.results import RunInfo
+from harness.results import RESULTS_FILE, RunInfo
 from harness.scenario import Scenario
 from harness.summary import RunSummary
 from harness.system import SettingError, System
 from harness.verdict import Verdict
-from harness.verify import RESULTS_FILE, VERIFY_FILE, VerifyResult
+from harness.verify import VERIFY_FILE, VerifyResult
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class RunPage(Struct, frozen=True, kw_only=True):
 def write(folder: Path) -> Path:
     """Write the reports of a run or of a verification again; returns the path of the page.
 
-    Raises UsageError when the folder holds neither.
+    Raises UsageError when the folder holds neither, and DamagedError when it can't be read.
     """
     if (folder / VERIFY_FILE).is_file():
         return write_verification(folder)
@@ -138,7 +138,7 @@ def render_verification(outcome: VerifyResult, info: RunInfo | None, links: Mapp
 
 
 def load(folder: Path) -> RunPage:
-    """Read what the page of a run shows; raises UsageError for a file that is damaged."""
+    """Read what the page of a run shows; raises DamagedError for a file that is."""
     from harness.history import History
 
     result = _read(folder / RESULTS_FILE, RunResult)
@@ -186,7 +186,7 @@ def _system(scenario: Scenario | None) -> System | None:
         return None
     try:
         return assembly.system(scenario)
-    except (UsageError, SettingError):
+    except (UsageError, SettingError, PluginError):
         return None
 
 
@@ -215,9 +215,9 @@ def _read(path: Path, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
-        raise UsageError(f"{path}: can't be read: {error.strerror}") from error
+        raise DamagedError(f"{path}: can't be read: {error.strerror}") from error
     except msgspec.DecodeError as error:
-        raise UsageError(f"{path}: damaged: {error}") from error
+        raise DamagedError(f"{path}: damaged: {error}") from error
 
 
 def _environment() -> jinja2.Environment:
@@ -235,6 +235,7 @@ def _environment() -> jinja2.Environment:
         rpo=summary.rpo,
         losses=summary.losses,
         clock=_clock,
+        told=deaths.told,
     )
     return environment
 

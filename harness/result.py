@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from harness.checker import CheckResult
 from harness.episode import Episode
+from harness.machine import Death
 from harness.verdict import Verdict
 
 
@@ -37,6 +38,8 @@ class RunResult(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     mode: str
     seed: int
+    system: str = ""
+    """What the system calls itself, with all that sets it apart; empty where nobody judged the run."""
     acknowledged: int = 0
     failed: int = 0
     unknown: int = 0
@@ -53,5 +56,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     error: str | None = None
     warnings: tuple[str, ...] = ()
     """What went wrong without costing the verdict anything: a failed teardown, a log that was not fetched."""
+    deaths: tuple[Death, ...] = ()
+    """Processes of the system that died though no fault had ended them, with what they said last."""
     seconds: Mapping[str, float] = {}
     """How long each phase of the run took."""

@@ -23,9 +23,16 @@ from msgspec import Struct
 from harness.errors import FolderError, UsageError
 
 LATEST = "latest"
+ERROR_FILE = "error.txt"
+"""The file of a run's folder that holds the tracebacks of what went wrong."""
+
+RESULTS_FILE = "results.json"
+"""The file of a run's folder that holds its verdict: a `harness.result.RunResult`."""
+
 PACKAGES = ("click", "jinja2", "msgspec", "networkx", "numpy", "pyyaml", "rich", "uvloop")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_ELSEWHERE = "; name another place with --results"
 
 
 class RunInfo(Struct, frozen=True, kw_only=True):
@@ -44,22 +51,16 @@ class RunInfo(Struct, frozen=True, kw_only=True):
 
 
 @contextlib.contextmanager
-def storing(path: Path) -> Iterator[None]:
-    """Turn a failure to write below `path` into one clear line.
+def storing(path: Path, remedy: str = "") -> Iterator[None]:
+    """Turn a failure to write below `path` into one clear line, which ends with the remedy.
 
     Raises FolderError when the disk is full, and UsageError when the place can't be written to.
     """
     try:
         yield
     except OSError as error:
-        where = error.filename or path
-        if error.errno in _FULL:
-            raise FolderError(
-                f"{where}: no space left on the disk; free some, or name another place with --results"
-            ) from error
-        raise UsageError(
-            f"{where}: can't be written ({error.strerror}); name another place with --results"
-        ) from error
+        text = f"{error.filename or path}: can't be written: {error.strerror or error}{remedy}"
+        raise (FolderError if error.errno in _FULL else UsageError)(text) from error
 
 
 def create(root: Path, name: str, seed: int, now: datetime) -> Path:
@@ -67,7 +68,7 @@ def create(root: Path, name: str, seed: int, now: datetime) -> Path:
 
     Several may start at the same instant: each gets a folder of its own.
     """
-    with storing(root):
+    with storing(root, _ELSEWHERE):
         root.mkdir(parents=True, exist_ok=True)
         _refuse_real_latest(root)
         stem = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{name}-s{seed}"
@@ -78,7 +79,7 @@ def create(root: Path, name: str, seed: int, now: datetime) -> Path:
 
 def create_exactly(folder: Path) -> Path:
     """Make `folder` itself the run's; raises UsageError when there is something in it."""
-    with storing(folder):
+    with storing(folder, "; name another place with --folder"):
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise UsageError(f"{folder}: not empty; a run needs a folder of its own")
@@ -131,8 +132,14 @@ def write(path: Path, data: bytes) -> None:
     """Write a file so that a reader finds all of it or the former one; raises as `storing` does."""
     with storing(path):
         part = path.with_name(f".{path.name}.part")
-        part.write_bytes(data)
-        part.replace(path)
+        try:
+            part.write_bytes(data)
+            part.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            error.filename = path  # what the reader knows
+            raise
 
 
 def write_json(path: Path, value: object) -> None:

@@ -20,7 +20,10 @@ ASK_AGAIN_S = 0.001
 """How soon blocked workers ask again after something has changed: together, not once for each change."""
 
 GRACE_S = 1.0
-"""How long after its time-out a call may take to come back, before its worker is given up."""
+"""How long after its time-out a call may take to come back, before its worker is given up.
+
+Nothing that it comes to after that is recorded.
+"""
 
 
 class Runner:
@@ -66,24 +69,27 @@ class Runner:
         """
         loop = asyncio.get_running_loop()
         self._over = loop.create_future()
-        sessions = [self._session(worker) for worker in range(self._workers)]
-        tasks = [asyncio.create_task(self._work(worker, session)) for worker, session in enumerate(sessions)]
-        self._running = set(tasks)
-        for task in tasks:
+        sessions = {
+            asyncio.create_task(self._work(worker, session)): session
+            for worker, session in enumerate(map(self._session, range(self._workers)))
+        }
+        self._running = set(sessions)
+        for task in sessions:
             task.add_done_callback(self._ended)
         try:
-            if tasks:
+            if sessions:
                 await self._over
         finally:
             self.stop()
             for task in self._running:
+                sessions[task].abandon()
                 task.cancel()
             if self._running:
                 await asyncio.wait(self._running, timeout=GRACE_S)
             if self._giving_up is not None:
                 self._giving_up.cancel()
-            await asyncio.gather(*(session.close() for session in sessions))
-        for task in tasks:
+            await asyncio.gather(*(session.close() for session in sessions.values()))
+        for task in sessions:
             if task.done() and not task.cancelled():
                 task.result()
 

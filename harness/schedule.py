@@ -18,8 +18,10 @@ from harness.episode import Episode, Proof
 from harness.episodes import EpisodeLog
 from harness.errors import AckedError
 from harness.fault import Fault, World
+from harness.interrupts import Interrupted, unless
 from harness.scenario import FaultStep
 from harness.targets import Targets
+from harness.tasks import broken_off, own_cancellation
 
 INJECT_S = 30.0
 """How long an injection may take."""
@@ -96,32 +98,43 @@ class Schedule:
         if ended:
             self._log.record(replace(blank, error="the run ended before it was due"))
             return
-        target = fault.target() if step.target is None else step.target
         try:
-            targets = await self._targets.resolve(target, Draws(derive(self._seed, "targets", id_)))
+            targets = await self._resolve(id_, step, fault)
+        except Interrupted:
+            self._log.record(replace(blank, error="the run ended before its targets were found"))
+            return
         except Exception as error:
             self._log.record(replace(blank, error=f"no target: {_text(error)}"))
-            return
-        if self._ending.is_set():  # finding the targets may have taken a while
-            self._log.record(replace(blank, error="the run ended before its targets were found"))
             return
         if step.bind is not None:
             self._targets.bind(step.bind, targets)
         episode = replace(blank, targets=targets, from_ns=self._clock.now_ns())
         self._log.record(episode)
-        episode = await self._inject(episode, fault)
-        if episode.injected_ns is not None:
-            await self._ends_within(step.for_s)
-            episode = await self._prove(episode, fault)
-        await self._heal(episode, fault)
+        try:
+            episode = await self._inject(episode, fault)
+            if episode.injected_ns is not None:
+                await self._ends_within(step.for_s)
+                episode = await self._prove(episode, fault)
+        finally:
+            await self._heal(episode, fault)
+
+    async def _resolve(self, id_: int, step: FaultStep, fault: Fault) -> tuple[str, ...]:
+        """Return the step's targets; raises Interrupted when the run ends first."""
+        with own_cancellation("the search for targets"):
+            target = fault.target() if step.target is None else step.target
+            draws = Draws(derive(self._seed, "targets", id_))
+            return await unless(self._ending.wait(), self._targets.resolve(target, draws))
 
     async def _inject(self, episode: Episode, fault: Fault) -> Episode:
         injection = asyncio.create_task(
             _within(INJECT_S, lambda: fault.inject(self._world, episode.targets), "the injection")
         )
         self._injections.add(injection)
-        await asyncio.wait({injection})
-        self._injections.discard(injection)
+        try:
+            await asyncio.wait({injection})
+        finally:
+            self._injections.discard(injection)
+            await broken_off(injection)
         try:
             proofs = injection.result()
         except asyncio.CancelledError:
@@ -170,8 +183,9 @@ class Schedule:
 async def _within(seconds: float, action: Callable[[], Awaitable[T]], what: str) -> T:
     limit = asyncio.timeout(seconds)
     try:
-        async with limit:
-            return await action()
+        with own_cancellation(what):
+            async with limit:
+                return await action()
     except TimeoutError as error:
         if limit.expired():
             raise TimeoutError(f"{what} took more than {seconds:g} s") from error

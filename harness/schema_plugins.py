@@ -17,7 +17,7 @@ from harness.system import SettingError
 def system(scenario: Scenario, root: Table) -> Iterator[Problem]:
     """Yield what the system refuses: its settings, or the mode and the nodes it is to run with."""
     return complaints(
-        lambda: assembly.system(scenario).contract(),
+        lambda: assembly.contract(assembly.system(scenario)),
         named=_named(root, "system"),
         options=_node(root, "settings"),
         prefix="settings",

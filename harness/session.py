@@ -17,6 +17,7 @@ from harness.observer import Observer
 from harness.operation import Invocation, Outcome, Reply
 from harness.recording import Recorder
 from harness.system import Client
+from harness.tasks import being_cancelled
 
 CLOSE_S = 1.0
 """How long a client may take to drop its connection before nobody waits for it any more."""
@@ -58,13 +59,15 @@ class Session:
         self._renumber = renumber
         self._clients: dict[str | None, Client] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._abandoned = False
 
     async def perform(self, invocation: Invocation) -> Answer:
         """Make a call, record it and what became of it, and return that.
 
-        Takes no longer than the operation time-out. Raises UsageError when the client does not have the
-        operation or does not answer with a `Reply`, FolderError when it can't be recorded. When the caller
-        is cancelled, the call stays in the history without a return.
+        The client is cancelled at the operation time-out; one that does not heed that takes as long as it
+        likes. Raises UsageError when the client does not have the operation or does not answer with a
+        `Reply`, FolderError when it can't be recorded. When the caller is cancelled, or the session
+        abandoned, the call stays in the history without a return.
         """
         desk, reply, error = self._desk, None, None
         call_ns = desk.clock.now_ns()
@@ -80,13 +83,14 @@ class Session:
         except (UsageError, HarnessError):
             raise
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if being_cancelled():
                 raise
             outcome, error = Outcome.INFO, "CancelledError: the client gave up by itself"
         except Exception as failure:
             outcome = Outcome.INFO
             error = "timeout" if limit.expired() else f"{type(failure).__name__}: {failure}"
+        if self._abandoned:
+            raise asyncio.CancelledError
         return_ns = desk.clock.now_ns()
         if outcome is Outcome.OK:
             if not isinstance(reply, Reply):
@@ -102,6 +106,10 @@ class Session:
         if outcome is Outcome.INFO:
             self._retire()
         return Answer(outcome=outcome, reply=reply, error=error, call_ns=call_ns, return_ns=return_ns)
+
+    def abandon(self) -> None:
+        """Record nothing from now on: what a call that is still under way comes to is not waited for."""
+        self._abandoned = True
 
     async def close(self) -> None:
         """Drop all connections; takes no longer than about `CLOSE_S`."""

@@ -8,23 +8,35 @@ from collections.abc import Iterator, Sequence
 
 from harness.checker import CheckResult, Finding
 from harness.course import Course
+from harness.deaths import told
 from harness.episode import Episode, Proof
 from harness.verdict import Verdict, merge
+from harness.words import plural
 
 NAME = "soundness"
 
 
 def judge(
-    course: Course | None, episodes: Sequence[Episode], *, acknowledged: int, planned: int
+    course: Course | None,
+    episodes: Sequence[Episode],
+    *,
+    acknowledged: int,
+    planned: int,
+    recovery_expected: bool = True,
 ) -> CheckResult:
     """Return whether the run can prove anything: `holds` or `inconclusive`, with the reasons.
 
     `acknowledged` counts the clients' writes, `planned` the scenario's fault steps. `course` is None when
-    the harness was killed.
+    the harness was killed. Without `recovery_expected` a system that does not recover is no reason for doubt.
     """
-    findings = tuple(_findings(course, episodes, acknowledged, planned))
+    findings = (
+        *_of_course(course, acknowledged),
+        *_of_episodes(course, episodes, planned),
+        *_of_recovery(course, expected=recovery_expected),
+    )
     healed = sum(episode.bit and episode.mended for episode in episodes)
-    summary = findings[0].title if findings else f"{acknowledged} writes, {healed} faults with evidence"
+    sound = f"{plural(acknowledged, 'write')}, {plural(healed, 'fault')} with evidence"
+    summary = findings[0].title if findings else sound
     return CheckResult(
         checker=NAME,
         verdict=merge((Verdict.HOLDS, *(finding.verdict for finding in findings))),
@@ -34,23 +46,36 @@ def judge(
     )
 
 
-def _findings(
-    course: Course | None, episodes: Sequence[Episode], acknowledged: int, planned: int
-) -> Iterator[Finding]:
+def _of_course(course: Course | None, acknowledged: int) -> Iterator[Finding]:
     if course is None:
         yield _doubt("the harness was killed before the run was over")
     elif course.interrupted:
         yield _doubt("the run was interrupted")
     if not acknowledged:
         yield _doubt("no write of a client was acknowledged")
+
+
+def _of_episodes(course: Course | None, episodes: Sequence[Episode], planned: int) -> Iterator[Finding]:
     for episode in episodes:
         yield from _of_episode(episode, stopped_ns=None if course is None else course.stopped_ns)
     if missing := planned - len(episodes):
         yield _doubt(f"{missing} of {planned} faults were never injected")
-    if course is not None and course.stopped_ns is not None and not course.recovered:
-        yield _doubt("the system did not recover: no write was acknowledged after the faults were healed")
-    if course is not None and course.unsettled:
-        yield _doubt("the nodes did not settle", course.unsettled)
+
+
+def _of_recovery(course: Course | None, *, expected: bool) -> Iterator[Finding]:
+    if course is None or course.stopped_ns is None:
+        return
+    if course.recovered is False:
+        if not expected:
+            return
+        yield _doubt(
+            "the system did not recover: no write was acknowledged after the faults were healed",
+            *told(course.deaths),
+        )
+    elif course.recovered is None:
+        yield _doubt("the run ended before it was known whether the system recovers")
+    if course.unsettled:
+        yield _doubt("the nodes did not settle", course.unsettled, *told(course.deaths))
 
 
 def _of_episode(episode: Episode, *, stopped_ns: int | None) -> Iterator[Finding]:

@@ -78,15 +78,22 @@ class LineFile:
 
 
 class Spool:
-    """The thread that writes several `LineFile`s; a context manager that closes them all at its end."""
+    """The thread that writes several `LineFile`s; a context manager that closes them all at its end.
 
-    def __init__(self) -> None:
+    Without a thread (`threaded`) lines stay in memory until a file is drained or closed: for simulations, which
+    are over in no time.
+    """
+
+    def __init__(self, *, threaded: bool = True) -> None:
         self._files: list[LineFile] = []
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="acked-spool", daemon=True)
+        self._thread = (
+            threading.Thread(target=self._run, name="acked-spool", daemon=True) if threaded else None
+        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        if self._thread is not None:
+            self._thread.start()
         return self
 
     def __exit__(
@@ -111,7 +118,8 @@ class Spool:
     def close(self) -> None:
         """Write what is pending and close every file; raises the first FolderError after all are closed."""
         self._stop.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         errors = []
         for file in self._files:
             try:

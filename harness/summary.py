@@ -6,8 +6,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from harness.checker import CheckResult
+from harness.deaths import told
+from harness.machine import Death
 from harness.result import Latency, Rpo, RunResult
 from harness.verdict import Verdict
+from harness.words import plural
 
 
 class CheckLine(Struct, frozen=True, kw_only=True):
@@ -27,6 +30,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
 
     name: str
     mode: str
+    system: str = ""
     fault: str | None = None
     variant: str = ""
     verdict: Verdict
@@ -45,6 +49,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     interrupted: bool
     error: str | None
     warnings: tuple[str, ...]
+    deaths: tuple[Death, ...] = ()
     seconds: float
     folder: str | None
 
@@ -56,6 +61,7 @@ def summarise(
     return RunSummary(
         name=result.name,
         mode=result.mode,
+        system=result.system,
         fault=fault,
         variant=variant,
         verdict=result.verdict,
@@ -77,6 +83,7 @@ def summarise(
         interrupted=result.interrupted,
         error=result.error,
         warnings=result.warnings,
+        deaths=result.deaths,
         seconds=round(sum(result.seconds.values()), 3),
         folder=None if folder is None else str(folder),
     )
@@ -84,16 +91,20 @@ def summarise(
 
 def lines(result: RunResult) -> Iterator[str]:
     """Yield what a person reads of a run, the verdict first."""
-    yield f"{result.name}: {str(result.verdict).upper()} (mode {result.mode}, seed {result.seed})"
+    system = f"{result.system}, " if result.system else ""
+    yield f"{result.name}: {str(result.verdict).upper()} ({system}mode {result.mode}, seed {result.seed})"
     if result.skipped:
         yield f"  skipped: {result.skipped}"
     if result.error:
         yield f"  error: {result.error}"
     if result.interrupted:
-        yield "  interrupted: this judges what was recorded until then"
-    if result.skipped is None:
+        yield f"  interrupted{': this judges what was recorded until then' if result.checks else ''}"
+    called = result.acknowledged + result.failed + result.unknown
+    # Of a run that failed before it began, no more is to be said than why.
+    checks = result.checks if called or result.error is None else ()
+    if checks:
         yield (
-            f"  {count(result.acknowledged, 'write')} acknowledged, {result.failed} failed, "
+            f"  {plural(result.acknowledged, 'write')} acknowledged, {result.failed} failed, "
             f"{result.unknown} unknown"
         )
         yield f"  {losses(result)}"
@@ -101,11 +112,12 @@ def lines(result: RunResult) -> Iterator[str]:
             f"  RPO {rpo(result.rpo)}; RTO {seconds(result.rto)}; write latency p50 "
             f"{milliseconds(result.latency.p50)}, p99 {milliseconds(result.latency.p99)}"
         )
-    width = max((len(check.checker) for check in result.checks), default=0)
-    for check in result.checks:
+    width = max((len(check.checker) for check in checks), default=0)
+    for check in checks:
         yield f"  {check.checker:<{width}}  {check.verdict:<12}  {check.summary}"
     yield from (f"  warning: {warning}" for warning in result.warnings)
-    yield from stories(result.checks)
+    yield from (f"  died: {line}" for line in told(result.deaths))
+    yield from stories(checks)
 
 
 def stories(checks: tuple[CheckResult, ...]) -> Iterator[str]:
@@ -129,7 +141,7 @@ def rpo(value: Rpo) -> str:
     """Return a recovery point in words."""
     if not value.operations:
         return "0"
-    return f"{count(value.operations, 'operation')}, {value.bytes} bytes, {value.seconds:.2f} s"
+    return f"{plural(value.operations, 'operation')}, {value.bytes} bytes, {value.seconds:.2f} s"
 
 
 def seconds(value: float | None) -> str:
@@ -142,8 +154,3 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value * 1000:.1f} ms" if value < 0.1 else f"{value * 1000:.0f} ms"
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where that is right."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -73,7 +73,8 @@ class Client(Protocol):
     get(key); put(key, value); cas(key, old, new) -> Reply(value=applied?); add(key, element), to a set;
     append(key, element), to a list; increment(key, by) -> Reply(value=new);
     txn([(f, key, value), ...]), f being put, add, append, or get with None -> Reply(value=the same list, with
-    what each get read); peek(keys) -> Reply(value=[value of each]), what this very node has, however stale.
+    what each get read); peek(keys) -> Reply(value=[value of each]), what this very node has, however stale (of
+    a system that has txn: all as of one moment).
 
     A definite failure raises OperationFailed; any other exception leaves the outcome unknown.
     """

@@ -11,6 +11,7 @@ from harness.draws import Draws
 from harness.errors import NodeError
 from harness.scenario import ROLES
 from harness.system import NodeStatus, Role, System
+from harness.tasks import own_cancellation, together
 
 PRIMARY_WAIT_S = 5.0
 """How long a fault that needs to know the primary waits for one, or for the targets of another step."""
@@ -78,12 +79,13 @@ async def ask(system: System, nodes: tuple[str, ...]) -> dict[str, NodeStatus]:
 
     async def one(node: str) -> NodeStatus | None:
         try:
-            async with asyncio.timeout(ANSWER_S):
-                return await system.status(node)
+            with own_cancellation(f"the status of {node}"):
+                async with asyncio.timeout(ANSWER_S):
+                    return await system.status(node)
         except (NodeError, TimeoutError):
             return None
 
-    answers = await asyncio.gather(*(one(node) for node in nodes))
+    answers = await together(one(node) for node in nodes)
     return {node: status for node, status in zip(nodes, answers, strict=True) if status is not None}
 
 

@@ -7,7 +7,6 @@ and what was recorded is on disk. Only being cancelled makes it raise.
 import asyncio
 import contextlib
 import itertools
-import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any
@@ -17,8 +16,9 @@ from msgspec.structs import replace
 
 from harness import final_reads, logs, readiness
 from harness.analysis import EPISODES_FILE, HISTORY_FILE
-from harness.clock import Clock, Origin
+from harness.clock import HOST_TIME, Clock, Origin, Time
 from harness.course import Course
+from harness.deaths import Deaths
 from harness.draws import derive
 from harness.episodes import EpisodeLog
 from harness.errors import AckedError, FolderError, NodeError
@@ -27,14 +27,17 @@ from harness.generator import Generator
 from harness.generators import rate, time_limit
 from harness.history import History
 from harness.interrupts import Interrupted, Interrupts, unless
+from harness.machine import OwnTime
 from harness.operation import Invocation
 from harness.parts import Parts
 from harness.recording import Recorder
+from harness.results import ERROR_FILE
 from harness.runner import Runner
 from harness.schedule import Schedule
 from harness.session import Desk, Session
 from harness.spool import LineFile, Spool
 from harness.targets import Targets, ask, primary_of
+from harness.tasks import own_cancellation
 from harness.world import RunWorld
 
 QUICK_S = 5.0
@@ -42,8 +45,6 @@ QUICK_S = 5.0
 
 READ_S = 5.0
 """How long one final read may take, at least."""
-
-ERROR_FILE = "error.txt"
 
 
 class Books(Struct, frozen=True, kw_only=True):
@@ -57,9 +58,12 @@ class Books(Struct, frozen=True, kw_only=True):
 class Trial:
     """One recorded run; `run` it once, then see its `course`."""
 
-    def __init__(self, parts: Parts, *, evidence: EvidenceRecorder, interrupts: Interrupts) -> None:
+    def __init__(
+        self, parts: Parts, *, evidence: EvidenceRecorder, deaths: Deaths, interrupts: Interrupts
+    ) -> None:
         self._parts = parts
         self._evidence = evidence
+        self._deaths = deaths
         self._interrupts = interrupts
         self._nodes = parts.system.contract().nodes
         self._processes = itertools.count(-1, -1)
@@ -67,16 +71,18 @@ class Trial:
         self._schedule: Schedule | None = None
         self._seconds: dict[str, float] = {}
         self._course = Course()
+        self._time: Time = parts.cluster.time if isinstance(parts.cluster, OwnTime) else HOST_TIME
+        self._origin = Origin.now(self._time)
 
     @property
     def course(self) -> Course:
         """The course that the run has taken so far."""
-        return replace(self._course, seconds=dict(self._seconds))
+        return replace(self._course, seconds=dict(self._seconds), deaths=self._deaths.since(self._origin))
 
     async def run(self) -> None:
         """Do it all; when this returns, all faults are healed, or their episodes say that they are not."""
         try:
-            with Spool() as spool:
+            with Spool(threaded=not isinstance(self._parts.cluster, OwnTime)) as spool:
                 try:
                     books = self._open(spool)
                     await self._record(books)
@@ -107,29 +113,46 @@ class Trial:
         text = str(error) if isinstance(error, AckedError) else f"{type(error).__name__}: {error}"
         if self._course.error is None:
             self._course = replace(self._course, error=text)
+        self._keep_traceback(error)
+
+    def stray(self, message: str, error: BaseException | None) -> None:
+        """Keep what went wrong where nobody waited for it, as a warning."""
+        self.warn(f"{message}: {error}" if error else message)
+        if error is not None:
+            self._keep_traceback(error)
+
+    def warn(self, text: str) -> None:
+        """Keep something that went wrong but costs the verdict nothing; once."""
+        if text not in self._course.warnings:
+            self._course = replace(self._course, warnings=(*self._course.warnings, text))
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Take the time of a phase and tell the observer that it begins."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._parts.observer.on_phase(name)
+        try:
+            yield
+        finally:
+            self._seconds[name] = self._seconds.get(name, 0.0) + loop.time() - began
+
+    def _keep_traceback(self, error: BaseException) -> None:
         try:
             with (self._parts.folder / ERROR_FILE).open("a") as file:
                 traceback.print_exception(error, file=file)
         except OSError as failure:
             self.warn(f"{ERROR_FILE}: {failure.strerror or failure}")
 
-    def warn(self, text: str) -> None:
-        """Keep something that went wrong but costs the verdict nothing."""
-        self._course = replace(self._course, warnings=(*self._course.warnings, text))
-
-    @contextlib.contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Take the time of a phase and tell the observer that it begins."""
-        began = time.monotonic()
-        self._parts.observer.on_phase(name)
-        try:
-            yield
-        finally:
-            self._seconds[name] = self._seconds.get(name, 0.0) + time.monotonic() - began
-
     def _open(self, spool: Spool) -> Books:
-        parts, origin = self._parts, Origin.now()
-        self._evidence.start(spool, parts.folder, tuple(parts.cluster.machines), origin)
+        parts, origin = self._parts, self._origin
+        self._evidence.start(
+            spool,
+            parts.folder,
+            tuple(parts.cluster.machines),
+            origin,
+            exact=isinstance(parts.cluster, OwnTime),
+        )
         history = spool.open(parts.folder / HISTORY_FILE)
         return Books(
             history=history,
@@ -137,7 +160,7 @@ class Trial:
             desk=Desk(
                 make_client=parts.system.client,
                 recorder=Recorder(history, origin),
-                clock=Clock(origin),
+                clock=Clock(origin, self._time),
                 timeout_s=parts.scenario.operation_timeout_s,
                 observer=parts.observer,
             ),
@@ -161,9 +184,12 @@ class Trial:
 
     async def _attempt(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await work
-        except Interrupted:
+            with own_cancellation("a part of the run"):
+                await work
+        except Interrupted as interrupted:
             self.break_off()
+            if isinstance(interrupted.__cause__, Exception):
+                self.note(interrupted.__cause__)
         except Exception as error:
             self.note(error)
 
@@ -184,7 +210,7 @@ class Trial:
     async def _bring_up(self, books: Books, writes: tuple[Invocation, ...]) -> None:
         parts, session = self._parts, self._session(books.desk)
         try:
-            await readiness.bring_up(parts, self._nodes, session, writes)
+            await readiness.bring_up(parts, self._nodes, session, writes, deaths=self._deaths)
         finally:
             await session.close()
 
@@ -220,18 +246,19 @@ class Trial:
 
     async def _recover_within(self, books: Books) -> None:
         system, wait_s = self._parts.system, self._parts.scenario.recovery_s
-        end = time.monotonic() + wait_s
+        loop = asyncio.get_running_loop()
+        end = loop.time() + wait_s
         session = self._session(books.desk)
         try:
             survivor = await readiness.write_until_acknowledged(
                 system, self._nodes, session, self._recovery_writes, deadline_s=wait_s
             )
             self._course = replace(self._course, recovered=True, survivor=survivor)
-            left_s = max(0.0, end - time.monotonic())
+            left_s = max(0.0, end - loop.time())
             state = await readiness.settle(system, self._nodes, deadline_s=left_s)
             self._course = replace(self._course, settled=state.certain, unsettled=state.complaint)
         except NodeError as error:
-            self._course = replace(self._course, unsettled=str(error))
+            self._course = replace(self._course, recovered=False, unsettled=str(error))
         finally:
             await session.close()
 

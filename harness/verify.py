@@ -5,7 +5,7 @@ folder of a verification has one run folder for each cell in `cells/`, and `veri
 """
 
 import asyncio
-import signal
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from harness import assembly, matrix, plugins, pool, results, schema, summary
+from harness.errors import AckedError, UsageError
+from harness.interrupts import Interrupts
 from harness.matrix import Cell, Plan
 from harness.result import RunResult
 from harness.scenario import Scenario
@@ -22,7 +24,6 @@ from harness.summary import RunSummary
 from harness.system import SettingError
 from harness.verdict import Verdict, exit_code, merge
 
-RESULTS_FILE = "results.json"
 VERIFY_FILE = "verify.json"
 
 GRACE_S = 60.0
@@ -76,45 +77,65 @@ def worker(scenario: Path, folder: Path) -> Sequence[str]:
 
 
 def plan_cells(plan: Plan) -> tuple[Cell, ...]:
-    """Return the cells of a plan with the textbook cases that are installed; raises UsageError."""
-    plugins.load("acked.machines", plan.machines)
-    plugins.load("acked.systems", plan.system)
-    return matrix.cells(plan, [_textbook_case(name, text) for name, text in matrix.textbook_texts()])
+    """Return the cells of a plan with the textbook cases that are installed; raises UsageError or PluginError."""
+    for option, group, name in (
+        ("machines", "acked.machines", plan.machines),
+        ("system", "acked.systems", plan.system),
+    ):
+        try:
+            plugins.load(group, name)
+        except UsageError as error:
+            raise UsageError(f"--{option} {name}: {error}") from error
+    cells = matrix.cells(plan, [_textbook_case(name, text) for name, text in matrix.textbook_texts()])
+    with contextlib.suppress(SettingError):  # what it does not offer is skipped, cell by cell
+        assembly.system(cells[0].scenario)
+    return cells
 
 
 async def run_cells(
-    cells: Sequence[Cell], folder: Path, *, jobs: int, watcher: Watcher, command: Command | None = None
+    cells: Sequence[Cell],
+    folder: Path,
+    *,
+    jobs: int,
+    watcher: Watcher,
+    interrupts: Interrupts,
+    command: Command | None = None,
 ) -> tuple[list[CellResult], bool]:
-    """Run cells, `jobs` at a time; returns those that were run, in the order of `cells`, and if interrupted.
+    """Run cells, `jobs` at a time; returns those that were run, in the order of `cells`, and if it was cut short.
 
-    The first SIGINT or SIGTERM starts no more cells and interrupts the running ones, which heal and judge
-    what they have; the second kills them. A cell that an interrupt left without a result counts as not run.
+    The first interrupt starts no more cells and interrupts the running ones, which heal and judge what they
+    have; the second kills them. A cell that an interrupt left without a result counts as not run. When every
+    cell came to its end all the same, nothing was cut short. Raises FolderError or UsageError when `folder`
+    can't be written from the start; a disk that is full later is an error of the cells that it hits.
     """
     done = {cell.name: refused for cell in cells if (refused := _refused(cell, folder))}
     for number, refused in enumerate(done.values(), 1):
         watcher.ended(refused, number, len(cells))
     by_name = {cell.name: cell for cell in cells if cell.name not in done}
     running = pool.Pool(jobs, on_start=lambda job: watcher.started(by_name[job.name]))
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, running.interrupt)
+    with results.storing(folder):
+        work = [_job(cell, folder, command or worker) for cell in by_name.values()]
+    relay = asyncio.create_task(_relay(interrupts, running))
     try:
-        with results.storing(folder):
-            work = [_job(cell, folder, command or worker) for cell in by_name.values()]
         async for ended in running.run(work):
             cell = by_name[ended.job.name]
-            result = _result(cell, ended, _cell_folder(folder, cell))
-            if running.interrupted and result.verdict is Verdict.ERROR:
+            result = _result(cell, ended, _cell_folder(folder, cell), interrupted=running.interrupted)
+            if result is None:
                 continue
             done[cell.name] = CellResult(
                 cell=cell, result=result, folder=_cell_folder(folder, cell), seconds=ended.seconds
             )
             watcher.ended(done[cell.name], len(done), len(cells))
     finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
-    return [done[cell.name] for cell in cells if cell.name in done], running.interrupted
+        relay.cancel()
+    cut_short = len(done) < len(cells) or any(each.result.interrupted for each in done.values())
+    return [done[cell.name] for cell in cells if cell.name in done], running.interrupted and cut_short
+
+
+async def _relay(interrupts: Interrupts, running: pool.Pool) -> None:
+    for event in (interrupts.stop, interrupts.abort):
+        await event.wait()
+        running.interrupt()
 
 
 def conclude(
@@ -169,20 +190,25 @@ def _cell_folder(folder: Path, cell: Cell) -> Path:
 
 
 def _refused(cell: Cell, folder: Path) -> CellResult | None:
-    """Return a skipped cell when the system does not offer what the cell asks of it."""
+    """Return a skipped cell when the system does not offer what the cell asks of it; an error when it fails."""
+    skipped, failed = None, None
     try:
         assembly.system(cell.scenario)
     except SettingError as error:
-        reason = f"{cell.scenario.system} refuses {error.field}: {error}"
-        result = RunResult(
-            name=cell.name,
-            verdict=Verdict.INCONCLUSIVE,
-            mode=cell.scenario.mode,
-            seed=cell.scenario.seed,
-            skipped=reason,
-        )
-        return CellResult(cell=cell, result=result, folder=_cell_folder(folder, cell), seconds=0.0)
-    return None
+        skipped = f"{cell.scenario.system} refuses {error.field}: {error}"
+    except AckedError as error:
+        failed = str(error)
+    if skipped is None and failed is None:
+        return None
+    result = RunResult(
+        name=cell.name,
+        verdict=Verdict.ERROR if failed else Verdict.INCONCLUSIVE,
+        mode=cell.scenario.mode,
+        seed=cell.scenario.seed,
+        skipped=skipped,
+        error=failed,
+    )
+    return CellResult(cell=cell, result=result, folder=_cell_folder(folder, cell), seconds=0.0)
 
 
 def _job(cell: Cell, folder: Path, command: Command) -> pool.Job:
@@ -201,17 +227,23 @@ def _job(cell: Cell, folder: Path, command: Command) -> pool.Job:
     )
 
 
-def _result(cell: Cell, ended: pool.Ended, folder: Path) -> RunResult:
+def _result(cell: Cell, ended: pool.Ended, folder: Path, *, interrupted: bool) -> RunResult | None:
     """Return what a cell concluded; it is an error unless the process ended as its result says.
 
-    A violation that was recorded stays one, whatever became of the process afterwards.
+    A violation that was recorded stays one, whatever became of the process afterwards. With `interrupted`
+    the process may have been killed, too: what it had concluded counts, and None is returned if it had not.
     """
     result, why = _recorded(folder)
     if result is not None:
         agreed = ended.returncode == exit_code(result.verdict, interrupted=result.interrupted)
-        if (agreed and not ended.timed_out) or result.verdict is Verdict.VIOLATED:
+        excused = result.verdict is Verdict.VIOLATED or (interrupted and ended.killed)
+        if (agreed and not ended.timed_out) or excused:
             return result
-    if ended.timed_out:
+    elif interrupted and ended.failure is None:
+        return None
+    if ended.failure is not None:
+        why = ended.failure
+    elif ended.timed_out:
         why = f"killed: it had not ended after {ended.job.deadline_s:.0f} s"
     elif ended.returncode < 0:
         why = f"killed by signal {-ended.returncode}"
@@ -232,8 +264,10 @@ def _result(cell: Cell, ended: pool.Ended, folder: Path) -> RunResult:
 def _recorded(folder: Path) -> tuple[RunResult | None, str]:
     """Read a cell's results; without them, say why."""
     try:
-        return msgspec.json.decode((folder / RESULTS_FILE).read_bytes(), type=RunResult), ""
+        return msgspec.json.decode((folder / results.RESULTS_FILE).read_bytes(), type=RunResult), ""
     except FileNotFoundError:
         return None, "no results"
+    except OSError as error:
+        return None, f"unreadable results ({error.strerror})"
     except msgspec.DecodeError as error:
         return None, f"unreadable results ({error})"

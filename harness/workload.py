@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from harness.generator import Generator
-from harness.operation import Invocation, Operation
+from harness.operation import Invocation, Operation, Outcome
 
 Element = tuple[str, int]
 """The trace that one write leaves: (key, value), unique in the run, so that its fate can be told for sure."""
@@ -33,3 +33,16 @@ class Workload(Protocol):
 
     def final_reads(self, keys: Iterable[str], node: str) -> Iterable[Invocation]:
         """Return the reads of all `keys` on `node` that end a run."""
+
+
+def is_final_read(operation: Operation, *, node: str | None, stopped_ns: int) -> bool:
+    """Tell whether this is one of the reads of `node` that end a run, and an answered one."""
+    return (
+        operation.f == "peek"
+        and node is not None
+        and operation.node == node
+        and operation.call_ns >= stopped_ns
+        and operation.outcome is Outcome.OK
+        and isinstance(operation.value, list)
+        and len(operation.value) == len(operation.args[0])
+    )

@@ -7,29 +7,18 @@ from itertools import accumulate
 from msgspec import Struct
 
 from harness.draws import advance
-from harness.generator import (
-    BLOCKED,
-    EMPTY,
-    Blocked,
-    Context,
-    Generator,
-    InOrder,
-    Source,
-    Step,
-    Wait,
-    lift,
-)
+from harness.generator import EMPTY, Blocked, Context, Generator, Source, Step, Wait, in_order, lift
 from harness.operation import Invocation
 
 
 def sequence(*sources: Source) -> Generator:
     """Return the sources one after the other, without waiting for operations that are still under way."""
-    return InOrder(items=sources, index=0, current=EMPTY)
+    return in_order(sources)
 
 
 def phases(*sources: Source) -> Generator:
     """Return the sources one after the other; each begins when no worker is busy with the former."""
-    return Phases(items=sources, index=0, current=EMPTY)
+    return in_order(sources, barriers=True)
 
 
 def repeat(source: Source, times: int | None = None) -> Generator:
@@ -53,28 +42,6 @@ def mix(sources: Sequence[Source], *, seed: int, weights: Sequence[float] | None
         raise ValueError(f"weights must not be negative, and not all zero: {shares}")
     chosen = [(lift(source), share) for source, share in zip(sources, shares, strict=True) if share > 0]
     return _mixed([child for child, _ in chosen], [share for _, share in chosen], seed)
-
-
-class Phases(Struct, frozen=True, kw_only=True):
-    """Sources separated by barriers; made by `phases`."""
-
-    items: tuple[Source, ...]
-    index: int
-    current: Generator
-
-    def next(self, context: Context) -> tuple[Step, Generator]:
-        """Answer with the current phase's step; blocked between phases while a worker is busy."""
-        current, index = self.current, self.index
-        while True:
-            step, current = current.next(context)
-            if step is not None:
-                return step, Phases(items=self.items, index=index, current=current)
-            if index == len(self.items):
-                return None, EMPTY
-            if context.busy and index:
-                return BLOCKED, Phases(items=self.items, index=index, current=EMPTY)
-            current = lift(self.items[index])
-            index += 1
 
 
 class Repeat(Struct, frozen=True, kw_only=True):

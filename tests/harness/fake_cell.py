@@ -65,7 +65,9 @@ match BEHAVIOUR:
         (FOLDER / "grandchild").write_text(str(child.pid))
         time.sleep(600)
     case _:
-        signal.signal(signal.SIGINT, note)
+        signal.signal(signal.SIGTERM, note)
+        if BEHAVIOUR.startswith("done"):
+            write(Verdict.HOLDS)
         tell_pid()
         while True:
             signal.pause()

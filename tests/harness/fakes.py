@@ -38,7 +38,10 @@ class FakeMachine:
         timeout_s: float = 30.0,
         env: Mapping[str, str] | None = None,
     ) -> Completed:
-        return Completed(returncode=0 if argv[-1] != "/missing" else 1, stdout=b"", stderr=b"")
+        return Completed(returncode=0, stdout=b"", stderr=b"")
+
+    async def exists(self, remote: str) -> bool:
+        return remote != "/missing"
 
     async def put(self, local: Path, remote: str) -> None:
         raise NodeError("not needed")
@@ -283,7 +286,7 @@ class KillFault:
         self.shown, self.mended = True, True
         self.heals = 0
         self.injected: list[tuple[str, ...]] = []
-        self.fail: dict[str, Exception] = {}
+        self.fail: dict[str, BaseException] = {}
         self.inject_gate: asyncio.Event | None = None
         self.heal_gate: asyncio.Event | None = None
         self.healing = asyncio.Event()

@@ -1,7 +1,7 @@
 """The command line: exit codes, one JSON object, one line for a mistake, and what is left in a run's folder."""
 
+import io
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from harness import cli, cli_run, matrix, plugins, report, results, verify
-from harness.errors import AckedError, FolderError, HarnessError, MissingError, UsageError
-from harness.result import RunResult
+from harness import cli, cli_verify, matrix, plugins, report, results, running, verify
+from harness.checker import CheckResult
+from harness.errors import AckedError, FolderError, HarnessError, KilledError, MissingError, UsageError
+from harness.result import Latency, Rpo, RunResult
 from harness.scenario import Scenario
+from harness.summary import RunSummary
 from harness.system import SystemConfig
 from harness.verdict import Verdict
 
@@ -42,9 +45,13 @@ class System:
 
         return contract_for(self.config.mode, self.config.nodes)
 
+    name = setup = start = form = status = client = None
+
 
 class Part:
     checkers = ("durability",)
+    generator = writes = sees = final_reads = None
+    needs = target = inject = evidence = heal = None
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options
@@ -76,11 +83,9 @@ def acked(capsys: pytest.CaptureFixture[str]) -> Acked:
     """Run a command line and return exit code, standard output and standard error."""
 
     def run(*args: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as exited:
-            cli.main(args)
+        code = cli.main(args)
         output = capsys.readouterr()
-        assert isinstance(exited.value.code, int)
-        return int(exited.value.code), output.out, output.err
+        return code, output.out, output.err
 
     return run
 
@@ -89,14 +94,14 @@ def conclude(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> list[tuple[Scena
     """Let runs end with a result of these fields; returns the list of what was run."""
     ran = []
 
-    def execute(scenario: Scenario, folder: Path, observer: object) -> RunResult:
+    def execute(scenario: Scenario, folder: Path, **_: object) -> RunResult:
         ran.append((scenario, folder))
         values = {"verdict": Verdict.HOLDS, "acknowledged": 812, **fields}
         result = RunResult(name=scenario.name, mode=scenario.mode, seed=scenario.seed, **values)
         results.write_json(folder / "results.json", result)
         return result
 
-    monkeypatch.setattr(cli_run, "execute", execute)
+    monkeypatch.setattr(running, "perform", execute)
     return ran
 
 
@@ -119,7 +124,7 @@ def conclude(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> list[tuple[Scena
         (["verify", "--mode", "semisync"], "acked: --mode semisync: unknown mode; did you mean 'semi_sync'?"),
         (["verify", "--fault", "crash"], "acked: --fault crash: unknown fault; allowed: none, partition, kill"),
         (["verify", "--case", "nothing"], "acked: --case nothing: unknown case"),
-        (["verify", "--machines", "sim"], "acked: no kind of machines is called 'sim' (installed: local)\n"),
+        (["verify", "--machines", "sim"], "acked: --machines sim: no kind of machines is called 'sim' (installed"),
         (["verify", "--nodes", "2"], "2 is not in the range 3<=x<=99"),
         (["check", "gone"], "acked: gone: there is no such run folder\n"),
         (["report", "."], "neither results.json nor verify.json is in it"),
@@ -140,6 +145,59 @@ def test_every_mistake_of_a_scenario_is_told(acked: Acked, tmp_path: Path) -> No
         ["acked", " bad.yaml", "2", "7"],
         ["acked", " bad.yaml", "3", "8"],
     ]
+
+
+@pytest.mark.parametrize(
+    "args", [["run", "--bogus"], ["report"], ["check"], ["verify", "--nodes", "x"], ["bogus"]]
+)
+def test_with_json_a_wrong_option_is_an_object_too(acked: Acked, args: list[str]) -> None:
+    code, out, err = acked(*args, "--json")
+    told = json.loads(out)
+    assert (code, told["verdict"], told["exit_code"]) == (64, "error", 64)
+    assert told["error"] in err
+
+
+def test_with_json_an_interrupt_and_a_defect_are_objects_too(
+    acked: Acked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error, verdict, code in ((KeyboardInterrupt(), "inconclusive", 130), (ValueError("odd"), "error", 3)):
+
+        def execute(*_: object, error: BaseException = error, **__: object) -> RunResult:
+            raise error
+
+        monkeypatch.setattr(running, "perform", execute)
+        found, out, _ = acked("run", "s.yaml", "--json")
+        told = json.loads(out)
+        assert (found, told["verdict"], told["exit_code"]) == (code, verdict, code)
+
+
+def test_a_plugin_that_raises_is_named_and_its_traceback_kept(
+    acked: Acked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(self: System, config: SystemConfig) -> None:
+        raise ValueError("my own mistake")
+
+    monkeypatch.setattr(System, "__init__", fail)
+    for args in (["run", "s.yaml"], ["verify", "--mode", "async"]):
+        code, out, err = acked(*args)
+        assert (code, out) == (3, "")
+        file = (tmp_path / "runs" / "latest").resolve() / "error.txt"
+        assert err == (
+            f"acked: system reference can't be made: ValueError: my own mistake; the traceback is in {file}\n"
+        )
+        assert "in fail" in file.read_text()
+
+
+def test_a_folder_that_machines_refuse_is_not_made(
+    acked: Acked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(self: Kind, folder: Path) -> None:
+        raise UsageError(f"{folder} can't be seen on the machines")
+
+    monkeypatch.setattr(Kind, "refuse_folder", refuse, raising=False)
+    for args in (["run", "s.yaml"], ["run", "s.yaml", "--folder", "runs"], ["verify"]):
+        assert acked(*args) == (64, "", "acked: runs can't be seen on the machines\n")
+        assert not (tmp_path / "runs").exists()
 
 
 def test_with_json_a_mistake_is_an_object_too(acked: Acked) -> None:
@@ -256,10 +314,10 @@ def test_what_goes_wrong_is_told_apart(
     code: int,
     told: str,
 ) -> None:
-    def execute(scenario: Scenario, folder: Path, observer: object) -> RunResult:
+    def execute(scenario: Scenario, folder: Path, **_: object) -> RunResult:
         raise error
 
-    monkeypatch.setattr(cli_run, "execute", execute)
+    monkeypatch.setattr(running, "perform", execute)
     found, out, err = acked("run", "s.yaml")
     assert (found, out) == (code, "")
     assert told in err
@@ -270,15 +328,88 @@ def test_a_report_that_can_not_be_written_makes_a_pass_an_error_and_leaves_a_vio
     acked: Acked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(folder: Path) -> Path:
-        raise FolderError("runs: no space left on the disk")
+        raise FolderError("runs: can't be written: No space left on device")
 
     monkeypatch.setattr(report, "write_run", fail)
     for verdict, code in ((Verdict.HOLDS, 3), (Verdict.VIOLATED, 1)):
         conclude(monkeypatch, verdict=verdict)
         found, out, err = acked("run", "s.yaml", "--json")
         assert found == code
-        assert json.loads(out)["verdict"] == ("error" if code == 3 else "violated")
-        assert err == "acked: no report: runs: no space left on the disk\n"
+        told = json.loads(out)
+        assert told["verdict"] == ("error" if code == 3 else "violated")
+        assert told["error"] == "no report: runs: can't be written: No space left on device"
+        assert err == f"acked: {told['error']}\n"
+
+
+def test_a_run_that_nobody_judged_says_how_to_have_it_judged(
+    acked: Acked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran = conclude(monkeypatch, verdict=Verdict.INCONCLUSIVE, acknowledged=0, interrupted=True)
+    execute = running.perform
+
+    def record(scenario: Scenario, folder: Path, **options: Any) -> RunResult:
+        (folder / "history.jsonl").write_text("")
+        return execute(scenario, folder, **options)
+
+    monkeypatch.setattr(running, "perform", record)
+    monkeypatch.setattr(report, "write_run", lambda folder: folder)
+    code, out, _ = acked("run", "s.yaml")
+    folder = ran[0][1]
+    assert code == 130
+    assert out.splitlines()[1:] == [
+        "  interrupted",
+        f"  not judged; `acked check {folder}` judges what was recorded",
+        f"  kept in {folder}",
+    ]
+
+
+def test_of_a_run_that_failed_before_it_began_only_the_reason_is_told(
+    acked: Acked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = CheckResult(checker="durability", verdict=Verdict.INCONCLUSIVE, summary="nothing")
+    conclude(monkeypatch, verdict=Verdict.ERROR, acknowledged=0, error="unshare is missing", checks=(empty,))
+    code, out, _ = acked("run", "s.yaml")
+    assert code == 3
+    lines = out.splitlines()
+    assert [line.partition(" in ")[0] for line in lines[1:]] == ["  error: unshare is missing", "  kept"]
+
+
+def test_a_run_that_is_killed_says_where_its_record_is(
+    acked: Acked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def enter(self: Kind) -> None:
+        raise KilledError("the run was killed (SIGKILL)")
+
+    monkeypatch.setattr(Kind, "enter", enter)
+    code, out, err = acked("run", "s.yaml", "--json")
+    folder = (tmp_path / "runs" / "latest").resolve()
+    assert (code, json.loads(out)["verdict"]) == (3, "error")
+    assert err == (f"acked: the run was killed (SIGKILL); `acked check {folder}` judges what was recorded\n")
+
+
+# acked check and acked report
+
+
+def test_what_is_no_run_is_told_apart_from_a_damaged_one(acked: Acked, tmp_path: Path) -> None:
+    code, _, err = acked("check", "s.yaml")
+    assert (code, err) == (
+        64, f"acked: {tmp_path}: not the folder of a run: there is no scenario.json in it\n"
+    )  # fmt: skip
+    (tmp_path / "scenario.json").write_text("{")
+    code, _, err = acked("check", ".")
+    assert code == 3
+    assert "scenario.json: damaged: " in err
+    (tmp_path / "verify.json").write_text("{}")
+    code, _, err = acked("check", ".")
+    assert (code, err) == (64, f"acked: .: a verification, not a run; its runs are in {tmp_path}/cells\n")
+
+
+def test_a_report_is_written_again(acked: Acked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    conclude(monkeypatch)
+    acked("run", "s.yaml", "--folder", "here")
+    assert acked("report", "here") == (0, f"{tmp_path}/here/report.html\n", "")
+    code, out, _ = acked("report", "here", "--json")
+    assert (code, json.loads(out)) == (0, {"report": f"{tmp_path}/here/report.html"})
 
 
 # acked verify
@@ -345,6 +476,44 @@ def test_the_exit_code_of_a_verification_is_its_worst_verdict(
     assert "report: " in out
 
 
+@pytest.mark.parametrize("title,cells", [("Modes and faults", 0), ("Textbook cases", 1)])
+def test_a_table_says_what_was_tried_on_a_narrow_terminal_too(title: str, cells: int) -> None:
+    cell = RunSummary(
+        name="06-semi-sync-wrong-promotion",
+        mode="semi_sync_memory",
+        fault=None if cells else "partition",
+        variant="one-way-primary-mute",
+        verdict=Verdict.INCONCLUSIVE,
+        seed=1,
+        acknowledged=12345,
+        failed=0,
+        unknown=0,
+        lost=1234,
+        permitted=1000,
+        forbidden=234,
+        rpo=Rpo(operations=1234, seconds=1.5),
+        rto=11.5,
+        latency=Latency(p50=0.01, p99=0.8),
+        checks=(),
+        skipped=None,
+        interrupted=False,
+        error=None,
+        warnings=(),
+        seconds=1.0,
+        folder=None,
+    )
+    shown = {}
+    for width in (80, 200):
+        console = Console(width=width, file=io.StringIO())
+        console.print(cli_verify._table(title, [cell], width))
+        shown[width] = console.file.getvalue()  # type: ignore[attr-defined]
+        words = ("semi_sync_memory", "inconclusive", "12345", "1234", "234", "11.50 s")
+        assert all(word in shown[width] for word in words), shown[width]
+    joined = "".join(line[18:34].strip() for line in shown[80].splitlines()[2:])
+    assert joined.startswith("06-semi-sync-wro" if cells else "partitionone-way")
+    assert "1000/234" in shown[200] and "800 ms" in shown[200]
+
+
 def test_the_same_seed_gives_the_same_cells(
     acked: Acked, fake_cells: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -355,34 +524,6 @@ def test_the_same_seed_gives_the_same_cells(
         cells = tmp_path / "runs" / "latest" / "cells"
         written.append({path.name: path.read_text() for path in cells.glob("*.yaml")})
     assert written[0] == written[1] != written[2]
-
-
-# The process itself
-
-
-GONE = """
-import os, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import test_cli
-from harness import cli, cli_output, plugins
-from harness.verdict import Verdict
-
-with test_cli.pytest.MonkeyPatch.context() as patch:
-    test_cli.install(patch)
-    test_cli.conclude(patch, verdict=Verdict.HOLDS)
-    cli.main(["run", "s.yaml"])
-"""
-
-
-def test_a_reader_that_goes_away_does_not_change_the_verdict(tmp_path: Path) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    command = [sys.executable, "-c", GONE, str(Path(__file__).parent)]
-    process = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, cwd=tmp_path)
-    os.close(writing)
-    assert process.stderr == b""
-    assert process.returncode == 0
 
 
 def test_help_imports_nothing_slow() -> None:

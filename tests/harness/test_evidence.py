@@ -7,7 +7,7 @@ from test_spool import SmallDisk
 
 from harness import evidence
 from harness.clock import Origin
-from harness.errors import UsageError
+from harness.errors import DamagedError
 from harness.events import NodeEvent, Waiting
 from harness.evidence import EvidenceRecorder
 from harness.spool import Spool
@@ -77,16 +77,16 @@ def test_a_cut_off_line_is_left_out_and_other_damage_named(tmp_path: Path) -> No
     path.write_bytes(whole[:-3])
     assert len(evidence.read(tmp_path, NODES, Timed(), ORIGIN)) == 1
     path.write_bytes(b"{}\n" + whole)
-    with pytest.raises(UsageError, match=r"n2.jsonl:1: damaged line"):
+    with pytest.raises(DamagedError, match=r"n2.jsonl:1: damaged line"):
         evidence.read(tmp_path, NODES, Timed(), ORIGIN)
     path.unlink()
-    with pytest.raises(UsageError, match=r"n2.jsonl: No such file"):
+    with pytest.raises(DamagedError, match=r"n2.jsonl: No such file"):
         evidence.read(tmp_path, NODES, Timed(), ORIGIN)
 
 
 def test_a_report_that_its_system_cannot_read_is_named(tmp_path: Path) -> None:
     keep(tmp_path, [("n1", b"1001 a"), ("n1", b"odd")])
-    with pytest.raises(UsageError, match=r"n1.jsonl:2: the system can't read its own report: ValueError"):
+    with pytest.raises(DamagedError, match=r"n1.jsonl:2: the system can't read its own report: ValueError"):
         evidence.read(tmp_path, NODES, Timed(), ORIGIN)
 
 

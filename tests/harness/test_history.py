@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_spool import SmallDisk, wait_for
 
 from harness.clock import Origin
-from harness.errors import FolderError, HarnessError, UsageError
+from harness.errors import DamagedError, FolderError, HarnessError
 from harness.history import FAIL, INFO, OK, OUTCOMES, History
 from harness.operation import Invocation, Operation, Outcome, Reply
 from harness.recording import Recorder
@@ -197,12 +197,12 @@ def test_a_last_line_cut_off_is_left_out_and_told(cut: int) -> None:
 def test_damage_is_named_by_file_and_line(path: Path, damage, message: str) -> None:  # type: ignore[no-untyped-def]
     write(example(), path)
     path.write_bytes(b"".join(damage(path.read_bytes().splitlines(keepends=True))))
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(DamagedError, match=message):
         list(History.open(path))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="No such file"):
+    with pytest.raises(DamagedError, match="No such file"):
         History.open(tmp_path / "none")
 
 

@@ -4,7 +4,9 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from own_signals import received_by
 
+from harness import signals
 from harness.interrupts import Interrupted, Interrupts, unless
 
 
@@ -25,13 +27,13 @@ def kill(number: signal.Signals = signal.SIGINT) -> None:
 
 
 @LOOPS
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", signals.SIGNALS)
 def test_the_first_signal_stops_and_the_second_aborts(
     loop_factory: LoopFactory, number: signal.Signals
 ) -> None:
     async def main() -> None:
         interrupts = Interrupts()
-        with interrupts.handling():
+        with received_by(interrupts.notice):
             kill(number)
             await asyncio.wait_for(interrupts.stop.wait(), 10)
             assert not interrupts.abort.is_set()
@@ -49,7 +51,7 @@ def test_only_the_second_signal_breaks_into_blocking_code(loop_factory: LoopFact
     async def main() -> list[str]:
         story: list[str] = []
         interrupts = Interrupts()
-        with interrupts.handling():
+        with received_by(interrupts.notice):
             try:
                 with interrupts.blocking():
                     kill()
@@ -69,7 +71,7 @@ def test_only_the_second_signal_breaks_into_blocking_code(loop_factory: LoopFact
 def test_a_signal_in_blocking_code_counts_once(loop_factory: LoopFactory) -> None:
     async def main() -> None:
         interrupts = Interrupts()
-        with interrupts.handling():
+        with received_by(interrupts.notice):
             with interrupts.blocking():
                 kill()
             await asyncio.wait_for(interrupts.stop.wait(), 10)
@@ -128,6 +130,74 @@ def test_a_cancelled_caller_cancels_the_work(turns: int) -> None:
         caller.cancel()
         with pytest.raises(asyncio.CancelledError):
             await caller
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+
+
+def test_the_work_is_waited_for_however_often_the_caller_is_cancelled() -> None:
+    async def main() -> None:
+        cancelled, end = asyncio.Event(), asyncio.Event()
+
+        async def work() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+                await end.wait()
+
+        caller = asyncio.create_task(unless(asyncio.Event().wait(), work()))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        caller.cancel()
+        await cancelled.wait()
+        for _ in range(3):
+            caller.cancel()
+            await asyncio.sleep(0)
+            assert not caller.done()
+        end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+
+
+async def fails_when_cancelled() -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        raise ZeroDivisionError
+
+
+def test_an_error_of_work_that_is_broken_off_is_the_cause() -> None:
+    async def main() -> None:
+        cue = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.01, cue.set)
+        with pytest.raises(Interrupted) as interrupted:
+            await unless(cue.wait(), fails_when_cancelled())
+        assert isinstance(interrupted.value.__cause__, ZeroDivisionError)
+        caller = asyncio.create_task(unless(asyncio.Event().wait(), fails_when_cancelled()))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError) as cancelled:
+            await caller
+        assert isinstance(cancelled.value.__cause__, ZeroDivisionError)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("turns", [0, 2])
+def test_an_error_of_the_cue_is_raised(turns: int) -> None:
+    async def cue() -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    async def main() -> None:
+        with pytest.raises(ZeroDivisionError):
+            await unless(cue(), asyncio.Event().wait())
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(main())

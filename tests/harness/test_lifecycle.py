@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 from fakes import Appends, FakeClient, FakeCluster, FakeSystem, KillFault, ReportingSystem
+from own_signals import received_by
 from test_spool import SmallDisk
 
-from harness import analysis, course, lifecycle, results
+from harness import analysis, course, lifecycle, results, signals
 from harness.contract import Mode
-from harness.errors import MissingError, NodeError, UsageError
+from harness.errors import DamagedError, FolderError, MissingError, NodeError, UsageError
 from harness.history import History
+from harness.interrupts import Interrupts
 from harness.lifecycle import execute
 from harness.machine import ClusterConfig, PowerCut
 from harness.observer import Observer
@@ -23,6 +25,7 @@ from harness.result import RunResult
 from harness.scenario import FaultStep, Scenario
 from harness.schedule import Schedule
 from harness.spool import LineFile, Spool
+from harness.system import NodeStatus
 from harness.verdict import Verdict
 
 KILL = FaultStep(fault="kill", target="n2", at_s=0.05, for_s=0.05)
@@ -65,6 +68,11 @@ class Play:
             return cluster
 
         async def main() -> RunResult:
+            interrupts = Interrupts()
+            with received_by(interrupts.notice):
+                return await within_a_minute(interrupts)
+
+        async def within_a_minute(interrupts: Interrupts) -> RunResult:
             async with asyncio.timeout(60):
                 run = asyncio.create_task(
                     execute(
@@ -74,6 +82,7 @@ class Play:
                         workload=self.workload,  # type: ignore[arg-type]
                         faults=self.faults,  # type: ignore[arg-type]
                         folder=self.folder,
+                        interrupts=interrupts,
                         observer=self.observer,
                     )
                 )
@@ -202,7 +211,10 @@ def test_what_machines_cannot_do_is_skipped(tmp_path: Path) -> None:
     play = Play(tmp_path, FaultStep(fault="power-cut", target="n1", at_s=0.0), KILL)
     play.faults[0].needs = (PowerCut,)
     result = play.act()
-    assert result.skipped == "power-cut needs PowerCut: these machines have no plug"
+    assert (
+        result.skipped
+        == "power-cut needs machines that can lose their power, but these machines have no plug"
+    )
     assert result.verdict is Verdict.INCONCLUSIVE
     assert (play.cluster.ups, play.system.starts) == (0, [])
     assert play.kept() == result
@@ -215,7 +227,8 @@ class Flies:
 def test_the_reason_of_a_skip_names_who_lacks_it(tmp_path: Path) -> None:
     play = Play(tmp_path, KILL)
     play.faults[0].needs = (Flies,)
-    assert play.act().skipped == "kill needs Flies: neither the fake machines nor the system fake can do that"
+    missing = "kill needs the ability Flies, but neither the fake machines nor the system fake can do that"
+    assert play.act().skipped == missing
 
 
 @pytest.mark.parametrize(
@@ -272,6 +285,67 @@ def test_no_recovery_proves_nothing(tmp_path: Path) -> None:
     assert result.verdict is Verdict.INCONCLUSIVE
     assert "the system did not recover" in play.found(result)
     assert "waiting for a majority" in str(result.checks[0].findings)
+
+
+def test_no_recovery_may_be_what_a_scenario_expects(tmp_path: Path) -> None:
+    play = Play(tmp_path, recovery_s=0.2, expect={"recovered": False})
+    play.observer = At("recover", lambda: setattr(play.system, "primary_rules", False))
+    verdicts = {check.checker: check.verdict for check in play.act().checks}
+    assert (verdicts["soundness"], verdicts["expectations"]) == (Verdict.HOLDS, Verdict.HOLDS)
+    went = course.read(tmp_path)
+    assert went is not None
+    assert went.recovered is False
+
+
+@pytest.mark.parametrize("expected", [True, False])
+def test_a_recovery_that_was_broken_off_is_unknown(tmp_path: Path, expected: bool) -> None:
+    play = Play(tmp_path, recovery_s=50.0, expect={"recovered": expected})
+
+    def stop() -> None:
+        play.system.primary_rules = False
+        interrupt()
+        interrupt()
+
+    play.observer = At("recover", stop)
+    play.act()
+    went = course.read(tmp_path)
+    assert went is not None
+    assert (went.recovered, went.interrupted) == (None, True)
+    again = analysis.analyse(tmp_path, system=play.system, workload=play.workload)  # type: ignore[arg-type]
+    assert again.verdict is Verdict.INCONCLUSIVE
+    assert "expectations" in [check.checker for check in again.checks]
+
+
+def test_a_system_whose_status_gives_up_by_itself_costs_no_verdict(tmp_path: Path) -> None:
+    async def gives_up(node: str) -> NodeStatus:
+        raise asyncio.CancelledError
+
+    play = Play(tmp_path)
+    play.observer = At("recover", lambda: setattr(play.system, "status", gives_up))
+    result = play.act()
+    assert result.verdict is Verdict.ERROR
+    assert result.error == "the status of n1 gave up by itself (CancelledError)"
+    assert "the run ended before it was known whether the system recovers" in play.found(result)
+    assert play.cluster.downs == 1
+
+
+def test_an_error_of_what_is_broken_off_is_kept(tmp_path: Path) -> None:
+    play = Play(tmp_path)
+
+    async def up() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise NodeError("n1 can't be switched off half-way")
+
+    def prepare(cluster: FakeCluster) -> None:
+        cluster.up = up  # type: ignore[method-assign]
+
+    play.prepare = prepare
+    play.observer = At("up", lambda: asyncio.get_running_loop().call_later(0.05, interrupt))
+    result = play.act()
+    assert result.interrupted
+    assert result.error == "n1 can't be switched off half-way"
 
 
 def test_a_node_whose_final_reads_fail_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,7 +457,7 @@ def test_an_error_of_the_client_ends_the_run_but_not_the_verdict_of_what_was_fou
 
 
 @pytest.mark.parametrize("phase", ["up", "start", "run", "heal", "recover", "read", "logs", "judge", "down"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", signals.SIGNALS)
 def test_one_interrupt_in_any_phase_stops_in_good_order(
     tmp_path: Path, phase: str, number: signal.Signals
 ) -> None:
@@ -505,6 +579,40 @@ def test_a_full_disk_under_the_history_ends_the_run_in_good_order(
     assert len(list(History.open(tmp_path / "history.jsonl"))) > 3
 
 
+def test_what_goes_wrong_beside_the_run_is_a_warning_and_prints_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def complain() -> None:
+        context = {"message": "store.log: the log ends here", "exception": OSError("No space left")}
+        for _ in range(2):
+            asyncio.get_running_loop().call_exception_handler(context)
+
+    play = Play(tmp_path)
+    play.observer = At("run", complain)
+    result = play.act()
+    assert result.verdict is Verdict.HOLDS
+    assert result.warnings == ("store.log: the log ends here: No space left",)
+    assert "OSError: No space left" in (tmp_path / "error.txt").read_text()
+    assert (capsys.readouterr().err, caplog.records) == ("", [])
+
+
+def test_a_course_that_can_not_be_kept_is_judged_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = results.write
+
+    def full(path: Path, data: bytes) -> None:
+        if path.name == "course.json":
+            raise FolderError(f"{path}: {os.strerror(errno.ENOSPC)}")
+        write(path, data)
+
+    monkeypatch.setattr(results, "write", full)
+    result = Play(tmp_path).act()
+    assert result.verdict is Verdict.ERROR
+    assert "course.json: No space left on device" in str(result.error)
+    assert [check.verdict for check in result.checks] == [Verdict.HOLDS] * len(result.checks)
+
+
 def test_results_that_cannot_be_written_are_an_error_in_the_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -531,6 +639,7 @@ def test_a_killed_harness_leaves_a_record_that_proves_nothing(tmp_path: Path) ->
     result = analysis.analyse(tmp_path, system=play.system, workload=play.workload)  # type: ignore[arg-type]
     assert result.verdict in (Verdict.INCONCLUSIVE, Verdict.VIOLATED)
     assert "the harness was killed before the run was over" in play.found(result)
+    assert not result.interrupted, "nobody asked it to stop"
 
 
 def test_a_history_that_was_cut_off_is_judged_and_told(tmp_path: Path) -> None:
@@ -541,18 +650,18 @@ def test_a_history_that_was_cut_off_is_judged_and_told(tmp_path: Path) -> None:
     result = analysis.analyse(tmp_path, system=play.system, workload=play.workload)  # type: ignore[arg-type]
     assert result.warnings == ("the last line of the history was cut off and is left out",)
     path.write_bytes(path.read_bytes().replace(b'"call"', b'"cull"', 1))
-    with pytest.raises(UsageError, match=r"history.jsonl:\d+: damaged line"):
+    with pytest.raises(DamagedError, match=r"history.jsonl:\d+: damaged line"):
         analysis.analyse(tmp_path, system=play.system, workload=play.workload)  # type: ignore[arg-type]
 
 
 def test_a_folder_that_is_no_run_or_is_damaged(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"scenario.json: No such file .* not the folder of a run"):
+    with pytest.raises(UsageError, match=r"not the folder of a run: there is no scenario.json in it"):
         analysis.analyse(tmp_path)
     play = Play(tmp_path)
     play.act()
     for name in ("scenario.json", "course.json"):
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole[:-10])
-        with pytest.raises(UsageError, match=f"{name}: damaged"):
+        with pytest.raises(DamagedError, match=f"{name}: damaged"):
             analysis.analyse(tmp_path, system=play.system, workload=play.workload)  # type: ignore[arg-type]
         (tmp_path / name).write_bytes(whole)

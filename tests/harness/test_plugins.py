@@ -1,10 +1,11 @@
 from importlib import metadata
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from harness import plugins
-from harness.errors import UsageError
+from harness.errors import PluginError, UsageError
 
 
 def test_what_is_installed_is_found() -> None:
@@ -41,5 +42,35 @@ def test_files_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         plugins.load("acked.systems", "./none.py:Mine")
     Path("bad.py").write_text("1 / 0")
     for _ in range(2):
-        with pytest.raises(UsageError, match=r"bad.py can't be imported: ZeroDivisionError"):
+        with pytest.raises(PluginError, match=r"bad.py can't be imported: ZeroDivisionError"):
             plugins.load("acked.systems", "./bad.py:Mine")
+    with pytest.raises(UsageError, match=r"name the system in it, too, like \./mine.py:Mine"):
+        plugins.load("acked.systems", "./mine.py")
+
+
+class Small(Protocol):
+    value: int
+
+    def act(self) -> None: ...
+
+
+def test_what_a_plugin_lacks_or_raises_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        "class Lacks:\n    def __init__(self, config): pass\n"
+        "class Whole(Lacks):\n    value = 1\n    def act(self): pass\n"
+        "class Raises:\n    def __init__(self, config): raise ValueError('odd')\n"
+        "NUMBER = 1\n"
+    )
+
+    def make(name: str) -> object:
+        return plugins.make("acked.systems", f"./mine.py:{name}", Small, None)
+
+    assert type(make("Whole")).__name__ == "Whole"
+    with pytest.raises(UsageError, match=r"mine.py:Lacks lacks what every system has: act, value"):
+        make("Lacks")
+    with pytest.raises(UsageError, match=r"mine.py:NUMBER is no class"):
+        make("NUMBER")
+    with pytest.raises(PluginError, match=r"mine.py:Raises can't be made: ValueError: odd") as caught:
+        make("Raises")
+    assert isinstance(caught.value.__cause__, ValueError)

@@ -12,7 +12,7 @@ from harness.generators import mix, repeat
 from harness.history import History
 from harness.machine import ClusterConfig
 from harness.observer import Observer
-from harness.operation import Invocation
+from harness.operation import Invocation, Reply
 from harness.recording import Recorder
 from harness.session import Desk, Session
 from harness.spool import Spool
@@ -87,6 +87,35 @@ def test_it_writes_until_a_write_is_acknowledged(tmp_path: Path, monkeypatch: py
         ("info", -1, 1),
         ("ok", -2, 2),
     ]
+
+
+def test_a_write_counts_only_if_the_primary_acknowledged_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "PAUSE_S", 0.001)
+    system = FakeSystem()
+    answers = iter(["n2", "n3", None])
+
+    async def append(client: FakeClient, key: str, value: int) -> Reply:
+        return Reply(node=next(answers))
+
+    system.append = append  # type: ignore[method-assign]
+    node, history = attempt(system, tmp_path, count=5000)
+    assert (node, len(list(history))) == ("n1", 3)
+
+
+def test_who_acknowledged_though_another_is_the_primary_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "PAUSE_S", 0.01)
+    system = FakeSystem()
+
+    async def append(client: FakeClient, key: str, value: int) -> Reply:
+        return Reply(node="n2")
+
+    system.append = append  # type: ignore[method-assign]
+    with pytest.raises(NodeError, match="the last write was acknowledged by n2, while n1 was the primary"):
+        attempt(system, tmp_path, count=10**6, deadline_s=0.2)
 
 
 def test_what_was_amiss_is_told_after_the_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

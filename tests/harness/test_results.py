@@ -76,16 +76,27 @@ def test_a_place_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         results.create(tmp_path / "file" / "runs", "kill", 7, NOW)
     assert str(caught.value) == (
-        f"{tmp_path}/file/runs: can't be written (Not a directory); name another place with --results"
+        f"{tmp_path}/file/runs: can't be written: Not a directory; name another place with --results"
     )
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
     with pytest.raises(FolderError) as caught, results.storing(tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    assert str(caught.value) == (
-        f"{tmp_path}: no space left on the disk; free some, or name another place with --results"
-    )
+    assert str(caught.value) == (f"{tmp_path}: can't be written: No space left on device")
+
+
+def test_a_file_that_can_not_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, data: bytes) -> int:
+        self.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(FolderError, match=r"/file: can't be written: No space left on device$"):
+        results.write(tmp_path / "file", b"x")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_is_not_put_on_top_of_another(tmp_path: Path) -> None:

@@ -7,14 +7,16 @@ from fakes import FakeCluster, FakeSystem, KillFault
 
 from harness import episodes, targets
 from harness.clock import Clock, Origin
+from harness.draws import Draws
 from harness.episode import Episode
 from harness.episodes import EpisodeLog
-from harness.errors import NodeError, UsageError
+from harness.errors import DamagedError, NodeError
 from harness.machine import ClusterConfig
 from harness.observer import Observer
 from harness.scenario import FaultStep
 from harness.schedule import Schedule
 from harness.spool import Spool
+from harness.system import NodeStatus
 from harness.targets import Targets
 from harness.world import RunWorld
 
@@ -34,11 +36,12 @@ class Stage:
             machine.running = True
         self.clock = Clock(Origin.now())
         self.log = EpisodeLog(spool.open(folder / "episodes.jsonl"), Observer())
+        self.targets = Targets(self.system, self.system.nodes)
         self.schedule = Schedule(
             [step for step, _ in plan],
             [fault for _, fault in plan],
             world=RunWorld(cluster=self.cluster, system=self.system),
-            targets=Targets(self.system, self.system.nodes),
+            targets=self.targets,
             clock=self.clock,
             log=self.log,
             seed=7,
@@ -168,6 +171,67 @@ def test_what_goes_wrong_is_healed_all_the_same(tmp_path: Path, stage_name: str)
     assert episode.mended
 
 
+@pytest.mark.parametrize("stage_name", ["inject", "evidence", "heal"])
+def test_a_fault_that_gives_up_by_itself_is_healed_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage_name: str
+) -> None:
+    monkeypatch.setattr("harness.schedule.HEAL_PAUSE_S", 0.0)
+    fault = KillFault()
+    fault.fail[stage_name] = asyncio.CancelledError()
+    (episode,) = act([(step(for_s=0.0), fault)], tmp_path, to_the_end)
+    assert (episode.error or "").startswith(f"{stage_name}: the ")
+    assert "gave up by itself (CancelledError)" in (episode.error or "")
+    assert fault.heals == (3 if stage_name == "heal" else 1)
+    assert episode.mended is (stage_name != "heal")
+
+
+def test_a_status_that_gives_up_by_itself_is_an_error_of_the_episode(tmp_path: Path) -> None:
+    async def gives_up(node: str) -> NodeStatus:
+        raise asyncio.CancelledError
+
+    async def play(stage: Stage) -> None:
+        stage.system.status = gives_up  # type: ignore[method-assign]
+        await to_the_end(stage)
+
+    (episode,) = act([(step(0.01, "primary"), KillFault())], tmp_path, play)
+    assert episode.error == "no target: the status of n1 gave up by itself (CancelledError)"
+
+
+def test_a_search_for_targets_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    fault, asked = KillFault(), asyncio.Event()
+
+    async def hangs(target: str | None, draws: Draws) -> tuple[str, ...]:
+        asked.set()
+        await asyncio.Event().wait()
+        return ()
+
+    async def play(stage: Stage) -> None:
+        stage.targets.resolve = hangs  # type: ignore[method-assign]
+        await asked.wait()
+        await stage.schedule.heal_all()
+
+    (episode,) = act([(step(0, "primary"), fault)], tmp_path, play)
+    assert episode.error == "the run ended before its targets were found"
+    assert (fault.injected, fault.heals) == ([], 0)
+
+
+@pytest.mark.parametrize("moment", ["inject", "last"])
+def test_an_episode_that_is_cancelled_is_healed_first(tmp_path: Path, moment: str) -> None:
+    fault = KillFault()
+    if moment == "inject":
+        fault.inject_gate = asyncio.Event()
+
+    async def play(stage: Stage) -> None:
+        await stage.until(lambda: bool(fault.injected if moment == "inject" else fault.held), "the injection")
+        (task,) = stage.schedule._tasks
+        task.cancel()
+        await asyncio.wait({task})
+
+    (episode,) = act([(step(), fault)], tmp_path, play)
+    assert episode.mended
+    assert fault.heals == 1
+
+
 def test_a_heal_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.schedule.HEAL_PAUSE_S", 0.01)
     fault = KillFault()
@@ -263,7 +327,7 @@ def test_damage_of_the_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"".join(lines[:-1]) + lines[-1][:-5])
     assert [episode.until_ns for episode in episodes.read(path)] == [None]
     path.write_bytes(lines[0] + b"x\n" + lines[1])
-    with pytest.raises(UsageError, match=r"episodes.jsonl:2: damaged line"):
+    with pytest.raises(DamagedError, match=r"episodes.jsonl:2: damaged line"):
         episodes.read(path)
-    with pytest.raises(UsageError, match="No such file"):
+    with pytest.raises(DamagedError, match="No such file"):
         episodes.read(tmp_path / "none")

@@ -20,10 +20,18 @@ EPISODE = Episode(
 
 
 def doubts(
-    course: Course | None = WENT, *episodes: Episode, acknowledged: int = 5, planned: int | None = None
+    course: Course | None = WENT,
+    *episodes: Episode,
+    acknowledged: int = 5,
+    planned: int | None = None,
+    recovery_expected: bool = True,
 ) -> list[str]:
     result = judge(
-        course, episodes, acknowledged=acknowledged, planned=len(episodes) if planned is None else planned
+        course,
+        episodes,
+        acknowledged=acknowledged,
+        planned=len(episodes) if planned is None else planned,
+        recovery_expected=recovery_expected,
     )
     assert result.verdict is (Verdict.INCONCLUSIVE if result.findings else Verdict.HOLDS)
     return [" | ".join((finding.title, *finding.lines)) for finding in result.findings]
@@ -32,7 +40,7 @@ def doubts(
 def test_a_run_with_writes_and_evidence_is_sound() -> None:
     assert doubts(WENT, EPISODE, EPISODE) == []
     result = judge(WENT, [EPISODE], acknowledged=7, planned=1)
-    assert result.summary == "7 writes, 1 faults with evidence"
+    assert result.summary == "7 writes, 1 fault with evidence"
 
 
 def test_each_doubt_by_itself() -> None:
@@ -46,6 +54,20 @@ def test_each_doubt_by_itself() -> None:
         "the nodes did not settle | n3 did not answer"
     ]
     assert doubts(WENT, EPISODE, planned=3) == ["2 of 3 faults were never injected"]
+
+
+def test_no_recovery_is_no_doubt_where_it_is_expected() -> None:
+    down = replace(WENT, recovered=False, survivor=None, unsettled="no write was acknowledged within 5 s")
+    assert len(doubts(down)) == 2
+    assert doubts(down, recovery_expected=False) == []
+    assert doubts(replace(WENT, unsettled="n3 did not answer"), recovery_expected=False) != []
+
+
+def test_a_recovery_that_was_not_tried_is_unknown() -> None:
+    for expected in (True, False):
+        assert doubts(replace(WENT, recovered=None), recovery_expected=expected) == [
+            "the run ended before it was known whether the system recovers"
+        ]
 
 
 def test_each_doubt_about_an_episode() -> None:

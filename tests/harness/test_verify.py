@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness import assembly, matrix, verify
+from harness import assembly, matrix, pool, signals, verify
 from harness.contract import Mode
+from harness.interrupts import Interrupts
 from harness.matrix import Cell, Plan
 from harness.result import RunResult
 from harness.scenario import Scenario
@@ -63,7 +64,7 @@ def command(scenario: Path, folder: Path) -> Sequence[str]:
 def run(cells: Sequence[Cell], folder: Path, *, jobs: int = 2) -> tuple[dict[str, RunResult], Watched]:
     watcher = Watched()
     done, interrupted = asyncio.run(
-        verify.run_cells(cells, folder, jobs=jobs, watcher=watcher, command=command)
+        verify.run_cells(cells, folder, jobs=jobs, watcher=watcher, interrupts=Interrupts(), command=command)
     )
     assert not interrupted
     return {each.cell.name: each.result for each in done}, watcher
@@ -178,11 +179,17 @@ import asyncio, json, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import test_verify as t
-from harness import assembly, verify
+from harness import assembly, signals, verify
+from harness.interrupts import Interrupts
 assembly.system = lambda scenario: None
+signals.take()
+interrupts = Interrupts()
+signals.give(interrupts.notice)
 cells = [t.cell(name) for name in sys.argv[2:]]
 done, interrupted = asyncio.run(
-    verify.run_cells(cells, Path(sys.argv[1]), jobs=2, watcher=t.Watched(), command=t.command)
+    verify.run_cells(
+        cells, Path(sys.argv[1]), jobs=2, watcher=t.Watched(), interrupts=interrupts, command=t.command
+    )
 )
 print(json.dumps([interrupted, {{each.cell.name: each.result.verdict for each in done}}]))
 """
@@ -216,13 +223,16 @@ def both_started(folder: Path) -> bool:
     return all((folder / "cells" / name / "pid").exists() for name in ("polite", "polite-2"))
 
 
-def test_an_interrupt_asks_the_cells_to_end_and_starts_no_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", signals.SIGNALS)
+def test_an_interrupt_asks_the_cells_to_end_and_starts_no_more(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     driver = start_driver(tmp_path, "polite", "polite-2", "holds")
     wait_until(lambda: both_started(tmp_path), "both cells run")
-    os.killpg(driver.pid, signal.SIGINT)
+    os.killpg(driver.pid, number)
     output, _ = driver.communicate(timeout=20)
     assert output == '[true, {"polite": "holds", "polite-2": "holds"}]\n'
-    assert (tmp_path / "cells" / "polite" / "signals").read_text() == "SIGINT\n"
+    assert (tmp_path / "cells" / "polite" / "signals").read_text() == "SIGTERM\n"
     assert not (tmp_path / "cells" / "holds").exists()
 
 
@@ -238,6 +248,43 @@ def test_a_second_interrupt_kills_the_cells(tmp_path: Path) -> None:
     assert '"stubborn"' not in output
     assert output.startswith("[true, ")
     assert not alive(int(pid_file.read_text()))
+
+
+def test_all_cells_that_end_are_told_and_then_nothing_was_cut_short(tmp_path: Path) -> None:
+    driver = start_driver(tmp_path, "polite", "done-but-stubborn")
+    signalled = tmp_path / "cells" / "done-but-stubborn" / "signals"
+    wait_until((tmp_path / "cells" / "polite" / "pid").exists, "one cell runs")
+    wait_until((tmp_path / "cells" / "done-but-stubborn" / "pid").exists, "the other has its result")
+    driver.send_signal(signal.SIGINT)
+    wait_until(signalled.exists, "the cell saw the first interrupt")
+    driver.send_signal(signal.SIGINT)
+    output, _ = driver.communicate(timeout=20)
+    assert output == '[false, {"polite": "holds", "done-but-stubborn": "holds"}]\n'
+
+
+def test_a_job_that_is_being_started_when_the_interrupt_comes_is_asked_too(tmp_path: Path) -> None:
+    async def main() -> list[pool.Ended]:
+        running = pool.Pool(1, on_start=lambda job: running.interrupt())
+        job = pool.Job(
+            name="x",
+            argv=("sleep", "60"),
+            stdout=tmp_path / "out",
+            stderr=tmp_path / "err",
+            deadline_s=30,
+        )
+        return [ended async for ended in running.run([job])]
+
+    (ended,) = asyncio.run(main())
+    assert (ended.returncode, ended.timed_out) == (-signal.SIGTERM, False)
+
+
+def test_a_job_that_can_not_be_started_is_an_error_of_its_own(tmp_path: Path) -> None:
+    cells = [cell("holds"), cell("violated")]
+    (tmp_path / "cells" / "holds.stdout").mkdir(parents=True)
+    results, _ = run(cells, tmp_path, jobs=1)
+    assert results["holds"].verdict is Verdict.ERROR
+    assert "holds.stdout: can't be written: Is a directory" in str(results["holds"].error)
+    assert results["violated"].verdict is Verdict.VIOLATED
 
 
 def test_cells_die_with_a_verification_that_is_killed(tmp_path: Path) -> None:

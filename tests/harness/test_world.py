@@ -59,7 +59,9 @@ def test_nothing_is_started_without_power() -> None:
         await world.hold("n1")
         await world.hold("n1")
         assert not await world.release("n1")
-        assert not await world.release("n1")
+        with pytest.raises(NodeError, match="n1 is off, and no fault keeps it so"):
+            await world.release("n1")
+        assert system.starts == []
         await machine.restore_power()
         await world.hold("n1")
         assert await world.release("n1")

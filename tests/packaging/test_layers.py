@@ -14,7 +14,8 @@ SMALL = frozenset(
     f"harness.{name}"
     for name in (
         "checker", "contract", "draws", "episode", "errors", "events", "fault", "generator", "generators",
-        "history", "machine", "operation", "scenario", "system", "verdict", "workload",
+        "history", "machine", "operation", "options", "scenario", "system", "tasks", "verdict", "words",
+        "workload",
     )
 )  # fmt: skip
 """The engine's small interfaces: what a fault, a checker, a machine or a system may know of it."""
@@ -74,7 +75,14 @@ def test_checkers_and_faults_know_only_the_small_interfaces(package: str) -> Non
     assert offences(package, SMALL) == []
 
 
-@pytest.mark.parametrize("package,also", [("nodes/local", {"nodes.local"}), ("nodes/adapters", {"nodes"})])
+@pytest.mark.parametrize(
+    "package,also",
+    [
+        ("nodes/local", {"nodes.local"}),
+        ("nodes/adapters", {"nodes"}),
+        ("nodes/planted", {"nodes.planted"}),
+    ],
+)
 def test_machines_and_systems_know_only_the_small_interfaces(package: str, also: set[str]) -> None:
     assert offences(package, SMALL | also) == []
 
@@ -85,6 +93,11 @@ def test_the_engine_finds_plug_ins_by_name() -> None:
         "harness.cli": {"nodes.reference.commands"},
         # It asks the one kind of machines whose needs it explains.
         "harness.doctor": {"nodes.local"},
+        "harness.cli_doctor": {"nodes.local"},
+        # The harness proves itself with bugs in the store that comes with it.
+        "harness.campaign.aims": {"nodes.planted"},
+        "harness.campaign.selftest": {"nodes.planted"},
+        "harness.cli_selftest": {"nodes.planted"},
     }
     everywhere = {"harness", "checkers.expectations"}
     found = [

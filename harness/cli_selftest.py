@@ -1,0 +1,119 @@
+"""`acked selftest`: whether the harness finds every planted bug, and nothing where there is none."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness import cli_console, cli_display, progress, results
+from harness.campaign import aims, selftest
+from harness.campaign.executors import Executor
+from harness.campaign.selftest import Hunt, Hunter, Limits, SelfTest
+from harness.errors import UsageError
+from harness.interrupts import Interrupts
+from harness.verdict import ExitCode, Verdict
+from harness.words import plural
+from nodes.planted import BUGS, Bug
+
+
+def bugs_of(names: Sequence[str]) -> tuple[Bug, ...]:
+    """Return the planted bugs of these names, all where none is named; raises UsageError."""
+    return tuple(aims.of(name) for name in names) or tuple(BUGS.values())
+
+
+def run(
+    bugs: Sequence[Bug],
+    executor: Executor,
+    interrupts: Interrupts,
+    *,
+    limits: Limits,
+    blind: Sequence[str],
+    table: Path | None,
+    as_json: bool,
+) -> int:
+    """Carry out a self-test; returns 0 only if every bug was found, and the correct store never accused."""
+    console = cli_console.console(stderr=as_json)
+    if table is not None and not table.resolve().parent.is_dir():
+        raise UsageError(f"--table {table}: there is no folder {table.parent}")
+    with interrupts.blocking(), cli_display.Display(console, "selftest") as display:
+        hunter = Hunter(executor, limits=limits, watcher=display, blind=blind, stop=interrupts.stop.is_set)
+        outcome = hunter.run(bugs)
+    if table is not None:
+        results.write(table, selftest.table(outcome.bugs).encode())
+    if as_json:
+        click.echo(msgspec.json.encode(outcome))
+    else:
+        _show(console, outcome)
+    return _code(outcome)
+
+
+def _code(outcome: SelfTest) -> int:
+    """Return what the outcome comes to: what was shown to be wrong outranks an interrupt, and that an error."""
+    if outcome.passed:
+        return ExitCode.HOLDS
+    silence, canary = outcome.silence, outcome.canary
+    accused = (silence is not None and silence.accused) or (canary is not None and canary.seed is not None)
+    if accused:
+        return ExitCode.VIOLATED
+    if outcome.interrupted:
+        return ExitCode.INTERRUPTED
+    errors = (silence is not None and silence.errors) or (canary is not None and canary.errors)
+    if errors:
+        return ExitCode.ERROR
+    return ExitCode.VIOLATED if outcome.found < outcome.wanted else ExitCode.INCONCLUSIVE
+
+
+def _show(console: Console, outcome: SelfTest) -> None:
+    table = Table(title="Planted bugs", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("bug", no_wrap=True)
+    table.add_column("way", justify="right")
+    table.add_column("found by", no_wrap=True)
+    for name in ("seeds", "seconds", "faults", "operations"):
+        table.add_column(name, justify="right")
+    for hunt in outcome.bugs:
+        table.add_row(*_row(hunt))
+    console.print(table)
+    for line in _told(outcome):
+        console.print(line, soft_wrap=True)
+    verdict = Verdict.HOLDS if outcome.passed else Verdict.VIOLATED
+    word = "PASSED" if outcome.passed else "FAILED"
+    console.print(
+        Text.assemble(
+            Text(word, style=progress.STYLES[verdict]),
+            f": {outcome.found} of {plural(outcome.wanted, 'planted bug')} found in {outcome.seconds:.0f} s",
+        )
+    )
+
+
+def _row(hunt: Hunt) -> Iterator[str | Text]:
+    yield hunt.name
+    yield str(hunt.way)
+    yield hunt.checker or Text("not found", style=progress.STYLES[Verdict.VIOLATED])
+    yield str(hunt.seeds)
+    yield f"{hunt.seconds:.1f}"
+    yield from ("-" if count is None else str(count) for count in (hunt.faults, hunt.operations))
+
+
+def _told(outcome: SelfTest) -> Iterator[str]:
+    for hunt in outcome.bugs:
+        if hunt.errors:
+            yield f"{hunt.name}: the harness failed with {plural(hunt.errors, 'seed')}"
+    canary, silence = outcome.canary, outcome.silence
+    if canary is not None:
+        found = (
+            "not found, as it must be"
+            if canary.seed is None
+            else f"FOUND in seed {canary.seed}: {canary.title}"
+        )
+        yield f"canary (the store without a bug, hunted like one): {found}; {plural(canary.seeds, 'seed')}"
+    if silence is not None:
+        accused = plural(len(silence.accused), "accusation")
+        yield f"correct store: {accused} in {plural(silence.seeds, 'seed')}, {silence.holds} of them hold"
+        yield from (f"  accused: seed {each.seed}: {each.error}" for each in silence.accused)
+        yield from (f"  error: seed {each.seed}: {each.error}" for each in silence.errors)
+    if outcome.interrupted:
+        yield "interrupted: this is not all"

@@ -1,0 +1,53 @@
+"""How fast seeds are: three nodes, five clients, ten seconds of 300 to 500 operations, on all cores.
+
+    python tests/bench/bench_simulation.py [SEEDS] [--profile]
+
+Prints seeds an hour, and simulated seconds a real one. With --profile, where the time of one process goes.
+"""
+
+import cProfile
+import os
+import pstats
+import sys
+import time
+
+from harness.campaign.draw import Aim, scenario
+from harness.campaign.drive import settled
+from harness.campaign.executors import LocalProcesses
+from harness.campaign.one import Try, attempt
+from harness.campaign.search import Search
+
+AIM = Aim(nodes=3)
+
+
+def campaign(seeds: int) -> None:
+    workers = LocalProcesses(os.cpu_count() or 1)
+    for _ in settled(Search(AIM, first=0, limit=2 * workers.jobs), workers):
+        pass  # every worker has imported what it needs
+    before = time.perf_counter()
+    outcomes = [each.outcome for each in settled(Search(AIM, first=1, limit=seeds), workers)]
+    took_s = time.perf_counter() - before
+    workers.close()
+    operations = sorted(outcome.operations for outcome in outcomes)
+    print(f"{seeds} seeds in {took_s:.1f} s on {workers.jobs} cores: {seeds / took_s * 3600:,.0f} an hour")
+    print(f"simulated seconds a second: {sum(each.simulated_s for each in outcomes) / took_s:.0f}")
+    print(f"operations of a seed: {operations[0]} to {operations[-1]}, median {operations[seeds // 2]}")
+    print(f"seconds of a seed: {sum(each.seconds for each in outcomes) / seeds:.3f}")
+
+
+def profile(seeds: int) -> None:
+    attempt(Try(seed=0, scenario=scenario(0, AIM)))
+    profiler = cProfile.Profile()
+    profiler.enable()
+    for seed in range(1, seeds + 1):
+        attempt(Try(seed=seed, scenario=scenario(seed, AIM)))
+    profiler.disable()
+    pstats.Stats(profiler).sort_stats("cumulative").print_stats(45)
+
+
+if __name__ == "__main__":
+    counts = [int(argument) for argument in sys.argv[1:] if argument.isdigit()]
+    if "--profile" in sys.argv:
+        profile(counts[0] if counts else 20)
+    else:
+        campaign(counts[0] if counts else 200)

@@ -1,0 +1,64 @@
+"""The harness finds planted bugs, is silent on the correct store, and would notice if it were blind."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.campaign.executors import LocalProcesses
+from harness.campaign.selftest import Hunt, Hunter, Limits, SelfTest
+from nodes.planted import BUGS
+
+QUICK = (
+    "ack-before-local-flush",
+    "ack-before-replica-flush",
+    "half-is-a-quorum",
+    "degrade-silently",
+    "degraded-ack-before-it-is-on-record",
+    "half-of-the-members-elects",
+)
+"""Bugs that are found in a few seeds."""
+
+BUG_SEEDS = 15
+SILENT_SEEDS = 60
+
+
+class Nobody:
+    """Watches nothing."""
+
+    def hunting(self, name: str, seeds: int) -> None:
+        pass
+
+    def hunted(self, hunt: Hunt) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[LocalProcesses]:
+    executor = LocalProcesses(2)
+    yield executor
+    executor.close()
+
+
+def hunted(workers: LocalProcesses, names: tuple[str, ...], silence: int, *blind: str) -> SelfTest:
+    limits = Limits(time_s=600, bug_seeds=BUG_SEEDS, silence=silence)
+    hunter = Hunter(workers, limits=limits, watcher=Nobody(), blind=blind)
+    return hunter.run([BUGS[name] for name in names])
+
+
+def test_planted_bugs_are_found_and_shrunk_and_the_correct_store_is_not_accused(
+    workers: LocalProcesses,
+) -> None:
+    result = hunted(workers, QUICK, SILENT_SEEDS)
+    assert [hunt.name for hunt in result.bugs if hunt.seed is None] == []
+    assert result.silence is not None and result.canary is not None
+    assert (result.silence.accused, result.silence.errors, result.silence.seeds) == ((), (), SILENT_SEEDS)
+    assert result.canary.seed is None
+    for hunt in result.bugs:
+        assert hunt.faults is not None and hunt.faults <= 2, hunt
+        assert hunt.operations is not None and hunt.operations <= 20, hunt
+    assert result.passed
+
+
+def test_a_blind_checker_makes_it_fail(workers: LocalProcesses) -> None:
+    result = hunted(workers, ("half-is-a-quorum",), 1, "copies", "durability")
+    assert (result.passed, result.found) == (False, 0)

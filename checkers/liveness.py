@@ -19,8 +19,11 @@ from harness.contract import Contract, Failover, Mode
 from harness.episode import Episode
 from harness.verdict import Verdict
 
-_RUINS = (WIPES, "bit-rot", "lost-write", "misdirected-write", "lying-flush")
-"""The faults that may cost a node what it had stored, or make it refuse its disk."""
+_DAMAGES = ("bit-rot", "lost-write", "misdirected-write", "lying-flush")
+"""The faults after which a node rightly refuses to go on with its disk."""
+
+_RUINS = (WIPES, *_DAMAGES)
+"""The faults that may cost a node what it had stored."""
 
 
 class Liveness:
@@ -39,6 +42,11 @@ class Liveness:
             return self._result(Verdict.HOLDS, f"not expected to recover: {why}")
         if run.recovered is None:
             return self._result(Verdict.INCONCLUSIVE, "whether it recovers was not tried to the end")
+        if run.recovered and (refusing := _ruined(run.episodes, _DAMAGES)):
+            return self._result(
+                Verdict.HOLDS,
+                f"writes were acknowledged after the last heal; {names(refusing)} may refuse its disk",
+            )
         if run.recovered and run.survivor is None:
             return self._result(Verdict.INCONCLUSIVE, "another primary took over while the nodes were read")
         if run.recovered:
@@ -63,7 +71,7 @@ def _excuse(run: RecordedRun) -> str | None:
     unhealed = [episode.fault for episode in run.episodes if not episode.mended]
     if unhealed:
         return f"{names(unhealed)} not healed for sure"
-    gone = _ruined(run.episodes)
+    gone = _ruined(run.episodes, _RUINS)
     if gone and (contract.degrades or contract.failover is Failover.MIRROR):
         return f"a disk was lost ({names(gone)}), which may have been the only one in sync"
     if not _elects(contract, set(contract.nodes) - set(gone)):
@@ -71,9 +79,10 @@ def _excuse(run: RecordedRun) -> str | None:
     return None
 
 
-def _ruined(episodes: Sequence[Episode]) -> tuple[str, ...]:
+def _ruined(episodes: Sequence[Episode], faults: Sequence[str]) -> tuple[str, ...]:
+    """Return whose disks these faults have struck."""
     return tuple(
-        sorted({node for episode in episodes if episode.fault in _RUINS for node in episode.targets})
+        sorted({node for episode in episodes if episode.fault in faults for node in episode.targets})
     )
 
 

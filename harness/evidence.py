@@ -65,7 +65,9 @@ class EvidenceRecorder:
             return
         text = line.decode("utf-8", "backslashreplace")
         try:
-            file.append(self._encode(Heard(recv=monotonic_ns - self._origin_ns, line=text, exact=self._exact)))
+            file.append(
+                self._encode(Heard(recv=monotonic_ns - self._origin_ns, line=text, exact=self._exact))
+            )
         except FolderError as error:
             self.error = self.error or error
 

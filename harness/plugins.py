@@ -5,6 +5,7 @@ The built-in ones are found the same way as anybody else's, so they prove that t
 
 import contextlib
 import difflib
+import functools
 import hashlib
 import importlib.util
 import sys
@@ -73,6 +74,12 @@ def load(group: str, name: str) -> Any:
         return _from_file(Path(path), attribute)
     if attribute.endswith(".py"):
         raise UsageError(f"{name} is a file: name the {GROUPS[group]} in it, too, like {name}:Mine")
+    return _from_entry_point(group, name)
+
+
+@functools.cache
+def _from_entry_point(group: str, name: str) -> Any:
+    """Load what is installed under a name, once: a search does so thousands of times."""
     for point in metadata.entry_points(group=group, name=name):
         try:
             return point.load()

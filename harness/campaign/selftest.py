@@ -25,8 +25,6 @@ from nodes.planted import Bug
 CANARY: Final = "canary"
 """What the store without a bug is called where it is hunted like one."""
 
-CANARY_SEEDS: Final = 40
-
 _POLL_S = 0.2
 
 
@@ -86,10 +84,14 @@ class Watcher(Protocol):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """How far a self-test goes: seeds and seconds for each bug, seeds of the correct store, and the first seed."""
+    """How far a self-test goes: seconds and seeds for each bug, seeds of the canary and of the correct store.
+
+    `first` is the first seed of each.
+    """
 
     time_s: float
     bug_seeds: int | None = None
+    canary: int = 40
     silence: int
     first: int = 1
 
@@ -140,7 +142,7 @@ class Hunter:
         """Hunt for nothing, where the first of the bugs was hunted."""
         aim = aims.planted(bugs[0]) if bugs else Aim()
         settings = {name: value for name, value in aim.settings.items() if name != "bug"}
-        hunt, _ = self._search(CANARY, replace(aim, settings=settings), CANARY_SEEDS)
+        hunt, _ = self._search(CANARY, replace(aim, settings=settings), self._limits.canary)
         self._watcher.hunted(hunt)
         return hunt
 

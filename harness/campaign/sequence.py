@@ -28,6 +28,7 @@ from harness.workload import Workload, is_final_read
 CLIENTS = "clients"
 WIDTH = 24
 MOST_ROWS = 400
+MOST_LINES = 8
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -60,7 +61,17 @@ def _verdict(folder: Path) -> Iterator[str]:
     for check in analysis.analyse(folder).checks:
         for finding in check.findings if check.verdict is Verdict.VIOLATED else ():
             yield f"\nVIOLATED, says {check.checker}: {finding.title}\n"
-            yield from (f"  {line}\n" for line in finding.lines)
+            yield from (f"  {line}\n" for line in _abridged(finding.lines))
+
+
+def _abridged(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the first and the last lines of a long story."""
+    if len(lines) <= 2 * MOST_LINES:
+        yield from lines
+        return
+    yield from lines[:MOST_LINES]
+    yield f"… {len(lines) - 2 * MOST_LINES} more lines"
+    yield from lines[-MOST_LINES:]
 
 
 def drawn(rows: Sequence[Row], nodes: Sequence[str]) -> str:

@@ -47,7 +47,8 @@ class Links:
         self._hello = hello
         self._listener = listener
         self._links: dict[str, Link] = {}
-        self._open: set[Link] = set()
+        self._open: dict[Link, None] = {}
+        self._queued: list[Link] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -68,11 +69,14 @@ class Links:
     def send(self, peer: str, message: ms.Message, blob: bytes) -> None:
         """Queue a message for the next `flush`, if there is a connection."""
         if link := self._links.get(peer):
+            if not link.queue:
+                self._queued.append(link)
             link.queue.append(pack(ms.encode(message), blob))
 
     def flush(self) -> None:
         """Send what is queued."""
-        for link in list(self._links.values()):
+        queued, self._queued = self._queued, []
+        for link in queued:
             link.flush()
 
     def accept(self, transport: asyncio.Transport, splitter: Splitter, hello: ms.Hello) -> "Link":
@@ -131,11 +135,11 @@ class Links:
 
     def made(self, link: "Link") -> None:
         """Note that a link is open."""
-        self._open.add(link)
+        self._open[link] = None
 
     def lost(self, link: "Link") -> None:
         """Note that a link has closed."""
-        self._open.discard(link)
+        self._open.pop(link, None)
         if link.peer is not None and self._links.get(link.peer) is link:
             del self._links[link.peer]
             self._listener.unlinked(link.peer)
@@ -180,10 +184,9 @@ class Link(asyncio.Protocol):
 
     def flush(self) -> None:
         """Send what is queued."""
-        if self.queue:
-            data = b"".join(self.queue)
-            self.queue.clear()
-            self.write(data)
+        data = b"".join(self.queue)
+        self.queue.clear()
+        self.write(data)
 
     def write(self, data: bytes) -> None:
         """Send bytes; a node that takes none for very long is cut off."""

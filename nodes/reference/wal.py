@@ -57,6 +57,7 @@ class Wal:
         Raises RefusedError if durable entries are damaged or missing.
         """
         self._folder = folder
+        self._spare = folder / "spare"
         self._size = segment_bytes
         self._files = files
         files.make_folder(folder)
@@ -85,10 +86,6 @@ class Wal:
     def has_spare(self) -> bool:
         """Whether the next segment is there already."""
         return self._files.exists(self._spare)
-
-    @property
-    def _spare(self) -> Path:
-        return self._folder / "spare"
 
     def prepare_spare(self) -> None:
         """Make the next segment's file ahead of its use, in any thread; raises OSError if the disk is full."""

@@ -103,8 +103,8 @@ class Pipe:
     def _arrive(self, segment: _Segment) -> None:
         link = self._link
         if segment.arrived:
-            self._got_through(segment)
-        elif link.clogs:
+            return
+        if link.clogs:
             link.when_open(lambda: self._arrive(segment))
         elif link.cuts:
             link.drop()

@@ -216,7 +216,6 @@ class SimulatedProcess(Owner):
 
     def reach(self, point: Point) -> None:
         """Come to a step; it may be the last one."""
-        if not self.dead:
-            self.machine.reached(point)
+        self.machine.reached(point)
         if self.dead:
             raise ProcessDied

@@ -51,10 +51,11 @@ def test_an_election_that_heard_a_node_whose_disk_had_lied_could_not_know_better
     assert "the disks of n1 had said that it is durable, and lost it with the power" in story
 
 
-def test_without_a_power_cut_a_lie_excuses_nothing():
+@pytest.mark.parametrize("fault", ["kill", "disk-loss"])
+def test_without_a_power_cut_a_lie_excuses_nothing(fault):
     script = lost()
     script.episode(LIE, "n1", at=150, until=350)
-    script.episode("kill", "n1", at=300, until=320)
+    script.episode(fault, "n1", at=300, until=320)
     assert ruling(script)[0] == "forbidden"
 
 
@@ -65,12 +66,12 @@ def test_a_power_cut_after_the_lie_excuses_nothing():
 
 
 def test_a_lie_that_was_over_before_the_write_excuses_nothing():
-    script = lost(on=("n1", "n2"))
-    script.episode(LIE, "n1", at=10, until=50)
-    script.episode("power-cut", "n1", at=40, until=300)
+    script = lost(on=("n1", "n2"), heard=("n3",))
+    script.episode(LIE, "n3", at=10, until=50)
+    script.episode("power-cut", "n3", at=40, until=300)
     found, story = ruling(script)
     assert found == "forbidden"
-    assert "which had the write" in story
+    assert "n1, n2 still had it" in story
 
 
 def test_a_copy_elsewhere_that_the_election_did_not_hear_of_is_still_owed():
@@ -103,6 +104,25 @@ def test_copies_on_damaged_disks_count_as_lost(fault):
         found, story = ruling(script)
         assert found == expected
         assert ("its disk was damaged" if expected == "permitted" else "n2 still had it") in story
+        assert ("the disks of all nodes that held the write were lost" in story) is (expected == "permitted")
+
+
+def test_async_permits_it_when_the_primarys_disk_was_damaged():
+    script = lost(Mode.ASYNC, on=("n1",), winner="n1", heard=("n1",))
+    script.episode("bit-rot", "n1", at=300, until=350)
+    assert ruling(script, "n1")[0] == "permitted"
+
+
+def test_a_primary_that_goes_on_without_what_its_disk_has_lost_is_excused():
+    for lied, expected in ((True, "permitted"), (False, "forbidden")):
+        script = Script(Mode.ASYNC)
+        script.bootstrap()
+        script.write(0, at=100, entry=(1, 2))
+        script.write(1, at=200, entry=(1, 3), on=())
+        if lied:
+            lie_and_lose_power(script, "n1")
+        script.final("n1", {"list-0": [0]})
+        assert ruling(script, "n1")[0] == expected
 
 
 def test_copies_that_were_made_after_the_heal_are_owed():

@@ -62,6 +62,13 @@ def test_a_primary_that_was_followed_by_another_is_doubt_not_blame():
     assert judged(script, recovered=True).verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("fault", ["bit-rot", "lost-write", "misdirected-write", "lying-flush"])
+def test_a_node_may_refuse_a_damaged_disk_and_stay_behind(fault):
+    script = after(episode(0, fault, "n2"))
+    assert judged(script, recovered=True, survivor="n1").verdict is Verdict.HOLDS
+    assert judged(script, recovered=False).verdict is Verdict.VIOLATED, "two of three are enough"
+
+
 def test_what_was_not_tried_is_not_known():
     assert judged(after(), recovered=None).verdict is Verdict.INCONCLUSIVE
 

@@ -18,8 +18,7 @@ QUICK = (
 )
 """Bugs that are found in a few seeds."""
 
-BUG_SEEDS = 15
-SILENT_SEEDS = 60
+LIMITS = Limits(time_s=600, bug_seeds=15, canary=10, silence=60)
 
 
 class Nobody:
@@ -39,8 +38,7 @@ def workers() -> Iterator[LocalProcesses]:
     executor.close()
 
 
-def hunted(workers: LocalProcesses, names: tuple[str, ...], silence: int, *blind: str) -> SelfTest:
-    limits = Limits(time_s=600, bug_seeds=BUG_SEEDS, silence=silence)
+def hunted(workers: LocalProcesses, limits: Limits, *names: str, blind: tuple[str, ...] = ()) -> SelfTest:
     hunter = Hunter(workers, limits=limits, watcher=Nobody(), blind=blind)
     return hunter.run([BUGS[name] for name in names])
 
@@ -48,10 +46,10 @@ def hunted(workers: LocalProcesses, names: tuple[str, ...], silence: int, *blind
 def test_planted_bugs_are_found_and_shrunk_and_the_correct_store_is_not_accused(
     workers: LocalProcesses,
 ) -> None:
-    result = hunted(workers, QUICK, SILENT_SEEDS)
+    result = hunted(workers, LIMITS, *QUICK)
     assert [hunt.name for hunt in result.bugs if hunt.seed is None] == []
     assert result.silence is not None and result.canary is not None
-    assert (result.silence.accused, result.silence.errors, result.silence.seeds) == ((), (), SILENT_SEEDS)
+    assert (result.silence.accused, result.silence.errors, result.silence.seeds) == ((), (), LIMITS.silence)
     assert result.canary.seed is None
     for hunt in result.bugs:
         assert hunt.faults is not None and hunt.faults <= 2, hunt
@@ -60,5 +58,7 @@ def test_planted_bugs_are_found_and_shrunk_and_the_correct_store_is_not_accused(
 
 
 def test_a_blind_checker_makes_it_fail(workers: LocalProcesses) -> None:
-    result = hunted(workers, ("half-is-a-quorum",), 1, "copies", "durability")
+    limits = Limits(time_s=600, bug_seeds=4, canary=1, silence=1)
+    assert hunted(workers, limits, "half-is-a-quorum").found == 1
+    result = hunted(workers, limits, "half-is-a-quorum", blind=("copies", "durability"))
     assert (result.passed, result.found) == (False, 0)

@@ -85,8 +85,21 @@ def test_a_loop_in_which_time_can_not_pass_ends_with_an_error() -> None:
         await asyncio.sleep(1)
 
     for scenario in (soon, later):
-        with pytest.raises(HarnessError, match="stands still at 0.000 s"):
+        with pytest.raises(HarnessError, match=r"stands still at 0\.000 s"):
             run(scenario)
+
+
+def test_a_standstill_is_found_again_by_whoever_goes_on() -> None:
+    loop = VirtualLoop()
+
+    def again() -> None:
+        loop.call_soon(again)
+
+    for _ in range(2):
+        again()
+        with pytest.raises(HarnessError, match="stands still"):
+            loop.run_forever()
+    loop.close()
 
 
 def test_many_events_at_different_times_are_no_standstill() -> None:

@@ -179,12 +179,13 @@ def test_a_power_cut_tells_nobody_and_a_reboot_resets_old_connections(world: Wor
     world.run(scenario)
 
 
-def test_what_was_not_confirmed_goes_with_the_power_of_the_sender(world: World) -> None:
+@pytest.mark.parametrize("after_s", [0, 0.05])
+def test_what_was_not_confirmed_goes_with_the_power_of_the_sender(world: World, after_s: float) -> None:
     async def scenario(little: Little) -> None:
         pair = await Pair(little).open()
         await little.cluster.cut("c", BOTH)
         pair.far.transport.write(b"never sent again")
-        await asyncio.sleep(0)
+        await asyncio.sleep(after_s)
         await little["n1"].cut_power()
         await asyncio.sleep(0.1)
         await little["n1"].restore_power()
@@ -272,7 +273,7 @@ def test_a_process_that_dies_while_it_connects_leaves_no_connection(world: World
             await asyncio.get_running_loop().create_connection(Line, little["n2"].address, PORT)
 
         await little.start("n1", connecting)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.0002)  # its first packet is under way
         await little["n1"].kill()
         await asyncio.sleep(5)
         assert made == []

@@ -81,7 +81,8 @@ BUGS = (
         way=10,
         summary="Everything behind a damaged entry is cut off, though it is known to have been durable.",
         edits=(Edit("wal.py", "if proven > found.last:", "if False:"),),
-        needs=("bit-rot", "kill"),
+        where=Where(settings={"segment_kb": 1024}),
+        needs=("bit-rot", "kill", "partition"),
         real="bit-rot",
     ),
     Bug(

@@ -96,7 +96,7 @@ def test_only_the_correct_store_is_tried_without_a_bug() -> None:
     Hunter(stores, limits=LIMITS, watcher=Watching()).run(BUGS)
     names = [wanted.scenario.settings.get("bug") for wanted in stores.tried if isinstance(wanted, Try)]
     assert set(names[:8]) == {"one", "two"}
-    assert names.count(None) == selftest.CANARY_SEEDS + LIMITS.silence
+    assert names.count(None) == LIMITS.canary + LIMITS.silence
 
 
 def test_the_table_tells_what_was_not_found() -> None:

@@ -74,6 +74,10 @@ def _excuse(run: RecordedRun) -> str | None:
     gone = _ruined(run.episodes, _RUINS)
     if gone and (contract.degrades or contract.failover is Failover.MIRROR):
         return f"a disk was lost ({names(gone)}), which may have been the only one in sync"
+    refusing = set(_ruined(run.episodes, _DAMAGES))
+    able = set(contract.nodes) - refusing
+    if refusing and (len(able) < contract.copies or not able.issuperset(contract.members)):
+        return f"an acknowledgement needs {names(refusing)}, which may refuse its disk"
     if not _elects(contract, set(contract.nodes) - set(gone)):
         return f"too few members have kept their disks: {names(gone)} lost theirs"
     return None

@@ -26,7 +26,7 @@ COUNTER = "counter-"
 """What the names of counters begin with: their values are sums, not traces."""
 
 _REMEMBERED = 8
-_CHECKERS = ("durability", "copies", "phantom", "convergence", "liveness")
+_CHECKERS = ("durability", "copies", "phantom", "convergence", "liveness", "recency")
 
 
 class State(Struct, frozen=True, kw_only=True):

@@ -69,6 +69,14 @@ def test_a_node_may_refuse_a_damaged_disk_and_stay_behind(fault):
     assert judged(script, recovered=False).verdict is Verdict.VIOLATED, "two of three are enough"
 
 
+@pytest.mark.parametrize("mode", [Mode.SYNC, Mode.HYBRID])
+def test_without_a_member_of_the_sync_set_nothing_is_acknowledged(mode):
+    struck = after(episode(0, "lying-flush", "n1"), mode=mode, nodes=FIVE)
+    assert judged(struck, recovered=False).verdict is Verdict.HOLDS
+    struck = after(episode(0, "kill", "n1"), mode=mode, nodes=FIVE)
+    assert judged(struck, recovered=False).verdict is Verdict.VIOLATED
+
+
 def test_what_was_not_tried_is_not_known():
     assert judged(after(), recovered=None).verdict is Verdict.INCONCLUSIVE
 

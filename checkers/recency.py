@@ -5,8 +5,8 @@ followed by another without knowing it, or one that answers before it has caught
 acknowledged, shows an old state; each single read looks sound, but its reader misses what it knows to be there.
 
 Judged are reads by `get` against what survived: a write that is lost in the end is the durability checker's
-affair. Reads of a named node (`peek`) may be stale. Where an operator makes the primaries there is no lease, and an old
-primary that nobody has told goes on: nothing is promised then.
+affair. Reads of a named node (`peek`) may be stale. Where an operator makes the primaries there is no lease, and
+an old primary that nobody has told goes on: nothing is promised then.
 """
 
 from bisect import bisect_left
@@ -55,7 +55,8 @@ class Recency:
         if run.survivor is None:
             return self._result(Verdict.INCONCLUSIVE, "there is no final state to compare reads with")
         acknowledged = _acknowledged(run)
-        judged, stale = 0, []
+        judged = 0
+        stale: list[Stale] = []
         for operation in run.history:
             if operation.f == "get" and operation.outcome is Outcome.OK:
                 judged += 1

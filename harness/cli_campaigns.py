@@ -32,6 +32,11 @@ _TIME = click.FloatRange(min=0, min_open=True)
 @click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Only this fault (repeatable).")
 @click.option("--nodes", type=click.IntRange(2, 99), help="Nodes of each cluster. [default: drawn]")
 @click.option(
+    "--every-crash",
+    is_flag=True,
+    help="Nothing drawn: crash each node at each step of a short run, seed by seed.",
+)
+@click.option(
     "--executor",
     type=click.Choice(("local", "dask")),
     default="local",
@@ -55,7 +60,7 @@ def fuzz(
     """Search many seeds for a violation, in simulation, and shrink what is found."""
     from harness import cli_fuzz, cli_workers
 
-    if resume is not None and any(value not in (None, ()) for value in named.values()):
+    if resume is not None and any(value not in (None, (), False) for value in named.values()):
         raise UsageError(f"--resume: what is searched for is what {resume} began with; leave the others out")
     with cli_workers.workers(executor, jobs, scheduler) as workers:
         book = cli_fuzz.resume(resume) if resume else cli_fuzz.begin(**named, results_dir=results_dir)

@@ -37,10 +37,11 @@ def begin(
     first: int | None,
     seeds: int | None,
     time_s: float | None,
+    every_crash: bool,
     results_dir: Path,
 ) -> Book:
     """Make the folder of a new campaign; raises UsageError for what there is no such thing of."""
-    aim = aims.aim(modes=modes, faults=faults, nodes=nodes, bug=bug)
+    aim = aims.aim(modes=modes, faults=faults, nodes=nodes, bug=bug, every_crash=every_crash)
     if seeds is None and time_s is None:
         seeds = SEEDS
     first = 1 if first is None else first

@@ -12,7 +12,12 @@ from nodes.planted import BUGS, Bug
 
 
 def aim(
-    *, modes: Sequence[str] = (), faults: Sequence[str] = (), nodes: int | None = None, bug: str | None = None
+    *,
+    modes: Sequence[str] = (),
+    faults: Sequence[str] = (),
+    nodes: int | None = None,
+    bug: str | None = None,
+    every_crash: bool = False,
 ) -> Aim:
     """Return the aim for what was named; raises UsageError for names that there are none of.
 
@@ -24,6 +29,7 @@ def aim(
         modes=tuple(Mode(_one_of(name, tuple(Mode), "--mode")) for name in modes) or base.modes,
         faults=tuple(_one_of(name, tuple(KINDS), "--fault") for name in faults) or base.faults,
         nodes=base.nodes if nodes is None else nodes,
+        every_crash=every_crash,
     )
 
 

@@ -32,7 +32,7 @@ class Aim(Struct, frozen=True, kw_only=True):
     """What a search is about: which modes, which faults, and what every scenario of it must have.
 
     `modes` may be drawn, and `faults` struck; () stands for all of them. `settings`, `nodes` and `workload`
-    are fixed where they are given. `bug` is the planted bug that is looked for.
+    are fixed where they are given. With `every_crash` nothing is drawn: see `harness.campaign.exhaust`.
     """
 
     modes: tuple[Mode, ...] = ()
@@ -41,6 +41,7 @@ class Aim(Struct, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
     workload: str | None = None
     span_s: float = SPAN_S
+    every_crash: bool = False
 
 
 def scenario(seed: int, aim: Aim) -> Scenario:

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.campaign import draw
+from harness.campaign import draw, exhaust
 from harness.campaign.draw import Aim
 from harness.campaign.one import Outcome, Try
 from harness.draws import Draws, derive
@@ -89,7 +89,9 @@ class Search:
     def _try(self, seed: int, parents: list[Scenario]) -> Try:
         draws = Draws(derive(seed, "search"))
         twice = not draws.below(TWICE)
-        if parents and draws.chance(MUTATED):
+        if self._aim.every_crash:
+            scenario = exhaust.crash(seed, self._aim)
+        elif parents and draws.chance(MUTATED):
             scenario = draw.mutated(draws.choice(parents), seed, self._aim)
         else:
             scenario = draw.scenario(seed, self._aim)

@@ -7,7 +7,8 @@ election needs tells which faults a cluster must survive; only then is a cluster
 - enough members still have the disk on which they voted. A wiped member has no vote until it has caught up, which
   it may never do; so each disk that was ever lost counts as gone for good.
 
-Beyond that nothing is expected, and what happened is left to other checks.
+Beyond that nothing is expected, and what happened is left to other checks. Where a process has died that no
+fault had ended, nobody knows whether it did so by itself or was killed by a stranger: then it can't be told.
 """
 
 from collections.abc import Sequence
@@ -47,6 +48,8 @@ class Liveness:
                 Verdict.HOLDS,
                 f"writes were acknowledged after the last heal; {names(refusing)} may refuse its disk",
             )
+        if run.deaths:
+            return self._result(Verdict.INCONCLUSIVE, f"it did not all come back: {run.deaths[0].words}")
         if run.recovered and run.survivor is None:
             return self._result(Verdict.INCONCLUSIVE, "another primary took over while the nodes were read")
         if run.recovered:

@@ -108,6 +108,7 @@ def _recorded(
         survivor=None if went is None else went.survivor,
         recovered=None if went is None else went.recovered,
         settled=went is not None and went.settled,
+        deaths=() if went is None else went.deaths,
         stopped_ns=last_ns,
         recovery_expected=expectations.recovery_expected(scenario.expect),
     )

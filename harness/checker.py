@@ -9,6 +9,7 @@ from harness.contract import Contract
 from harness.episode import Episode
 from harness.events import NodeEvent
 from harness.history import History
+from harness.machine import Death
 from harness.verdict import Verdict
 from harness.workload import Workload
 
@@ -22,7 +23,8 @@ class RecordedRun(Struct, frozen=True, kw_only=True):
     `recovered` tells whether a write was acknowledged after the last heal, None when that was not tried to its
     end, and `settled` whether all nodes were then seen to have applied the same. `stopped_ns` is when the
     clients stopped, before the final reads. `recovery_expected` is False when the scenario is there to show
-    that the system does not recover.
+    that the system does not recover. `deaths` are the processes of the system that ended though no fault
+    had ended them.
     """
 
     contract: Contract
@@ -36,6 +38,7 @@ class RecordedRun(Struct, frozen=True, kw_only=True):
     settled: bool
     stopped_ns: int
     recovery_expected: bool = True
+    deaths: tuple[Death, ...] = ()
 
     @property
     def left_down(self) -> bool:

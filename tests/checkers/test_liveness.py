@@ -9,6 +9,7 @@ from recorded_runs import SHOWN, Script
 from checkers.liveness import Liveness
 from harness.contract import Failover, Mode
 from harness.episode import Episode
+from harness.machine import Death
 from harness.verdict import Verdict
 
 FIVE = ("n1", "n2", "n3", "n4", "n5")
@@ -75,6 +76,18 @@ def test_without_a_member_of_the_sync_set_nothing_is_acknowledged(mode):
     assert judged(struck, recovered=False).verdict is Verdict.HOLDS
     struck = after(episode(0, "kill", "n1"), mode=mode, nodes=FIVE)
     assert judged(struck, recovered=False).verdict is Verdict.VIOLATED
+
+
+def test_a_process_that_somebody_may_have_killed_is_doubt():
+    run = replace(
+        after().run(None),
+        recovered=False,
+        settled=False,
+        deaths=(Death(node="n2", process="store", at_ns=5, status=-9),),
+    )
+    result = Liveness().check(run)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.summary == "it did not all come back: store on n2 was killed by SIGKILL"
 
 
 def test_what_was_not_tried_is_not_known():

@@ -257,6 +257,8 @@ def test_all_cells_that_end_are_told_and_then_nothing_was_cut_short(tmp_path: Pa
     wait_until((tmp_path / "cells" / "done-but-stubborn" / "pid").exists, "the other has its result")
     driver.send_signal(signal.SIGINT)
     wait_until(signalled.exists, "the cell saw the first interrupt")
+    polite = int((tmp_path / "cells" / "polite" / "pid").read_text())
+    wait_until(lambda: not alive(polite), "the other ended by itself")
     driver.send_signal(signal.SIGINT)
     output, _ = driver.communicate(timeout=20)
     assert output == '[false, {"polite": "holds", "done-but-stubborn": "holds"}]\n'

@@ -1,0 +1,94 @@
+"""How transactions and their micro-operations are told, the same everywhere."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from checkers.transactions.columns import READ, Ints, Transactions
+
+SHOWN = 12
+"""How many elements of a list are written out; of a longer one the last."""
+
+
+class Words:
+    """The words of one history."""
+
+    def __init__(self, txns: Transactions, owner: Ints) -> None:
+        self._txns = txns
+        self._owner = owner
+
+    def name(self, micro: int) -> str:
+        """Return what the transaction of a micro-operation is called."""
+        return self.transaction(int(self._owner[micro]))
+
+    def transaction(self, row: int) -> str:
+        """Return what a transaction is called: T and its id."""
+        return f"T{self._txns.id[row]}"
+
+    def key(self, micro: int) -> str:
+        """Return the key of a micro-operation."""
+        return str(self._txns.keys[int(self._txns.key[micro])])
+
+    def value(self, micro: int) -> str:
+        """Return what a micro-operation wrote, or a register showed."""
+        return _shown(self._txns.name(int(self._txns.value[micro])))
+
+    def list(self, micro: int) -> str:
+        """Return the list that a read showed, or its end."""
+        return shown(self._txns.shown(micro))
+
+    def micro(self, micro: int, *, lists: bool) -> str:
+        """Return a micro-operation: `append x 3`, `r x [1, 2]`."""
+        key = self.key(micro)
+        if self._txns.f[micro] != READ:
+            return f"{'append' if lists else 'w'} {key} {self.value(micro)}"
+        return f"r {key} {self.list(micro) if lists else self.value(micro)}"
+
+    def before(self, micro: int, *, lists: bool) -> str:
+        """Return what a transaction did with the key of a micro-operation before it."""
+        first = int(self._txns.bounds[self._owner[micro]])
+        same = [each for each in range(first, micro) if self._txns.key[each] == self._txns.key[micro]]
+        return ", ".join(self.micro(each, lists=lists) for each in same)
+
+    def appended_after(self, one: int, other: int, witness: int) -> str:
+        """Tell that an append came right after another."""
+        return (
+            f"{self.name(other)} appended {self.value(other)} to {self.key(one)} after {self.name(one)} had "
+            f"appended {self.value(one)}: {self.name(witness)} read {self.list(witness)}"
+        )
+
+    def appended_unseen(self, one: int, other: int, witness: int) -> str:
+        """Tell that an append came after all that was ever read."""
+        return (
+            f"{self.name(other)} appended {self.value(other)} to {self.key(one)}, which no read shows, so after "
+            f"{self.name(one)} had appended {self.value(one)}: {self.name(witness)} read {self.list(witness)}"
+        )
+
+    def was_read(self, write: int, read: int) -> str:
+        """Tell that a read showed what another transaction wrote."""
+        return (
+            f"{self.name(read)} read {self.key(read)}, and saw {self.value(write)}, which {self.name(write)} wrote"
+        )
+
+    def was_missed(self, read: int, write: int, witness: int) -> str:
+        """Tell that a read of a list did not show what was appended next."""
+        return (
+            f"{self.name(read)} read {self.key(read)} as {self.list(read)}, without {self.value(write)}, which "
+            f"{self.name(write)} appended next: {self.name(witness)} read {self.list(witness)}"
+        )
+
+    def was_missed_by_all(self, read: int, write: int) -> str:
+        """Tell that a read of a list did not show what no read showed."""
+        return (
+            f"{self.name(read)} read {self.key(read)} as {self.list(read)}, without {self.value(write)}, which "
+            f"{self.name(write)} appended and no read shows"
+        )
+
+
+def shown(elements: Sequence[Any]) -> str:
+    """Return a list as text; of a long one its end."""
+    told = ", ".join(_shown(each) for each in elements[-SHOWN:])
+    return f"[… {told}]" if len(elements) > SHOWN else f"[{told}]"
+
+
+def _shown(value: Any) -> str:
+    return "nil" if value is None else str(value)

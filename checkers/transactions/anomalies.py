@@ -1,9 +1,9 @@
 """What can be wrong with a history of transactions, as the literature calls it.
 
-The cycles are Adya's (Weak Consistency, 1999): G0, G1c, G-single, G2-item; G-nonadjacent is the cycle that snapshot
-isolation forbids (Cerone and Gotsman, Analysing Snapshot Isolation, 2016). A cycle that needs the order of one
-client's calls, or of real time, has `-process` or `-realtime` in its name. The others are those of Elle (Kingsbury
-and Alvaro, 2020).
+The cycles are Adya's (Weak Consistency, 1999): G0, G1c, G-single, G2-item; G-nonadjacent is the cycle that
+snapshot isolation forbids (Cerone and Gotsman, Analysing Snapshot Isolation, 2016). A cycle that needs the
+order of one client's calls, or of real time, has `-process` or `-realtime` in its name. The others are those
+of Elle (Kingsbury and Alvaro, 2020).
 """
 
 import enum

@@ -31,8 +31,8 @@ def pairs(first: Ints, second: Ints) -> list[tuple[int, int]]:
 def updates(txns: Transactions, owner: Ints, reads: Ints, version: Ints) -> list[tuple[int, int]]:
     """Return pairs of reads of one version by different transactions, all of which wrote the key.
 
-    `reads` are external ones, at most one of each transaction and key; `version` tells which version of its key each
-    showed. O(n log n).
+    `reads` are external ones, at most one of each transaction and key; `version` tells which version of its
+    key each showed. O(n log n).
     """
     keys = max(1, len(txns.keys))
     written = np.unique((owner * keys + txns.key)[txns.f == WRITE])

@@ -1,24 +1,149 @@
 """From transactions to a verdict: what is wrong, which consistency models that rules out, and which may hold."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 from msgspec import Struct
 
 from checkers.transactions.anomalies import Anomaly
-from checkers.transactions.columns import Transactions
+from checkers.transactions.columns import READ, Transactions
 from checkers.transactions.cycles import Cycle, cycles
-from checkers.transactions.dependencies import Analysis, Case, Cases
+from checkers.transactions.dependencies import Analysis, Cases
+from checkers.transactions.explanation import Story, explained
 from checkers.transactions.fans import merged
 from checkers.transactions.list_append import ListAppend
-from checkers.transactions.models import MODELS, canonical, ruled_out, strongest, weaker, weakest
+from checkers.transactions.models import MODELS, canonical, ruled_out, strongest, weakest
 from checkers.transactions.orders import by_process, by_realtime
-from harness.history import INFO, OK
+from checkers.transactions.registers import Inferences
+from checkers.transactions.rw_register import RwRegister
+from harness.history import OK
 from harness.verdict import Verdict
 
 STRICTEST = "strict-serializable"
+"""What is asked for when nothing is: it forbids everything."""
 
 EFFORT = 20_000_000
-"""How many edges may be followed in search of short cycles: some ten seconds."""
+"""How many edges may be followed in search of short cycles: about ten seconds."""
 
-WORKLOADS: Mapping[str, Callable[..., Analysis]] = {"list-append": ListAppend}
+STORIES = 10
+"""How many cycles of one anomaly are told."""
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """An anomaly: how many there are, and some of them told."""
+
+    anomaly: Anomaly
+    count: int
+    stories: tuple[Story, ...]
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """What a history of transactions comes to.
+
+    The verdict is on the `consistency` that was asked for. `violated` are the weakest models that can't hold,
+    `also_violated` all that imply them, `may_hold` the strongest that nothing speaks against. `reason` is why
+    the verdict is inconclusive.
+    """
+
+    workload: str
+    consistency: str
+    verdict: Verdict
+    found: tuple[Found, ...]
+    violated: tuple[str, ...]
+    also_violated: tuple[str, ...]
+    may_hold: tuple[str, ...]
+    transactions: int
+    acknowledged: int
+    reason: str = ""
+
+    @property
+    def anomalies(self) -> tuple[str, ...]:
+        """The names of what was found."""
+        return tuple(str(each.anomaly) for each in self.found)
+
+
+def check(
+    txns: Transactions,
+    workload: str = "list-append",
+    *,
+    consistency: str = STRICTEST,
+    infer: Inferences | None = None,
+    effort: int = EFFORT,
+) -> Result:
+    """Judge transactions on lists (`list-append`) or registers (`rw-register`).
+
+    `infer` says what is taken for granted of registers. Raises KeyError for an unknown workload or
+    consistency model, and MissingError where scipy is not installed. O(n log n) in micro-operations and
+    elements that were read, plus the search of cycles, in which at most `effort` edges are followed; if that
+    is not enough, what is found is right, but it may not be all: a model of which nothing is found is then
+    not said to hold.
+    """
+    asked = canonical(consistency)
+    analysis = analysed(txns, workload, infer or Inferences())
+    found = list(_told(analysis.cases(), analysis))
+    rounds, complete = all_cycles(analysis, effort)
+    found += _of_cycles(rounds, analysis)
+    impossible = ruled_out(each.anomaly for each in found)
+    reason = _doubt(analysis, complete=complete)
+    verdict = Verdict.INCONCLUSIVE if reason else Verdict.HOLDS
+    least = weakest(impossible)
+    return Result(
+        workload=workload,
+        consistency=asked,
+        verdict=Verdict.VIOLATED if asked in impossible else verdict,
+        found=tuple(found),
+        violated=least,
+        also_violated=tuple(each for each in impossible if each not in least),
+        may_hold=strongest(each for each in MODELS if each not in impossible),
+        transactions=len(txns),
+        acknowledged=int(np.count_nonzero(txns.outcome == OK)),
+        reason=reason,
+    )
+
+
+def analysed(txns: Transactions, workload: str, infer: Inferences) -> Analysis:
+    """Return what the operations of a workload tell; raises KeyError for an unknown one."""
+    match workload:
+        case "list-append":
+            return ListAppend(txns)
+        case "rw-register":
+            return RwRegister(txns, infer)
+    raise KeyError(workload)
+
+
+def all_cycles(analysis: Analysis, effort: int = EFFORT) -> tuple[list[Cycle], bool]:
+    """Return the cycles of all orders, and whether the search was complete."""
+    data = analysis.edges()
+    process = by_process(analysis.txns, analysis.happened)
+    realtime = by_realtime(analysis.txns, analysis.happened, data.nodes)
+    return cycles(merged(data, process, realtime), effort=effort)
+
+
+def _told(cases: Iterator[Cases], analysis: Analysis) -> Iterator[Found]:
+    for each in cases:
+        stories = tuple(Story.of_case(case, analysis) for case in each.some)
+        yield Found(anomaly=each.anomaly, count=each.count, stories=stories)
+
+
+def _of_cycles(found: Sequence[Cycle], analysis: Analysis) -> Iterator[Found]:
+    by_name: dict[Anomaly, list[Cycle]] = {}
+    for each in found:
+        by_name.setdefault(each.anomaly, []).append(each)
+    for anomaly in (each for each in Anomaly if each in by_name):
+        those = sorted(by_name[anomaly], key=lambda each: (len(each), each.rows))
+        stories = tuple(explained(each, analysis) for each in those[:STORIES])
+        yield Found(anomaly=anomaly, count=len(those), stories=stories)
+
+
+def _doubt(analysis: Analysis, *, complete: bool) -> str:
+    """Return why nothing can be said to hold, or nothing."""
+    txns = analysis.txns
+    if not (txns.outcome == OK).any():
+        return "no transaction was acknowledged"
+    if not (txns.f[txns.outcome[analysis.owner] == OK] == READ).any():
+        return "no acknowledged transaction read anything"
+    if len(analysis.ambiguous):
+        micro = int(analysis.ambiguous[0])
+        key, value = txns.keys[int(txns.key[micro])], txns.name(int(txns.value[micro]))
+        return f"{value} was written to {key} more than once: nothing can be told of such keys"
+    return "" if complete else "there are too many cycles to search them all"

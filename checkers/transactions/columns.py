@@ -31,11 +31,12 @@ WORDS = {"r": READ, "read": READ, "get": READ, "w": WRITE, "write": WRITE, "put"
 class Transactions(Struct, frozen=True, kw_only=True):
     """Transactions, one a row, in any order, and their micro-operations in compressed rows.
 
-    Times are nanoseconds from any origin; `return_ns` is NEVER where the outcome is unknown. `outcome` has the codes
-    of `harness.history`. Transaction i has the micro-operations from `bounds[i]` to `bounds[i + 1]`: `f`, the code
-    of a `key` (`keys[code]` is its name), and a `value`: what is written, or what a register showed; NIL is nothing.
-    What a list showed are the `size` codes in `elements` from `start` on; spans may overlap. What was read counts
-    for transactions that are ok. Codes of values are the values themselves if `values` is None, else its indices.
+    Times are nanoseconds from any origin; `return_ns` is NEVER where the outcome is unknown. `outcome` has
+    the codes of `harness.history`. Transaction i has the micro-operations from `bounds[i]` to `bounds[i +
+    1]`: `f`, the code of a `key` (`keys[code]` is its name), and a `value`: what is written, or what a
+    register showed; NIL is nothing. What a list showed are the `size` codes in `elements` from `start` on;
+    spans may overlap. What was read counts for transactions that are ok. Codes of values are the values
+    themselves if `values` is None, else its indices.
 
     About 45 bytes a transaction, 41 a micro-operation and 8 an element.
     """
@@ -98,8 +99,8 @@ class Builder:
     ) -> None:
         """Add a transaction of micro-operations (name, key, value); its outcome is unknown without a return.
 
-        What a list showed is a list; None for a read is an empty list, or an empty register. Raises KeyError for
-        a name that is none of `WORDS`.
+        What a list showed is a list; None for a read is an empty list, or an empty register. Raises KeyError
+        for a name that is none of `WORDS`.
         """
         if outcome is Outcome.OK and return_ns is None:
             outcome = Outcome.INFO

@@ -12,13 +12,13 @@ Nodes = NDArray[np.int32]
 
 
 def components(nodes: int, src: Nodes, dst: Nodes) -> Nodes:
-    """Return the number of each node's component; raises MissingError where scipy is missing. O(nodes + edges)."""
+    """Return the number of each node's component; raises MissingError without scipy. O(nodes + edges)."""
     try:
         from scipy.sparse import csr_array
         from scipy.sparse.csgraph import connected_components
     except ImportError as error:
         raise MissingError("cycles are searched with scipy: pip install 'acked[check]'") from error
-    # Made so, equal edges become one: connected_components of scipy 1.17 does not end where an edge is there twice.
+    # Made so, equal edges become one: with an edge that is there twice scipy 1.17 searches for ever.
     graph = csr_array((np.ones(len(src)), (src, dst)), shape=(nodes, nodes))
     _, label = connected_components(graph, directed=True, connection="strong")
     found: Nodes = label

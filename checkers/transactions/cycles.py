@@ -1,10 +1,10 @@
 """Cycles among transactions: of each component that has some the worst one, as short as it can be found.
 
-Components first, of ever more kinds of edges: a component of write dependencies alone has a G0, and so on, as Elle
-does it (Kingsbury and Alvaro 2020). A cycle in which no two anti-dependencies are next to each other is one of a graph
-with two nodes for each transaction: one for having come by an anti-dependency, and that one is left by other
-kinds only. So each question is one about components, whose answer takes time in proportion to the graph. Only
-components that have what is asked for are searched, breadth first.
+Components first, of ever more kinds of edges: a component of write dependencies alone has a G0, and so on, as
+Elle does it (Kingsbury and Alvaro 2020). A cycle in which no two anti-dependencies are next to each other is
+one of a graph with two nodes for each transaction: one for having come by an anti-dependency, and that one is
+left by other kinds only. So each question is one about components, whose answer takes time in proportion to
+the graph. Only components that have what is asked for are searched, breadth first.
 """
 
 import numpy as np
@@ -39,9 +39,9 @@ class Cycle(Struct, frozen=True, kw_only=True):
 def cycles(edges: Edges, *, effort: int) -> tuple[list[Cycle], bool]:
     """Return the cycles of a graph, and whether all that was wanted was searched.
 
-    For each anomaly one of each component that has it, unless it has a graver one. What is found is
-    found whatever the `effort`, the number of edges that may be followed; but beyond it a cycle is not the shortest,
-    and a graver one may be missed. O(nodes + edges), and the search of components with cycles.
+    For each anomaly one of each component that has it, unless it has a graver one. What is found is found
+    whatever the `effort`, the number of edges that may be followed; but beyond it a cycle is not the
+    shortest, and a graver one may be missed. O(nodes + edges), and the search of components with cycles.
     """
     search = _Search(core(edges), effort)
     search.run()
@@ -105,7 +105,8 @@ class _Search:
     def _open(self, label: Nodes, base: Anomaly, order: Order) -> list[Nodes]:
         """Return the nodes of the components in which nothing as grave is known.
 
-        Of a component of the doubled graph those that are not reached by an anti-dependency: each cycle has one.
+        Of a component of the doubled graph those that are not reached by an anti-dependency: each cycle has
+        one.
         """
         wanted = np.bincount(label) > 1
         for anomaly, walk in self.found:

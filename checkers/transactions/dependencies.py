@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from checkers.transactions.anomalies import Anomaly
 from checkers.transactions.columns import Bytes, Ints, Mask, Transactions
+from checkers.transactions.words import Words
 
 
 class Kind(enum.IntFlag):
@@ -60,8 +61,9 @@ class Cases(Struct, frozen=True, kw_only=True):
 class Evidence(Struct, frozen=True, kw_only=True):
     """Why one transaction depends on another by data: their micro-operations, in words.
 
-    `before` is the micro-operation of the first, which wrote (WW, WR) or read (RW), `after` that of the second, which
-    wrote (WW, RW) or read (WR). `witness` is a read that shows the order of two writes; -1 where none is needed.
+    `before` is the micro-operation of the first, which wrote (WW, WR) or read (RW), `after` that of the
+    second, which wrote (WW, RW) or read (WR). `witness` is a read that shows the order of two writes; -1
+    where none is needed.
     """
 
     before: int
@@ -74,6 +76,9 @@ class Analysis(Protocol):
     """What a workload's operations tell of a history."""
 
     txns: Transactions
+    words: Words
+    lists: bool
+    """Whether values are lists; else they are registers."""
     owner: Ints
     """For each micro-operation the row of its transaction."""
     happened: Mask

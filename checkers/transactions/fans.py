@@ -1,8 +1,8 @@
 """Edges from each of some transactions to each of others, in little space.
 
-"All who read this version come before all who wrote a next one" may be very many pairs. They go through points:
-each target has one for itself and the targets before it, and one for itself and those after it. So a source that is
-a target as well leads to all others and not to itself.
+"All who read this version come before all who wrote a next one" may be very many pairs. They go through
+points: each target has one for itself and the targets before it, and one for itself and those after it. So a
+source that is a target as well leads to all others and not to itself.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,57 +24,66 @@ class Fan(Struct, frozen=True, kw_only=True):
     nodes: int
 
 
+class _Targets(Struct, frozen=True, kw_only=True):
+    """Targets by group, each with its two points; `first` and `count` tell where those of a group are."""
+
+    group: Ints
+    target: Ints
+    first: Ints
+    count: Ints
+    upto: Ints
+    since: Ints
+
+    def reached(self, kind: Kind, src: Ints, code: Ints) -> Iterable[Bundle]:
+        """Yield edges from sources to the targets of their groups, or to points that leave out themselves."""
+        one, several = np.flatnonzero(self.count[code] == 1), np.flatnonzero(self.count[code] > 1)
+        yield kind, src[one], self.target[self.first[code[one]]]
+        src, code = src[several], code[several]
+        rows = int(max(self.target.max(initial=0), src.max(initial=0))) + 1
+        place = np.searchsorted(self.group * rows + self.target, code * rows + src)
+        own = np.zeros(len(src), np.bool_)
+        within = np.flatnonzero(place < len(self.target))
+        at = place[within]
+        own[within] = (self.group[at] == code[within]) & (self.target[at] == src[within])
+        last = self.first[code] + self.count[code] - 1
+        yield kind, src[~own], self.upto[last[~own]]
+        before, after = own & (place > self.first[code]), own & (place < last)
+        yield kind, src[before], self.upto[place[before] - 1]
+        yield kind, src[after], self.since[place[after] + 1]
+
+    def links(self) -> Iterable[Bundle]:
+        """Yield the edges between points, and from them to their targets."""
+        many = self.count[self.group] > 1
+        inner = np.flatnonzero(many & (np.arange(len(self.group)) > self.first[self.group]))
+        yield Kind.LINK, self.upto[many], self.target[many]
+        yield Kind.LINK, self.since[many], self.target[many]
+        yield Kind.LINK, self.upto[inner], self.upto[inner - 1]
+        yield Kind.LINK, self.since[inner - 1], self.since[inner]
+
+
 def fan(nodes: int, sources: Sequence[Bundle], group: Ints, target: Ints, groups: int) -> Fan:
     """Return edges from sources to all targets of their group but themselves.
 
-    A source is a row and, in place of a node, its group: a code below `groups`. Targets are rows with their groups.
-    Points are numbered from `nodes` on. O(n log n).
+    A source is a row and, in place of a node, its group: a code below `groups`. Targets are rows with their
+    groups. Points are numbered from `nodes` on. O(n log n).
     """
     order = np.lexsort((target, group))
     group, target = group[order], target[order]
     new = np.ones(len(group), np.bool_)
     new[1:] = (group[1:] != group[:-1]) | (target[1:] != target[:-1])
     group, target = group[new], target[new]
-    count = np.bincount(group, minlength=groups) if len(group) else np.zeros(groups, np.int64)
-    first = np.cumsum(count) - count
-    upto, since = nodes + np.arange(len(target)), nodes + len(target) + np.arange(len(target))
-    bundles: list[Bundle] = []
-    for kind, src, code in sources:
-        one = np.flatnonzero(count[code] == 1)
-        bundles.append((kind, src[one], target[first[code[one]]]))
-        several = np.flatnonzero(count[code] > 1)
-        bundles += _through(kind, src[several], code[several], (group, target), (first, count), (upto, since))
-    many = np.flatnonzero(count[group] > 1)
-    inner = np.flatnonzero((count[group] > 1) & (np.arange(len(group)) > first[group]))
-    bundles += [
-        (Kind.LINK, upto[many], target[many]),
-        (Kind.LINK, since[many], target[many]),
-        (Kind.LINK, upto[inner], upto[inner - 1]),
-        (Kind.LINK, since[inner - 1], since[inner]),
-    ]
-    return Fan(bundles=tuple(bundles), nodes=nodes + 2 * len(target))
-
-
-def _through(
-    kind: Kind,
-    src: Ints,
-    code: Ints,
-    targets: tuple[Ints, Ints],
-    spans: tuple[Ints, Ints],
-    points: tuple[Ints, Ints],
-) -> Iterable[Bundle]:
-    """Yield edges from sources to the points that leave out themselves."""
-    (group, target), (first, count), (upto, since) = targets, spans, points
-    rows = int(max(target.max(initial=0), src.max(initial=0))) + 1
-    wanted = code * rows + src
-    place = np.searchsorted(group * rows + target, wanted)
-    inside = np.minimum(place, max(0, len(target) - 1))
-    own = (group[inside] == code) & (target[inside] == src) if len(target) else np.zeros(len(src), np.bool_)
-    last = first[code] + count[code] - 1
-    yield kind, src[~own], upto[last[~own]]
-    before, after = own & (place > first[code]), own & (place < last)
-    yield kind, src[before], upto[place[before] - 1]
-    yield kind, src[after], since[place[after] + 1]
+    count = np.bincount(group, minlength=groups)
+    size = len(target)
+    targets = _Targets(
+        group=group,
+        target=target,
+        first=np.cumsum(count) - count,
+        count=count,
+        upto=nodes + np.arange(size),
+        since=nodes + size + np.arange(size),
+    )
+    bundles = [each for kind, src, code in sources for each in targets.reached(kind, src, code)]
+    return Fan(bundles=(*bundles, *targets.links()), nodes=nodes + 2 * size)
 
 
 def joined(transactions: int, nodes: int, bundles: Iterable[Bundle]) -> Edges:
@@ -88,4 +97,15 @@ def joined(transactions: int, nodes: int, bundles: Iterable[Bundle]) -> Edges:
         kind=np.concatenate(
             [np.full(int(np.count_nonzero(apart)), kind, np.uint8) for kind, _, _, apart in kept]
         ),
+    )
+
+
+def merged(*graphs: Edges) -> Edges:
+    """Return the edges of several graphs of the same transactions, whose points have different numbers."""
+    return Edges(
+        transactions=graphs[0].transactions,
+        nodes=max(each.nodes for each in graphs),
+        src=np.concatenate([each.src for each in graphs]),
+        dst=np.concatenate([each.dst for each in graphs]),
+        kind=np.concatenate([each.kind for each in graphs]),
     )

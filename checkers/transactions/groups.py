@@ -1,7 +1,7 @@
 """What micro-operations of one transaction on one key have to do with each other.
 
-Sorted by transaction, key and place, the micro-operations of a group are neighbours, and each question ("which own
-write came before this read?", "is this the last write?") is a shift or a running maximum.
+Sorted by transaction, key and place, the micro-operations of a group are neighbours, and each question
+("which own write came before this read?", "is this the last write?") is a shift or a running maximum.
 """
 
 import numpy as np
@@ -13,8 +13,9 @@ from checkers.transactions.columns import READ, Ints, Mask, Transactions
 class Groups(Struct, frozen=True, kw_only=True):
     """The micro-operations on each key in each transaction; position i is that of `micro[i]`.
 
-    `first` is the first position of its group. `read_before` and `write_before` are the positions of the last read
-    and the last write before it in its group, -1 where there is none; `writes` counts the writes before it.
+    `first` is the first position of its group. `read_before` and `write_before` are the positions of the last
+    read and the last write before it in its group, -1 where there is none; `writes` counts the writes before
+    it.
     """
 
     micro: Ints

@@ -50,7 +50,8 @@ class ListCases:
         lists = self._lists
         keys = np.unique(lists.version_key[lists.writer == ABSENT])
         read, writer = lists.odd_elements
-        return np.union1d(lists.longest[keys], read[writer == ABSENT]).tolist()
+        reads: list[int] = np.union1d(lists.longest[keys], read[writer == ABSENT]).tolist()
+        return reads
 
     def _garbage(self, read: int) -> Case:
         lists = self._lists
@@ -77,7 +78,9 @@ class ListCases:
 
     def _aborted_read(self, pair: tuple[int, int]) -> Case:
         write, read = pair
-        text = f"{self._read(read)}, with {self._words.value(write)} of {self._words.name(write)}, which failed"
+        text = (
+            f"{self._read(read)}, with {self._words.value(write)} of {self._words.name(write)}, which failed"
+        )
         return Case(text=text, micro=(read, write))
 
     def _dirty_updates(self) -> list[tuple[int, int]]:
@@ -127,7 +130,8 @@ class ListCases:
         A read must end with the transaction's appends since its last read, and begin with what that showed.
         """
         wrong = self._sizes_differ() | self._own_differ() | self._beginnings_differ()
-        return np.sort(self._groups.micro[wrong]).tolist()
+        reads: list[int] = np.sort(self._groups.micro[wrong]).tolist()
+        return reads
 
     @property
     def _judged(self) -> Mask:

@@ -1,7 +1,7 @@
 """Which transactions depend on each other by the lists that they append to and read.
 
-An append that surely happened and that no read shows comes after everything that the longest read shows; so whoever
-read it all comes before that append.
+An append that surely happened and that no read shows comes after everything that the longest read shows; so
+whoever read it all comes before that append.
 """
 
 from functools import cached_property
@@ -10,8 +10,8 @@ import numpy as np
 
 from checkers.transactions.columns import WRITE, Ints
 from checkers.transactions.dependencies import Edges, Evidence, Kind
-from checkers.transactions.lists import Lists
 from checkers.transactions.fans import fan, joined
+from checkers.transactions.lists import Lists
 from checkers.transactions.words import Words
 
 

@@ -1,7 +1,7 @@
 """Lists that are appended to: a read shows the whole order of what came before it (Kingsbury and Alvaro 2020).
 
-Values are unique under their key, so the longest read of a key tells the order of its versions, and any other read
-must show a beginning of that. Then it is known who wrote, who read and who overwrote each version.
+Values are unique under their key, so the longest read of a key tells the order of its versions, and any other
+read must show a beginning of that. Then it is known who wrote, who read and who overwrote each version.
 """
 
 from functools import cached_property
@@ -20,9 +20,10 @@ _CHUNK = 1 << 20
 class Lists:
     """The versions of every key. O(micro-operations × log + elements), some 100 bytes a micro-operation.
 
-    `longest[key]` is a read of a key that shows most of it, ABSENT if nobody read it. What it shows are `length[key]`
-    versions, which are numbered from `base[key]` on over all keys. `writer` has the micro-operation that appended
-    each version, ABSENT where nobody did. `odd` are reads that show no beginning of that.
+    `longest[key]` is a read of a key that shows most of it, ABSENT if nobody read it. What it shows are
+    `length[key]` versions, which are numbered from `base[key]` on over all keys. `writer` has the
+    micro-operation that appended each version, ABSENT where nobody did. `odd` are reads that show no
+    beginning of that.
     """
 
     def __init__(self, txns: Transactions) -> None:
@@ -82,7 +83,7 @@ class Lists:
     @cached_property
     def happened(self) -> Mask:
         """Which transactions surely happened: acknowledged, or an acknowledged one read what they wrote."""
-        happened = self.txns.outcome == OK
+        happened: Mask = self.txns.outcome == OK
         seen = np.concatenate((self.writer, self.odd_elements[1]))
         writers = self.owner[seen[seen >= 0]]
         happened[writers[self.txns.outcome[writers] == INFO]] = True
@@ -111,7 +112,8 @@ class Lists:
         seen[self.writer[self.writer >= 0]] = True
         key = self.txns.key[self.writes]
         unseen = self.happened[self.owner[self.writes]] & ~seen[self.writes]
-        return self.writes[unseen & ~self.distrusted[key] & (self.longest[key] != ABSENT)]
+        writes: Ints = self.writes[unseen & ~self.distrusted[key] & (self.longest[key] != ABSENT)]
+        return writes
 
     def _odd(self) -> Ints:
         """Compare all reads with the longest of their keys, some at a time."""

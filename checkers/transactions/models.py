@@ -1,11 +1,12 @@
 """Consistency models, which of them imply which, and what each anomaly rules out.
 
-Adya's levels are known by their usual names (PL-1 is read uncommitted, PL-2 read committed, PL-2+ consistent view,
-PL-2.99 repeatable read, PL-3 serializable). Snapshot isolation is that of Cerone and Gotsman: snapshots may be old,
-and what it forbids are cycles in which no two anti-dependencies are next to each other; so serializability implies
-it. Each level has two stronger kinds: a *strong session* one, in which the order of each client's calls counts
-(Daudjee and Salem 2004), and a *strong* one, in which real time counts. Strong serializability is strict
-serializability. Nothing here looks at predicates, so that repeatable read and serializability fall together.
+Adya's levels are known by their usual names (PL-1 is read uncommitted, PL-2 read committed, PL-2+ consistent
+view, PL-2.99 repeatable read, PL-3 serializable). Snapshot isolation is that of Cerone and Gotsman: snapshots
+may be old, and what it forbids are cycles in which no two anti-dependencies are next to each other; so
+serializability implies it. Each level has two stronger kinds: a *strong session* one, in which the order of
+each client's calls counts (Daudjee and Salem 2004), and a *strong* one, in which real time counts. Strong
+serializability is strict serializability. Nothing here looks at predicates, so that repeatable read and
+serializability fall together.
 """
 
 from collections.abc import Iterable
@@ -85,6 +86,11 @@ MODELS = tuple(IMPLIES)
 
 def canonical(name: str) -> str:
     """Return the name of a model that is known by several; raises KeyError for what is no model."""
+    for order in (Order.PROCESS, Order.REALTIME, Order.NONE):
+        prefix = _PREFIXES[order]
+        base = name.removeprefix(prefix)
+        if name.startswith(prefix) and ALIASES.get(base, base) in BASES:
+            return model(ALIASES.get(base, base), order)
     name = ALIASES.get(name, name)
     if name not in IMPLIES:
         raise KeyError(name)

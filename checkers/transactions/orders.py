@@ -1,9 +1,9 @@
 """The order of time between transactions: that of each client's calls, and that of real time.
 
 Real time orders n transactions in up to n² pairs. Here it takes 3 n edges: instants are nodes of their own. A
-transaction leads to the first instant that matters after its return, instants lead from one to the next, and each
-leads to the transactions that were called before the next one. An instant matters if something was called after
-a return; returns with no call between them share it.
+transaction leads to the first instant that matters after its return, instants lead from one to the next, and
+each leads to the transactions that were called before the next one. An instant matters if something was
+called after a return; returns with no call between them share it.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ from harness.history import OK
 def by_process(txns: Transactions, happened: Mask) -> Edges:
     """Return edges from each client's last acknowledged transaction to its next ones: O(n log n).
 
-    Who waits for no answer may be called again before anything took effect, so a transaction of unknown outcome
-    comes after others, and not before.
+    Who waits for no answer may be called again before anything took effect, so a transaction of unknown
+    outcome comes after others, and not before.
     """
     rows = np.flatnonzero(happened)
     rows = rows[np.lexsort((txns.call_ns[rows], txns.process[rows]))]

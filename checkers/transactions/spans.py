@@ -9,4 +9,5 @@ def spanned(starts: Ints, sizes: Ints) -> Ints:
     """Return the indices of spans, one span after the other."""
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - (ends - sizes), sizes)
+    indices: Ints = np.arange(total) + np.repeat(starts - (ends - sizes), sizes)
+    return indices

@@ -11,7 +11,7 @@ from checkers.transactions.dependencies import Kind
 
 
 class Walk(Struct, frozen=True, kw_only=True):
-    """Transactions, as nodes of the core, each with the kind of edge to the next one, and the last to the first."""
+    """Transactions, as nodes of the core, each with the kind of its edge to the next, the last to the first."""
 
     nodes: tuple[int, ...]
     kinds: tuple[Kind, ...]
@@ -29,7 +29,8 @@ class Walk(Struct, frozen=True, kw_only=True):
     def simple(self) -> "Walk":
         """Return a part that meets no transaction twice, and has no adjacent anti-dependencies if this has none.
 
-        Where a walk meets itself it is two; of the four edges there one pair can be of anti-dependencies, not both.
+        Where a walk meets itself it is two; of the four edges there one pair can be of anti-dependencies, not
+        both.
         """
         seen: dict[int, int] = {}
         for place, node in enumerate(self.nodes):
@@ -55,8 +56,8 @@ class Walk(Struct, frozen=True, kw_only=True):
 class Walks:
     """Searches in one core. `exhausted` is True once more than `effort` edges were looked at.
 
-    A state is a node, or, in the doubled graph, a node + n: reached by an anti-dependency, which may not be followed
-    by another one. Labels are components of states.
+    A state is a node, or, in the doubled graph, a node + n: reached by an anti-dependency, which may not be
+    followed by another one. Labels are components of states.
     """
 
     def __init__(self, graph: Core, effort: int) -> None:
@@ -79,7 +80,7 @@ class Walks:
         return self._best(members, label, first=allowed, then=allowed)
 
     def single(self, members: Nodes, label: Nodes, forward: Kind) -> Walk | None:
-        """Return a short cycle with one anti-dependency in a component of the doubled graph, None if there is none."""
+        """Return a short cycle with one anti-dependency in a doubled component, None if there is none."""
         return self._best(members, label, first=Kind.RW, then=forward)
 
     def apart(self, members: Nodes, label: Nodes, forward: Kind) -> Walk | None:
@@ -90,28 +91,26 @@ class Walks:
     def _best(self, members: Nodes, label: Nodes, *, first: Kind, then: Kind) -> Walk | None:
         """Try one transaction after the other; once the effort is spent, the first that is found is taken."""
         best: Walk | None = None
-        component = int(label[members[0]])
         for node in members.tolist():
             if not self._real[node]:
                 continue
-            if self.exhausted and (best is not None or first is Kind.RW and then & Kind.RW == 0):
+            if self.exhausted and (best is not None or not then & Kind.RW):
                 break
-            found = self._around(node, component, label, int(first), int(then), len(best) if best else None)
+            found = self._around(node, label, first=first, then=then, below=len(best) if best else None)
             if found is not None:
                 best = found
                 if len(best) == 2:
                     break
         return best
 
-    def _around(
-        self, start: int, component: int, label: Nodes, first: int, then: int, below: int | None
-    ) -> Walk | None:
+    def _around(self, start: int, label: Nodes, *, first: Kind, then: Kind, below: int | None) -> Walk | None:
         """Return the shortest walk from a transaction back to it, of fewer than `below` transactions."""
         size, doubled, real = self._size, len(label) > self._size, self._real
         ends, dst, kinds = self._ends, self._dst, self._kind
+        component = label[start]
         came: dict[int, tuple[int, int]] = {}
         line = deque(((start, 0),))
-        allowed = first
+        allowed = int(first)
         while line:
             state, far = line.popleft()
             if below is not None and far + 1 >= below:
@@ -137,7 +136,7 @@ class Walks:
                     line.append((onward, far + 1))
                 else:
                     line.appendleft((onward, far))
-            allowed = then | Kind.LINK
+            allowed = int(then | Kind.LINK)
         return None
 
     def _told(self, start: int, came: dict[int, tuple[int, int]]) -> Walk:
@@ -152,4 +151,3 @@ class Walks:
                 kinds.append(Kind(kind))
             if state == start:
                 return Walk(nodes=tuple(reversed(nodes)), kinds=tuple(reversed(kinds)))
-

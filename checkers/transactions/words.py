@@ -65,9 +65,8 @@ class Words:
 
     def was_read(self, write: int, read: int) -> str:
         """Tell that a read showed what another transaction wrote."""
-        return (
-            f"{self.name(read)} read {self.key(read)}, and saw {self.value(write)}, which {self.name(write)} wrote"
-        )
+        seen = f"{self.value(write)}, which {self.name(write)} wrote"
+        return f"{self.name(read)} read {self.key(read)}, and saw {seen}"
 
     def was_missed(self, read: int, write: int, witness: int) -> str:
         """Tell that a read of a list did not show what was appended next."""
@@ -82,6 +81,23 @@ class Words:
             f"{self.name(read)} read {self.key(read)} as {self.list(read)}, without {self.value(write)}, which "
             f"{self.name(write)} appended and no read shows"
         )
+
+    def overwritten(self, read: int, write: int) -> str:
+        """Tell that a read of a register showed a version before the one that another transaction wrote."""
+        return (
+            f"{self.name(read)} read {self.key(read)} as {self.value(read)}, before {self.name(write)} wrote "
+            f"{self.value(write)}"
+        )
+
+    def order(self, earlier: int, later: int, one: int, other: int, *, nil: bool) -> str:
+        """Tell why a version of a register comes before another: who met them, and in which order."""
+        first = "nil" if nil else self.value(earlier)
+        said = f"{first} came before {self.value(later)}"
+        if one < 0:
+            return f"{said}, since nothing is written before nil"
+        if self._owner[one] == self._owner[other]:
+            return f"{said}, since {self.name(one)} read the one and wrote the other"
+        return f"{said}, since {self.name(one)} met the one before {self.name(other)} met the other"
 
 
 def shown(elements: Sequence[Any]) -> str:

@@ -36,6 +36,14 @@ class Words:
         """Return the list that a read showed, or its end."""
         return shown(self._txns.shown(micro))
 
+    def witness(self, read: int, write: int) -> str:
+        """Tell that a read shows what was appended, with what is around it."""
+        elements = self._txns.shown(read)
+        value = self._txns.name(int(self._txns.value[write]))
+        end = min(len(elements), elements.index(value) + SHOWN // 2)
+        told = shown(elements[:end], more=end < len(elements))
+        return f"{self.name(read)} read {told}"
+
     def micro(self, micro: int, *, lists: bool) -> str:
         """Return a micro-operation: `append x 3`, `r x [1, 2]`."""
         key = self.key(micro)
@@ -53,7 +61,7 @@ class Words:
         """Tell that an append came right after another."""
         return (
             f"{self.name(other)} appended {self.value(other)} to {self.key(one)} after {self.name(one)} had "
-            f"appended {self.value(one)}: {self.name(witness)} read {self.list(witness)}"
+            f"appended {self.value(one)}: {self.witness(witness, other)}"
         )
 
     def appended_unseen(self, one: int, other: int, witness: int) -> str:
@@ -72,7 +80,7 @@ class Words:
         """Tell that a read of a list did not show what was appended next."""
         return (
             f"{self.name(read)} read {self.key(read)} as {self.list(read)}, without {self.value(write)}, which "
-            f"{self.name(write)} appended next: {self.name(witness)} read {self.list(witness)}"
+            f"{self.name(write)} appended next: {self.witness(witness, write)}"
         )
 
     def was_missed_by_all(self, read: int, write: int) -> str:
@@ -100,10 +108,10 @@ class Words:
         return f"{said}, since {self.name(one)} met the one before {self.name(other)} met the other"
 
 
-def shown(elements: Sequence[Any]) -> str:
-    """Return a list as text; of a long one its end."""
+def shown(elements: Sequence[Any], *, more: bool = False) -> str:
+    """Return a list as text; of a long one its end. `more` says that it goes on."""
     told = ", ".join(_shown(each) for each in elements[-SHOWN:])
-    return f"[… {told}]" if len(elements) > SHOWN else f"[{told}]"
+    return f"[{'… ' if len(elements) > SHOWN else ''}{told}{' …' if more else ''}]"
 
 
 def _shown(value: Any) -> str:

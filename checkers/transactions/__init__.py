@@ -14,6 +14,7 @@ Observations, 2020), on numpy columns.
 """
 
 from checkers.transactions.anomalies import Anomaly
+from checkers.transactions.certificate import certificate
 from checkers.transactions.check import EFFORT, STRICTEST, Found, Result, check
 from checkers.transactions.columns import NEVER, NIL, READ, WRITE, Builder, Transactions
 from checkers.transactions.explanation import Pointer, Step, Story
@@ -22,5 +23,5 @@ from checkers.transactions.registers import Inferences
 
 __all__ = [
     "EFFORT", "MODELS", "NEVER", "NIL", "READ", "STRICTEST", "WRITE", "Anomaly", "Builder", "Found", "Inferences",
-    "Pointer", "Result", "Step", "Story", "Transactions", "check",
+    "Pointer", "Result", "Step", "Story", "Transactions", "certificate", "check",
 ]  # fmt: skip

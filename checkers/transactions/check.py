@@ -54,6 +54,7 @@ class Result(Struct, frozen=True, kw_only=True):
     may_hold: tuple[str, ...]
     transactions: int
     acknowledged: int
+    infer: Inferences
     reason: str = ""
 
     @property
@@ -78,8 +79,8 @@ def check(
     is not enough, what is found is right, but it may not be all: a model of which nothing is found is then
     not said to hold.
     """
-    asked = canonical(consistency)
-    analysis = analysed(txns, workload, infer or Inferences())
+    asked, infer = canonical(consistency), infer or Inferences()
+    analysis = analysed(txns, workload, infer)
     found = list(_told(analysis.cases(), analysis))
     rounds, complete = all_cycles(analysis, effort)
     found += _of_cycles(rounds, analysis)
@@ -97,6 +98,7 @@ def check(
         may_hold=strongest(each for each in MODELS if each not in impossible),
         transactions=len(txns),
         acknowledged=int(np.count_nonzero(txns.outcome == OK)),
+        infer=infer,
         reason=reason,
     )
 

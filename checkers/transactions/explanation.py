@@ -42,6 +42,8 @@ class Story(Struct, frozen=True, kw_only=True):
     title: str
     steps: tuple[Step, ...]
     is_cycle: bool
+    micro: tuple[Pointer, ...] = ()
+    """What shows an anomaly that is no cycle."""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -61,7 +63,12 @@ class Story(Struct, frozen=True, kw_only=True):
     def of_case(cls, case: Case, analysis: Analysis) -> "Story":
         """Return an anomaly that needs no cycle."""
         rows = dict.fromkeys(int(analysis.owner[micro]) for micro in case.micro)
-        return cls(title=case.text, steps=tuple(_step(row, analysis) for row in rows), is_cycle=False)
+        return cls(
+            title=case.text,
+            steps=tuple(_step(row, analysis) for row in rows),
+            is_cycle=False,
+            micro=tuple(_pointer(micro, analysis) for micro in case.micro),
+        )
 
 
 def explained(cycle: Cycle, analysis: Analysis) -> Story:
@@ -92,13 +99,6 @@ def _step(
 ) -> Step:
     txns, words = analysis.txns, analysis.words
     micro = range(int(txns.bounds[row]), int(txns.bounds[row + 1]))
-
-    def pointer(place: int) -> Pointer | None:
-        if place < 0:
-            return None
-        owner = int(analysis.owner[place])
-        return Pointer(id=int(txns.id[owner]), place=place - int(txns.bounds[owner]))
-
     return Step(
         id=int(txns.id[row]),
         process=int(txns.process[row]),
@@ -108,7 +108,12 @@ def _step(
         micro=tuple(words.micro(each, lists=analysis.lists) for each in micro),
         edge=edge,
         why=why,
-        before=None if evidence is None else pointer(evidence.before),
-        after=None if evidence is None else pointer(evidence.after),
-        witness=None if evidence is None else pointer(evidence.witness),
+        before=None if evidence is None else _pointer(evidence.before, analysis),
+        after=None if evidence is None else _pointer(evidence.after, analysis),
+        witness=None if evidence is None or evidence.witness < 0 else _pointer(evidence.witness, analysis),
     )
+
+
+def _pointer(micro: int, analysis: Analysis) -> Pointer:
+    row = int(analysis.owner[micro])
+    return Pointer(id=int(analysis.txns.id[row]), place=micro - int(analysis.txns.bounds[row]))

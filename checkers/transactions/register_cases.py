@@ -42,16 +42,18 @@ class RegisterCases:
         return Case(text=f"{self._read(read)}, which nobody wrote", micro=(read,))
 
     def _disordered(self) -> list[tuple[int, ...]]:
-        """Return the writes whose versions come before each other, by component."""
+        """Return the versions that come before each other, by component."""
         registers = self._registers
         by_label: dict[int, list[int]] = {}
-        for write in registers.cyclic.tolist():
-            by_label.setdefault(int(registers.label[write]), []).append(write)
-        return [tuple(writes) for writes in by_label.values()]
+        for version in registers.cyclic.tolist():
+            by_label.setdefault(int(registers.label[version]), []).append(version)
+        return [tuple(versions) for versions in by_label.values()]
 
-    def _cyclic(self, writes: tuple[int, ...]) -> Case:
-        values = ", ".join(self._words.value(each) for each in writes)
-        text = f"the versions {values} of {self._words.key(writes[0])} come before each other"
+    def _cyclic(self, versions: tuple[int, ...]) -> Case:
+        """Tell of versions, the one before all writes last."""
+        writes = tuple(each for each in versions if each < len(self._registers.txns.f))
+        values = [*(self._words.value(each) for each in writes), *("nil" for _ in versions[len(writes) :])]
+        text = f"the versions {', '.join(values)} of {self._words.key(writes[0])} come before each other"
         return Case(text=text, micro=writes)
 
     def _aborted(self) -> list[tuple[int, int]]:

@@ -148,12 +148,12 @@ class Registers:
         apart = earlier != later
         earlier, later, because = earlier[apart], later[apart], np.stack((one[apart], other[apart]))
         label = components(count + len(self.txns.keys), earlier.astype(np.int32), later.astype(np.int32))
-        self.cyclic = np.flatnonzero(cyclic(label)[:count])
+        key = np.concatenate((self.txns.key, np.arange(len(self.txns.keys))))
+        self.cyclic = np.flatnonzero(cyclic(label))
         wrong = np.zeros(len(self.txns.keys), np.bool_)
-        wrong[self.txns.key[self.cyclic]] = True
-        kept = ~wrong[self.txns.key[later]]
+        wrong[key[self.cyclic]] = True
+        kept = ~wrong[key[later]]
         self.earlier, self.later, self.because = earlier[kept], later[kept], because[:, kept]
-        self.unordered = wrong
         self.label = label
 
     def _between(self, one: Ints, other: Ints) -> tuple[Ints, Ints, Ints, Ints]:

@@ -134,3 +134,14 @@ def test_the_small_interfaces_know_only_each_other() -> None:
         if within(module, SMALL) and of_ours(name) and not within(name, known)
     ]
     assert found == []
+
+
+def test_the_verifier_shares_no_code_with_what_it_verifies() -> None:
+    assert offences("checkers/verifier", {"checkers.verifier"}) == []
+    foreign = [
+        f"{module} imports {name}"
+        for module, path in modules("checkers/verifier")
+        for name in imports(path, module)
+        if not of_ours(name) and name.split(".")[0] not in sys.stdlib_module_names
+    ]
+    assert foreign == []

@@ -1,0 +1,182 @@
+"""Objects, one operation at a time: what each model lets happen next.
+
+A state is any JSON value. Each step takes a state, what is done, its arguments and its answer, and returns
+the states that there may be afterwards: none where that answer is impossible. ANY stands for an answer that
+is not known.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from checkers.verifier.history import NEVER, Call, History, Refused
+
+ANY = object()
+
+Step = Callable[[Any, str, list[Any], Any], tuple[Any, ...]]
+
+_WORDS = {"get": "read", "put": "write", "increment": "add", "inc": "add"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """An operation on one object, in the words of the models: it `must` have happened by `back_ns`, or may."""
+
+    id: int
+    f: str
+    args: list[Any]
+    answer: Any
+    call_ns: int
+    back_ns: float
+    must: bool
+
+
+def text(value: Any) -> str:
+    """Return a value as text that is equal for equal values; True is no 1."""
+    return json.dumps(value, sort_keys=True)
+
+
+def operations(history: History, key: Any, model: str) -> dict[int, Done]:
+    """Return the operations on an object that happened, or may have, by id; the key None is for all."""
+    found = {}
+    for call in history:
+        f, args = _WORDS.get(call.f, call.f), call.args
+        if key is not None:
+            if not args or text(args[0]) != text(key):
+                continue
+            args = args[1:]
+        if f in _DOES[model] and call.outcome != "fail":
+            found[call.id] = _done(call, f, args)
+    return {id: _seen(each, found.values()) for id, each in found.items()}
+
+
+def _done(call: Call, f: str, args: list[Any]) -> Done:
+    if f in ("read", "dequeue"):
+        args = []
+    return Done(
+        id=call.id,
+        f=f,
+        args=args,
+        answer=call.value if call.happened else ANY,
+        call_ns=call.call_ns,
+        back_ns=call.back_ns if call.happened else NEVER,
+        must=call.happened,
+    )
+
+
+def _seen(done: Done, others: Iterable[Done]) -> Done:
+    """Return an unknown operation as one that happened, if somebody saw what only it can have written."""
+    if (
+        done.must
+        or done.f not in ("write", "append", "add")
+        or not done.args
+        or not isinstance(done.args[0], int)
+    ):
+        return done
+    value = text(done.args[0])
+    wrote = [each for each in others if value in [text(arg) for arg in each.args] and each.f != "contains"]
+    if [each.id for each in wrote] != [done.id]:
+        return done
+    saw = [each.back_ns for each in others if each.must and each.f == "read" and _shows(each.answer, value)]
+    return replace(done, must=True, back_ns=min(saw)) if saw else done
+
+
+def _shows(answer: Any, value: str) -> bool:
+    return value in map(text, answer) if isinstance(answer, list) else text(answer) == value
+
+
+def _register(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
+    match f, args:
+        case "read", _:
+            return (state,) if answer is ANY or text(answer) == text(state) else ()
+        case "write", [value]:
+            return (value,)
+        case "cas", [expected, new]:
+            applied = text(state) == text(expected)
+            return (
+                () if answer is not ANY and (answer is not False) != applied else (new if applied else state,)
+            )
+    return ()
+
+
+def _mutex(state: Any, f: str, _: list[Any], answer: Any) -> tuple[Any, ...]:
+    wanted = f == "acquire"
+    return () if state is wanted and answer is not ANY else (wanted,)
+
+
+def _counter(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
+    if f == "read":
+        return (state,) if answer is ANY or text(answer) == text(state) else ()
+    return (state + (args[0] if args else 1),)
+
+
+def _set(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
+    if f == "read":
+        return (state,) if answer is ANY or sorted(map(text, answer or [])) == state else ()
+    one = text(args[0])
+    if f == "contains":
+        return (state,) if answer is ANY or answer is (one in state) else ()
+    return (sorted({*state, one} - ({one} if f == "remove" else set())),)
+
+
+def _list(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
+    if f == "append":
+        return ([*state, args[0]],)
+    return (state,) if answer is ANY or text(answer or []) == text(state) else ()
+
+
+def _text(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
+    if f == "read":
+        return (state,) if answer is ANY or (answer or "") == state else ()
+    return (args[0] if f == "write" else state + args[0],)
+
+
+def _fifo(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
+    if f == "enqueue":
+        return ([*state, args[0]],)
+    head = state[0] if state else None
+    return (state[1:],) if answer is ANY or text(answer) == text(head) else ()
+
+
+def _bag(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
+    if f == "enqueue":
+        return (sorted([*state, text(args[0])]),)
+    if answer is None or not state:
+        return (state,) if not state and (answer is None or answer is ANY) else ()
+    taken = sorted(set(state)) if answer is ANY else [text(answer)] if text(answer) in state else []
+    return tuple([*state[: state.index(one)], *state[state.index(one) + 1 :]] for one in taken)
+
+
+_REGISTER = frozenset({"read", "write", "cas"})
+_QUEUE = frozenset({"enqueue", "dequeue"})
+
+_MODELS: dict[str, tuple[Any, Step, frozenset[str]]] = {
+    "register": (None, _register, _REGISTER - {"cas"}),
+    "cas-register": (None, _register, _REGISTER),
+    "mutex": (False, _mutex, frozenset({"acquire", "release"})),
+    "counter": (0, _counter, frozenset({"read", "add"})),
+    "set": ([], _set, frozenset({"read", "add", "remove", "contains"})),
+    "list-append": ([], _list, frozenset({"read", "append"})),
+    "kv-append": ("", _text, frozenset({"read", "write", "append"})),
+    "fifo-queue": ([], _fifo, _QUEUE),
+    "unordered-queue": ([], _bag, _QUEUE),
+}
+_DOES = {name: does for name, (_, _, does) in _MODELS.items()}
+
+
+def model(name: Any) -> tuple[Any, Step]:
+    """Return the state that a model begins with, and its step; raises Refused for what is no model."""
+    if name not in _MODELS:
+        raise Refused(f"no model is called {name!r}; allowed: {', '.join(_MODELS)}")
+    begin, step, _ = _MODELS[name]
+    return begin, step
+
+
+def all_states(done: Iterable[Done], name: str) -> list[Any] | None:
+    """Return every state that an object can be in at all, where that is known without a search."""
+    if name == "mutex":
+        return [False, True]
+    if name not in ("register", "cas-register"):
+        return None
+    return [None, *(each.args[-1] for each in done if each.f in ("write", "cas"))]

@@ -17,6 +17,7 @@ from checkers.counters import Counters
 from checkers.evidence.case import Case
 from checkers.evidence.sightings import Sightings
 from checkers.integrity import breaches
+from checkers.rulings.certificate import certificate
 from checkers.rulings.losses import Court
 from checkers.rulings.ruling import GRAVEST_FIRST
 from checkers.rulings.story import tell
@@ -43,7 +44,8 @@ class Durability:
         case = Case(run, tolerance_ns=self._tolerance_ns)
         court = Court(case)
         ledger = case.ledger
-        toll = Toll(case, court.rulings(court.lost_rows()))
+        lost = court.lost_rows()
+        toll = Toll(case, court.rulings(lost))
         sightings, counters = Sightings(case), Counters(case)
         for operation in run.history:
             sightings.see(operation)
@@ -68,6 +70,7 @@ class Durability:
             summary=_summary(run, figures),
             findings=findings,
             figures=figures,
+            certificate=certificate(case, lost),
         )
 
 

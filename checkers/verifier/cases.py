@@ -90,7 +90,7 @@ def _first_then_wrote(read: Micro, txns: Transactions) -> bool:
 
 
 def _cyclic(micro: list[Micro], txns: Transactions, infer: list[Any]) -> bool:
-    """Whether each version comes before some other one of them, or before nil: then some come before themselves."""
+    """Whether each version comes before another one of them, or nil: then some come before themselves."""
     versions = [[], *(each.values for each in micro)]
     return len({each.key for each in micro}) == 1 and all(
         any(comes_before(micro[0].key, one, other, txns, infer) for other in versions if other != one)

@@ -10,7 +10,22 @@ from checkers.verifier.objects import text
 _WRITES = ("append", "add", "put")
 
 
-def check_loss(claim: Mapping[str, Any], history: History, survivor: str) -> str:
+class FinalReads:
+    """What the reads of one node showed, by key: the lists, with the operation that showed each."""
+
+    def __init__(self, history: History, node: str) -> None:
+        self.node = node
+        self._by_key: dict[str, list[tuple[Call, list[str]]]] = {}
+        for call in history:
+            for key, values in _shown(call, node).items():
+                self._by_key.setdefault(key, []).append((call, values))
+
+    def of(self, key: Any) -> list[tuple[Call, list[str]]]:
+        """Return the reads that showed a key."""
+        return self._by_key.get(text(key), [])
+
+
+def check_loss(claim: Mapping[str, Any], history: History, reads: FinalReads) -> str:
     """Check a lost write: {"id", "key", "value", "read"}; raises Refused."""
     write, read = history[field(claim, "id", int)], history[field(claim, "read", int)]
     key, value = claim.get("key"), claim.get("value")
@@ -18,14 +33,13 @@ def check_loss(claim: Mapping[str, Any], history: History, survivor: str) -> str
         raise Refused(f"operation {write.id} was not acknowledged")
     if (text(key), text(value)) not in _written(write):
         raise Refused(f"operation {write.id} did not write {value} to {key}")
-    if text(key) not in _shown(read, survivor):
-        raise Refused(f"operation {read.id} is no answered read of {key} on {survivor}")
+    if not any(other is read for other, _ in reads.of(key)):
+        raise Refused(f"operation {read.id} is no answered read of {key} on {reads.node}")
     if read.call_ns < write.back_ns:
         raise Refused(f"operation {read.id} was called before operation {write.id} had returned")
-    for other in history:
-        shown = _shown(other, survivor).get(text(key), [])
+    for other, shown in reads.of(key):
         if other.call_ns >= read.call_ns and text(value) in shown:
-            raise Refused(f"operation {other.id} on {survivor} shows {value} in {key}")
+            raise Refused(f"operation {other.id} on {reads.node} shows {value} in {key}")
     return f"{key}={value} of operation {write.id}: acknowledged, and not in operation {read.id}"
 
 

@@ -9,7 +9,7 @@ from checkers.verifier.cycles import check_cycle
 from checkers.verifier.fields import field
 from checkers.verifier.history import History, Refused
 from checkers.verifier.levels import forbids
-from checkers.verifier.losses import check_loss
+from checkers.verifier.losses import FinalReads, check_loss
 from checkers.verifier.micro import transactions
 from checkers.verifier.orders import TooLarge
 from checkers.verifier.windows import check_linearization, check_window
@@ -59,8 +59,8 @@ def _linearizations(certificate: Any, history: History) -> Claims:
 
 
 def _losses(certificate: Any, history: History) -> Claims:
-    survivor = field(certificate, "survivor", str)
-    return field(certificate, "writes", list), lambda claim: check_loss(claim, history, survivor)
+    reads = FinalReads(history, field(certificate, "survivor", str))
+    return field(certificate, "writes", list), lambda claim: check_loss(claim, history, reads)
 
 
 def _transactions(certificate: Any, history: History) -> Claims:

@@ -4,8 +4,11 @@ import copy
 
 import pytest
 from history_files import history, op
+from recorded_runs import Script
 
+from checkers.durability import Durability
 from checkers.verifier import Refused, read_history, verify
+from harness.contract import Mode
 
 RUN = (
     op(0, "append", "l", 1, at=0, until=10, node="n1"),
@@ -93,3 +96,45 @@ def test_a_last_line_that_was_cut_off_is_passed_over(tmp_path):
 def test_no_file(tmp_path):
     with pytest.raises(Refused, match="No such file"):
         read_history(tmp_path / "none")
+
+
+def test_what_the_durability_checker_says_is_lost_can_be_checked(tmp_path):
+    script = Script(Mode.ASYNC)
+    script.bootstrap()
+    for value in range(5):
+        script.write(value, at=10 * value, entry=(1, value + 1))
+    script.elected("n2", 2, at=100, log=(1, 2), heard=("n2", "n3"))
+    script.final("n2", {"list-0": [0, 1]})
+    claim = Durability().check(script.run("n2")).certificate
+    told = verify(claim, as_recorded(tmp_path / "h", script.operations))
+    assert [line.split(" ")[0] for line in told.true] == ["list-0=2", "list-0=3", "list-0=4"]
+    claim["writes"][0]["value"] = 1
+    with pytest.raises(Refused):
+        verify(claim, as_recorded(tmp_path / "h", script.operations))
+
+
+def test_where_nothing_is_lost_there_is_nothing_to_certify():
+    script = Script(Mode.ASYNC)
+    script.bootstrap()
+    script.write(1, at=1, entry=(1, 1))
+    script.final("n1", {"list-0": [1]})
+    assert Durability().check(script.run("n1")).certificate is None
+
+
+def as_recorded(path, operations):
+    """Return operations as they are read back by who reads nothing but the file."""
+    return history(
+        path,
+        *(
+            op(
+                each.id,
+                each.f,
+                *each.args,
+                at=each.call_ns,
+                until=each.return_ns,
+                value=each.value,
+                node=each.node,
+            )
+            for each in operations
+        ),
+    )

@@ -44,8 +44,7 @@ class Durability:
         case = Case(run, tolerance_ns=self._tolerance_ns)
         court = Court(case)
         ledger = case.ledger
-        lost = court.lost_rows()
-        toll = Toll(case, court.rulings(lost))
+        toll = Toll(case, court.rulings(court.lost_rows()))
         sightings, counters = Sightings(case), Counters(case)
         for operation in run.history:
             sightings.see(operation)
@@ -70,7 +69,7 @@ class Durability:
             summary=_summary(run, figures),
             findings=findings,
             figures=figures,
-            certificate=certificate(case, lost),
+            certificate=certificate(case, court.lost_rows()),
         )
 
 

@@ -19,6 +19,7 @@ from harness.course import Course
 from harness.errors import DamagedError, UsageError
 from harness.figures import Figures
 from harness.history import History
+from harness.observer import Observer
 from harness.result import Rpo, RunResult
 from harness.scenario import Scenario
 from harness.system import Reports, System
@@ -52,6 +53,7 @@ def analyse(
     *,
     system: System | None = None,
     workload: Workload | None = None,
+    observer: Observer | None = None,
 ) -> RunResult:
     """Judge the recorded run in `folder`.
 
@@ -70,6 +72,8 @@ def analyse(
         )
     system, workload = system or assembly.system(scenario), workload or assembly.workload(scenario)
     run = _recorded(folder, scenario, went, system, workload)
+    if observer is not None:
+        observer.on_recorded(run)
     measured = figures.measure(run.history, workload, run.episodes)
     checks = [
         soundness.judge(

@@ -1,7 +1,8 @@
 """What a checker is: a pure function from a recorded run to a three-valued result with its reasons."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -13,8 +14,10 @@ from harness.machine import Death
 from harness.verdict import Verdict
 from harness.workload import Workload
 
+T = TypeVar("T")
 
-class RecordedRun(Struct, frozen=True, kw_only=True):
+
+class RecordedRun(Struct, frozen=True, kw_only=True, dict=True):
     """All that a checker may look at. Times everywhere are nanoseconds since the history's origin.
 
     `events` are sorted by time; empty when the system does not report (`reports` is False then).
@@ -39,6 +42,17 @@ class RecordedRun(Struct, frozen=True, kw_only=True):
     stopped_ns: int
     recovery_expected: bool = True
     deaths: tuple[Death, ...] = ()
+
+    def derived(self, make: "Callable[[RecordedRun], T]") -> T:
+        """Return `make(run)`, an index that several checkers need: made once, and kept as long as the run."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        found: T = self._derived[make]
+        return found
+
+    @cached_property
+    def _derived(self) -> dict[Callable[..., Any], Any]:
+        return {}
 
     @property
     def left_down(self) -> bool:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from harness import assembly, episodes, evidence, running
-from harness.analysis import EPISODES_FILE, HISTORY_FILE
+from harness import running
 from harness.campaign import coverage
+from harness.checker import RecordedRun
 from harness.errors import HarnessError
-from harness.history import History
+from harness.observer import Observer
 from harness.result import RunResult
 from harness.scenario import Scenario
 from harness.verdict import Verdict
@@ -75,19 +75,31 @@ def attempt(wanted: Try, *, keep: Path | None = None) -> Outcome:
     return _timed(outcome, time.perf_counter() - began)
 
 
+class _Watch(Observer):
+    """Keeps what a search wants to know beyond the verdict, while the record is at hand."""
+
+    def __init__(self) -> None:
+        self.operations = 0
+        self.features: tuple[str, ...] = ()
+
+    def on_recorded(self, run: RecordedRun) -> None:
+        self.operations = sum(1 for _ in run.history)
+        self.features = coverage.features(run.events, run.episodes)
+
+
 def _simulated(wanted: Try, folder: Path) -> Outcome:
     folder.mkdir(parents=True)
-    result = running.perform(wanted.scenario, folder)
-    history = History.open(folder / HISTORY_FILE) if (folder / HISTORY_FILE).exists() else None
+    watch = _Watch()
+    result = running.perform(wanted.scenario, folder, observer=watch)
     return Outcome(
         seed=wanted.seed,
         scenario=wanted.scenario,
         verdict=result.verdict,
         error=result.error,
         acknowledged=result.acknowledged,
-        operations=0 if history is None else sum(1 for _ in history),
+        operations=watch.operations,
         violations=violations(result),
-        features=_features(folder, wanted.scenario, history),
+        features=watch.features,
         digest=digest(folder),
         simulated_s=sum(result.seconds.values()),
     )
@@ -99,14 +111,6 @@ def _repeated(wanted: Try, folder: Path, first: Outcome) -> Outcome:
     if second.digest != first.digest:
         raise HarnessError(f"seed {wanted.seed} gave two different runs: {first.digest} and {second.digest}")
     return first
-
-
-def _features(folder: Path, scenario: Scenario, history: History | None) -> tuple[str, ...]:
-    if history is None or history.origin is None:
-        return ()
-    nodes = assembly.node_names(scenario.nodes)
-    events = evidence.read(folder, nodes, assembly.system(scenario), history.origin)
-    return coverage.features(events, episodes.read(folder / EPISODES_FILE))
 
 
 def violations(result: RunResult) -> tuple[tuple[str, str], ...]:

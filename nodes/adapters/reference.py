@@ -1,11 +1,12 @@
 """The reference store as a system under test: how to start it, talk to it, promote it and read its reports."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from harness.contract import Contract, Failover, Mode, Visibility, contract_for
 from harness.errors import NodeError, OperationFailed
@@ -165,7 +166,7 @@ class ReferenceSystem:
     def report(self, node: str, line: bytes, origin_ns: int) -> NodeEvent | None:
         """Turn a line of a node's output into an event; raises ValueError for one that is not whole."""
         try:
-            data = json.loads(line)
+            data = _decode(line)
         except ValueError:
             return None
         make = _EVENTS.get(str(data.get("event"))) if isinstance(data, dict) else None
@@ -289,6 +290,8 @@ class ReferenceClient:
             degraded=answer.get("degraded", False),
         )
 
+
+_decode = msgspec.json.Decoder().decode
 
 _ROLES = {"replica": Role.REPLICA, "witness": Role.WITNESS}
 

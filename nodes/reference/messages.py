@@ -6,7 +6,7 @@ lost, doubled or late: every one carries its sender's epoch, and those of a stre
 
 import types
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from nodes.reference.log import Mark
 from nodes.reference.rules import Record
@@ -205,11 +205,15 @@ Message = (
 )
 
 
-class _Codec:
-    """Field names and types of every kind of message, looked up once."""
+class _Kind:
+    """What is looked up once for a kind of message: its class, and the names and types of its fields."""
 
-    kinds: ClassVar[dict[str, type[Any]]] = {kind.__name__: kind for kind in get_args(Message)}
-    shapes: ClassVar[dict[str, dict[str, tuple[type, ...]]]] = {}
+    def __init__(self, made: type[Any]) -> None:
+        hints = get_type_hints(made)
+        self.made = made
+        self.shape = {field.name: _allowed(hints[field.name]) for field in fields(made)}
+        self.usual = [kinds[0] for kinds in self.shape.values()]
+        """The types of the fields, in their order, in most messages."""
 
 
 def _allowed(hint: Any) -> tuple[type, ...]:
@@ -218,32 +222,32 @@ def _allowed(hint: Any) -> tuple[type, ...]:
     return (get_origin(hint) or hint,)
 
 
-for _name, _kind in _Codec.kinds.items():
-    _hints = get_type_hints(_kind)
-    _Codec.shapes[_name] = {field.name: _allowed(_hints[field.name]) for field in fields(_kind)}
+_KINDS = {made.__name__: _Kind(made) for made in get_args(Message)}
 
 
 def encode(message: Message) -> bytes:
     """Return the JSON header of a message."""
     kind = type(message).__name__
     header: dict[str, Any] = {"is": kind}
-    for name in _Codec.shapes[kind]:
+    for name in _KINDS[kind].shape:
         header[name] = getattr(message, name)
     return to_json(header)
 
 
 def decode(header: dict[str, Any]) -> Message:
     """Return the message of a header; raises ProtocolError unless every field is there with its type."""
-    kind = header.pop("is", None)
-    if not isinstance(kind, str) or kind not in _Codec.shapes:
-        raise ProtocolError(f"no kind of message: {kind!r}")
-    shape = _Codec.shapes[kind]
+    name = header.pop("is", None)
+    kind = _KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise ProtocolError(f"no kind of message: {name!r}")
+    shape = kind.shape
     if header.keys() != shape.keys():
-        raise ProtocolError(f"{kind} with fields {', '.join(sorted(header))}")
-    for name, value in header.items():
-        if type(value) not in shape[name]:
-            raise ProtocolError(f"{kind}.{name} is {type(value).__name__}")
-    message: Message = _Codec.kinds[kind](**header)
+        raise ProtocolError(f"{name} with fields {', '.join(sorted(header))}")
+    if list(map(type, header.values())) != kind.usual:
+        for field, value in header.items():
+            if type(value) not in shape[field]:
+                raise ProtocolError(f"{name}.{field} is {type(value).__name__}")
+    message: Message = kind.made(**header)
     return message
 
 

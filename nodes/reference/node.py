@@ -53,6 +53,7 @@ class Node:
 
     def __init__(self, settings: Settings, found: Recovered, *, now: int, rng: random.Random) -> None:
         self.settings = settings
+        self.name = settings.name
         self.rng = rng
         self.meta = found.meta
         self.log = found.log
@@ -113,13 +114,16 @@ class Node:
     def received(self, peer: str, message: ms.Message, blob: bytes, now: int) -> None:
         """Take in a message; raises ProtocolError or DamageError if a peer could not have meant it."""
         match message:
-            case ms.AskVote():
-                self._asked_for_vote(peer, message, now)
-            case ms.Heartbeat() | ms.Accept() | ms.Install() | ms.Part() | ms.Append() | ms.Propose():
+            case ms.Append() | ms.Heartbeat() | ms.Accept() | ms.Install() | ms.Part() | ms.Propose():
                 if self._obeys(peer, message.epoch, now):
                     self._ordered(peer, message, blob, now)
                 elif isinstance(message, ms.Heartbeat):
                     self.send(peer, self._heartbeat_reply(message, now))
+            case ms.Appended() | ms.HeartbeatReply() | ms.Follow() | ms.AskPart() | ms.Recorded():
+                if isinstance(self.role, Primary):
+                    self.role.received(peer, message, now)
+            case ms.AskVote():
+                self._asked_for_vote(peer, message, now)
             case ms.VoteReply(promised=promised):
                 self.highest = max(self.highest, promised)
                 if isinstance(self.role, Candidate):
@@ -127,9 +131,6 @@ class Node:
             case ms.StepDown(epoch=epoch):
                 if isinstance(self.role, Primary) and self.role.epoch == epoch:
                     self.step_down("an operator asked for another primary", now)
-            case ms.HeartbeatReply() | ms.Follow() | ms.AskPart() | ms.Appended() | ms.Recorded():
-                if isinstance(self.role, Primary):
-                    self.role.received(peer, message, now)
             case ms.Hello():
                 raise ms.ProtocolError("a second Hello")
 
@@ -187,11 +188,6 @@ class Node:
     # What the roles share
 
     @property
-    def name(self) -> str:
-        """This node's name."""
-        return self.settings.name
-
-    @property
     def record(self) -> Record | None:
         """The protection record that this node holds."""
         return self.meta.record
@@ -233,8 +229,7 @@ class Node:
     def write(self) -> None:
         """Hand the entries that are new in the log to its file."""
         if self.written < self.log.last:
-            frames = self.log.slice(self.written + 1, self.log.last, 1 << 62)
-            self.out.append(fx.Write(tuple(frames)))
+            self.out.append(fx.Write(tuple(self.log.after(self.written))))
             self.written = self.log.last
 
     def flush(self) -> None:
@@ -253,6 +248,8 @@ class Node:
         """Make readable what is protected and in this node's own log."""
         while self._delayed and self._delayed[0][0] <= now:
             self._due_commit = self._delayed.popleft()[1]
+        if self._due_commit <= self.applied:
+            return
         own = self.written if self.settings.mode is Mode.SEMI_SYNC_MEMORY else self.flushed
         self.apply(min(self._due_commit, self.commit, own), now)
 
@@ -264,10 +261,11 @@ class Node:
         """Apply entries to the state, in order."""
         if self.reloading or upto <= self.applied:
             return
+        role = self.role
         for index in range(self.applied + 1, upto + 1):
-            command = self.role.command_at(index)
+            command = role.command_at(index)
             result = Result() if command is None else self.state.apply(command)
-            self.role.applied(index, result)
+            role.applied(index, result)
         self.applied = upto
         self.report("applied", now, offset=upto)
 

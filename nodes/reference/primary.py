@@ -81,7 +81,7 @@ class Primary(Quiet):
 
     def lease_until(self, now: int) -> int:
         """Return until when nobody else can be elected, as far as this node has heard."""
-        electorate = self.protection.electorate()
+        electorate = self.protection.electorate
         heard = [feed.lease_ns for peer, feed in self.feeds.items() if electorate.get(peer) == feed.identity]
         if electorate.get(self.node.name) == self.node.meta.identity:
             heard.append(now)
@@ -252,8 +252,10 @@ class Primary(Quiet):
     def settle(self, now: int) -> None:
         """Write, start a flush, send, and acknowledge whatever has its copies."""
         node = self.node
-        node.write()
-        node.flush()
+        if node.written < node.log.last:
+            node.write()
+        if node.flushed < node.written:
+            node.flush()
         if node.settings.visibility is Visibility.ON_APPLY:
             node.apply(node.log.last, now)
         self._advance(now)
@@ -298,8 +300,10 @@ class Primary(Quiet):
 
     def _replicate(self, peer: str, feed: Feed, now: int) -> None:
         node = self.node
+        if not feed.stream or feed.sent == node.log.last:
+            return
         limit = node.commit if node.settings.third_site(peer) else node.log.last
-        if feed.stream and feed.sent < node.log.base:
+        if feed.sent < node.log.base:
             feed.stop()  # what it needs next is compacted away: it asks again and gets the snapshot
         while feed.open and feed.sent < limit:
             frames = node.log.slice(feed.sent + 1, limit, BATCH_BYTES)

@@ -38,6 +38,7 @@ class Replica(Quiet):
         self._common = 0
         self._acknowledged = (-1, -1)
         self._fresh_at: deque[tuple[int, int]] = deque(maxlen=1000)
+        self._slow_flush = node.settings.mode is Mode.SEMI_SYNC_MEMORY
         self._flush_ns = now + node.settings.flush_every_ns
         pause = node.settings.election_ns
         self._stand_ns = max(now, node.heard_ns) + pause + node.rng.randrange(pause // 2)
@@ -48,12 +49,12 @@ class Replica(Quiet):
 
     def wake_at(self) -> int:
         """Return when something is due."""
-        due = [self._stand_ns]
+        due = self._stand_ns
         if self._slow_flush and self.node.flushed < self.node.written:
-            due.append(self._flush_ns)
+            due = min(due, self._flush_ns)
         if (apply_at := self.node.apply_at()) is not None:
-            due.append(apply_at)
-        return min(due)
+            due = min(due, apply_at)
+        return due
 
     def tick(self, now: int) -> None:
         """Flush what waits for it (`semi_sync_memory`), and stand for election when the primary is silent."""
@@ -77,10 +78,6 @@ class Replica(Quiet):
             else not node.settings.third_site(node.name)
         ):
             node.stand(now)
-
-    @property
-    def _slow_flush(self) -> bool:
-        return self.node.settings.mode is Mode.SEMI_SYNC_MEMORY
 
     # Messages
 
@@ -211,7 +208,7 @@ class Replica(Quiet):
             node.write()
             if self._slow_flush:
                 node.report_stored(first, node.written, "memory", now)
-        if not self._slow_flush:
+        if node.flushed < node.written and not self._slow_flush:
             node.flush()
         node.apply_as_replica(now)
         while self._fresh_at and self._fresh_at[0][0] <= node.applied:

@@ -108,10 +108,11 @@ class Server:
     def _drain(self) -> None:
         self._scheduled = False
         try:
-            now = self._host.now_ns()
-            if now >= self._node.wake_at():
-                self._node.tick(now)
-            self._carry_out(self._node.drain(now))
+            node, now = self._node, self._host.now_ns()
+            if now >= node.wake_at():
+                node.tick(now)
+            if effects := node.drain(now):
+                self._carry_out(effects)
             self._set_timer()
         except (
             Exception
@@ -134,7 +135,8 @@ class Server:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self.wake()
+        if not self._scheduled:
+            self._drain()
 
     def _carry_out(self, effects: list[fx.Effect]) -> None:
         reports: list[bytes] = []
@@ -142,27 +144,29 @@ class Server:
         replies: list[fx.Reply] = []
         for effect in effects:
             match effect:
-                case fx.Reply():
-                    replies.append(effect)
                 case fx.Send():
                     sends.append(effect)
-                case fx.Report(event):
-                    reports.append(to_json(event))
-                case fx.Cut() | fx.InstallSnapshot():
+                case fx.Report():
+                    reports.append(to_json(effect.event))
+                case fx.Reply():
+                    replies.append(effect)
+                case fx.Cut() | fx.InstallSnapshot() if reports:
                     self._tell(reports)
                     self._act(effect)
                 case _:
                     self._act(effect)
-        self._tell(reports)
-        for send in sends:
-            self._links.send(send.to, send.message, send.blob)
-        self._links.flush()
-        self._answer(replies)
+        if reports:
+            self._tell(reports)
+        if sends:
+            for send in sends:
+                self._links.send(send.to, send.message, send.blob)
+            self._links.flush()
+        if replies:
+            self._answer(replies)
 
     def _tell(self, reports: list[bytes]) -> None:
-        if reports:
-            self._host.report(b"\n".join(reports) + b"\n")
-            reports.clear()
+        self._host.report(b"\n".join(reports) + b"\n")
+        reports.clear()
 
     def _act(self, effect: fx.Effect) -> None:
         storage = self._storage

@@ -20,6 +20,7 @@ class Snapshots:
         self._node = node
         self.current = current
         self.wanted = False
+        self._limit_bytes = node.settings.snapshot_bytes + node.settings.retain_bytes
         self._rows: Iterator[list[Any]] | None = None
         self._making: int | None = None
 
@@ -44,16 +45,14 @@ class Snapshots:
                 self._rows = None
                 node.state.thaw()
                 node.out.append(fx.SnapshotEnd())
-        elif self._making is None and not node.reloading and self._due():
+        elif (self.wanted or node.log.size_bytes > self._limit_bytes) and self._possible():
             self._making = node.applied
             self._rows = node.state.freeze().rows()
             self.wanted = False
             node.out.append(fx.SnapshotBegin(node.applied, tuple(node.log.stretches(1, node.applied))))
 
-    def _due(self) -> bool:
-        node = self._node
-        grown = node.log.size_bytes > node.settings.snapshot_bytes + node.settings.retain_bytes
-        return (grown or self.wanted) and node.applied > self.current
+    def _possible(self) -> bool:
+        return self._making is None and not self._node.reloading and self._node.applied > self.current
 
     def saved(self, index: int) -> None:
         """The snapshot is durable: keep only the end of the log, for replicas that are a little behind.

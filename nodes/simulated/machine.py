@@ -81,7 +81,7 @@ class SimulatedMachine:
         self._running: dict[int, SimulatedProcess] = {}
         self._powered = True
         self._mean_flush_ns = tape.choice(f"disk speed {name}", (MS // 2, 1 * MS, 2 * MS, 4 * MS))
-        self._traps: list[_Trap] = []
+        self.traps: list[_Trap] = []
         self._breakage = Breakage(self.disk, tape.part(f"breakage {name}"))
         self._drifts: dict[str, int] = {}
 
@@ -197,14 +197,14 @@ class SimulatedMachine:
     async def crash_at(self, point: Point, *, count: int, power: bool, within_s: float) -> Collection[int]:
         """Let all processes die when one comes to `point`."""
         trap = _Trap(point, count, self.loop.create_future(), power=power)
-        self._traps.append(trap)
+        self.traps.append(trap)
         try:
             async with asyncio.timeout(within_s):
                 return await trap.sprung
         except TimeoutError:
             return ()
         finally:
-            self._traps.remove(trap)
+            self.traps.remove(trap)
 
     async def restore_power(self) -> None:
         """Switch the machine on; processes are not started."""
@@ -287,7 +287,7 @@ class SimulatedMachine:
 
     def reached(self, point: Point) -> None:
         """Take note that a process is about to take a step, and crash if that was to be."""
-        for trap in self._traps:
+        for trap in self.traps:
             if trap.springs(point):
                 victims = tuple(self._running)
                 if trap.power:

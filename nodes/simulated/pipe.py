@@ -105,7 +105,7 @@ class Pipe:
         if segment.arrived:
             return
         if link.clogs:
-            link.when_open(lambda: self._arrive(segment))
+            link.when_open(lambda: self._loop.call_soon(self._arrive, segment))
         elif link.cuts:
             link.drop()
             self._miss(segment)
@@ -113,7 +113,8 @@ class Pipe:
             self._miss(segment)
         else:
             segment.arrived = True
-            self._got_through(segment)
+            if segment.resent:
+                self._send_rest()
             self._deliver()
 
     def _deliver(self) -> None:
@@ -143,9 +144,8 @@ class Pipe:
             segment.resent = True
             self._transmit(segment)
 
-    def _got_through(self, segment: _Segment) -> None:
-        if not segment.resent:
-            return
+    def _send_rest(self) -> None:
+        """What was sent again has got through, so now the rest of what is missing."""
         self._tries = 0
         missing, self._missing = self._missing, []
         for other in missing:

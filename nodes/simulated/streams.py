@@ -50,10 +50,11 @@ class Endpoint(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes."""
         if not self.gone and data:
-            assert self._pipe is not None and self._peer is not None, "the endpoint is joined"
+            pipe, peer = self._pipe, self._peer
+            assert pipe is not None and peer is not None, "the endpoint is joined"
             if self.owner is not None:
-                self.owner.about_to_send(to_client=self._peer.owner is None)
-            self._pipe.send(self._peer.received, bytes(data), size=len(data))
+                self.owner.about_to_send(to_client=peer.owner is None)
+            pipe.send(peer.received, bytes(data), size=len(data))
 
     def writelines(self, list_of_data: Iterable[Any]) -> None:
         """Send bytes."""
@@ -90,7 +91,7 @@ class Endpoint(asyncio.Transport):
         if self.owner is None:
             callback(*args)
         else:
-            self._net.loop.run_as(self.owner, callback, *args)
+            self._net.loop.tell(self.owner, callback, *args)
 
     def received(self, data: bytes) -> None:
         """Take bytes from the network."""

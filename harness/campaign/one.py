@@ -1,10 +1,13 @@
 """One simulated run of a search: from a scenario to what a search must know of it."""
 
+import contextlib
+import gc
 import hashlib
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -54,7 +57,7 @@ def attempt(wanted: Try, *, keep: Path | None = None) -> Outcome:
     error of the harness.
     """
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="acked-", dir=_scratch()) as scratch:
+    with _little_garbage(), tempfile.TemporaryDirectory(prefix="acked-", dir=_scratch()) as scratch:
         folder = Path(scratch) / f"seed-{wanted.seed}"
         try:
             outcome = _simulated(wanted, folder)
@@ -132,6 +135,18 @@ def digest(folder: Path) -> str:
         total.update(f"{path.relative_to(folder)}\0".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _little_garbage() -> Iterator[None]:
+    """Look for garbage once, at the end, and only among what is new; earlier if very much comes together."""
+    usual = gc.get_threshold()
+    gc.set_threshold(500_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.collect(0)
+        gc.set_threshold(*usual)
 
 
 def _timed(outcome: Outcome, seconds: float) -> Outcome:

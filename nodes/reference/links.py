@@ -109,8 +109,9 @@ class Links:
             for link in list(self._open):
                 if link.heard_ns < silent_ns:
                     link.close()
-                elif link.peer is not None:
+                elif link.peer is not None and not link.spoke:
                     link.write(_SIGN)
+                link.spoke = False
 
     def _up(self, link: "Link", hello: ms.Hello) -> None:
         link.peer = hello.name
@@ -155,6 +156,7 @@ class Link(asyncio.Protocol):
         self.peer: str | None = None
         self.queue: list[bytes] = []
         self.heard_ns = links.host.now_ns()
+        self.spoke = False
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -195,6 +197,7 @@ class Link(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > MAX_UNSENT:
             self.close()
         else:
+            self.spoke = True
             self._transport.write(data)
 
     def close(self) -> None:

@@ -213,12 +213,8 @@ class Server:
     # In other threads
 
     def _flush(self, flush: fx.Flush) -> None:
-        done = self._host.flush(self._storage.wal.unsynced)
-
-        def finish(future: "asyncio.Future[None]") -> None:
-            if future.cancelled():
-                return
-            if error := future.exception():
+        def finish(error: BaseException | None) -> None:
+            if error is not None:
                 self._fail(FatalError(f"flushing the log failed: {error}"))
                 return
             if flush.generation == self._node.generation:
@@ -226,23 +222,19 @@ class Server:
             self._node.flushed_to(flush.upto, flush.generation, self._host.now_ns())
             self.wake()
 
-        done.add_done_callback(finish)
+        self._host.flush(self._storage.wal.unsynced, finish)
 
     def _in_worker(self, work: Callable[[], Any], then: Callable[[Any, BaseException | None], None]) -> None:
         """Do blocking work behind all earlier such work; `then` gets its result or its OSError/UnsoundError."""
-        done = self._host.work(work)
 
-        def finish(future: "asyncio.Future[Any]") -> None:
-            if future.cancelled():
-                return
-            error = future.exception()
+        def finish(result: Any, error: BaseException | None) -> None:
             if error is not None and not isinstance(error, OSError | UnsoundError):
                 self._fail(error)
                 return
-            then(None if error else future.result(), error)
+            then(result, error)
             self.wake()
 
-        done.add_done_callback(finish)
+        self._host.work(work, finish)
 
     def _try_again_later(self, _: Any, error: BaseException | None) -> None:
         if error is not None:

@@ -70,6 +70,7 @@ class Wal:
         self._current = -1
         self._retired: list[int] = []
         self._making_spare = threading.Lock()
+        self._has_spare = files.exists(self._spare)
         self._offset = 0
         self._flushed = 0
         self.found = self._recover()
@@ -85,7 +86,7 @@ class Wal:
     @property
     def has_spare(self) -> bool:
         """Whether the next segment is there already."""
-        return self._files.exists(self._spare)
+        return self._has_spare
 
     def prepare_spare(self) -> None:
         """Make the next segment's file ahead of its use, in any thread; raises OSError if the disk is full."""
@@ -105,6 +106,7 @@ class Wal:
         finally:
             files.close(descriptor)
         files.rename(making, self._spare)
+        self._has_spare = True
 
     def write(self, frames: tuple[bytes, ...]) -> None:
         """Append frames; they are in the page cache when this returns."""
@@ -207,6 +209,7 @@ class Wal:
         self._files.sync_data(self._current)
         self._files.rename(self._spare, path)
         self._files.sync_folder(self._folder)
+        self._has_spare = False
         self._segments.append((path, following))
 
     # Recovery

@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.machine import OnLine, Point
 from nodes.simulated.disk_view import View
@@ -131,9 +131,8 @@ class SimulatedProcess(Owner):
         """Return the name of the machine's disk."""
         return self.machine.disk.identity
 
-    def flush(self, descriptor: int) -> "asyncio.Future[None]":
+    def flush(self, descriptor: int, then: Callable[[BaseException | None], None]) -> None:
         """Flush a file beside other work."""
-        done: asyncio.Future[None] = self._loop.create_future()
         self._beside = True
         try:
             token = self.files.begin_sync(descriptor)
@@ -142,43 +141,32 @@ class SimulatedProcess(Owner):
         wait_ns = self.machine.flush_ns(self.files, descriptor)
 
         def end() -> None:
-            if done.done():
-                return
             try:
                 self.files.end_sync(token)
             except OSError as error:
-                done.set_exception(error)
+                then(error)
             else:
                 self.reach(Point.FLUSHED)
-                done.set_result(None)
+                then(None)
 
         self._loop.at_ns(self._loop.time_ns() + wait_ns, end, owner=self)
-        return done
 
-    def work(self, job: Callable[[], T]) -> "asyncio.Future[T]":
+    def work(self, job: Callable[[], T], then: Callable[[T | None, BaseException | None], None]) -> None:
         """Do a job beside other work, behind earlier jobs."""
-        done: asyncio.Future[T] = self._loop.create_future()
         self._jobs_end_ns = max(self._jobs_end_ns, self._loop.time_ns()) + self.machine.job_ns()
 
         def carry_out() -> None:
+            result, failure = None, None
             self._beside = True
             try:
                 result = job()
             except Exception as error:
-                outcome: Any = error
-            else:
-                outcome = None
+                failure = error
             finally:
                 self._beside = False
-            if done.done():
-                return
-            if outcome is not None:
-                done.set_exception(outcome)
-            else:
-                done.set_result(result)
+            then(result, failure)
 
         self._loop.at_ns(self._jobs_end_ns, carry_out, owner=self)
-        return done
 
     def report(self, lines: bytes) -> None:
         """Print lines to standard output."""

@@ -60,7 +60,7 @@ def offences(package: str, allowed: frozenset[str] | set[str]) -> list[str]:
 
 def test_the_store_knows_only_itself_and_the_standard_library() -> None:
     assert offences("nodes/reference", {"nodes.reference"}) == []
-    optional = {"uvloop", "google_crc32c", "crc32c"}
+    optional = {"uvloop", "google_crc32c", "crc32c", "msgspec"}
     foreign = [
         f"{module} imports {name}"
         for module, path in modules("nodes/reference")

@@ -89,7 +89,7 @@ class Node:
     def drain(self, now: int) -> list[fx.Effect]:
         """Bring everything up to date after a batch of events and return what is to be done, in order."""
         self.role.settle(now)
-        self.snapshots.settle()
+        self.snapshots.settle(now)
         done, self.out = self.out, []
         return done
 
@@ -161,9 +161,9 @@ class Node:
         """The snapshot up to `index` is durable and current."""
         self.snapshots.saved(index)
 
-    def snapshot_failed(self) -> None:
+    def snapshot_failed(self, now: int) -> None:
         """The snapshot in the making could not be saved."""
-        self.snapshots.failed()
+        self.snapshots.failed(now)
 
     def part_read(self, asked: fx.ReadPart, data: bytes, end: bool) -> None:
         """A ReadPart is complete; `data` is empty if that snapshot is no longer current."""

@@ -249,7 +249,7 @@ class Server:
             else:
                 self.complain(f"a snapshot could not be saved: {error}")
                 self._in_worker(self._storage.abandon_snapshot, self._try_again_later)
-                self._node.snapshot_failed()
+                self._node.snapshot_failed(self._host.now_ns())
 
         self._in_worker(self._storage.finish_snapshot, then)
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 ROWS_A_STEP = 500
 """How many rows are written between two looks at the outside world."""
 
+AGAIN_NS = 1_000_000_000
+"""How long to wait after a snapshot could not be written before the next is begun."""
+
 
 class Snapshots:
     """The snapshot that is current, and the one in the making."""
@@ -23,6 +26,7 @@ class Snapshots:
         self._limit_bytes = node.settings.snapshot_bytes + node.settings.retain_bytes
         self._rows: Iterator[list[Any]] | None = None
         self._making: int | None = None
+        self._again_ns = 0
 
     @property
     def busy(self) -> bool:
@@ -34,7 +38,7 @@ class Snapshots:
         """The index behind which the log may be cut: a snapshot, once it is begun, can't be taken back."""
         return max(self.current, self._making or 0)
 
-    def settle(self) -> None:
+    def settle(self, now: int) -> None:
         """Begin a snapshot if the log has grown too long, or write the next rows of the one in the making."""
         node = self._node
         if self._rows is not None:
@@ -45,14 +49,20 @@ class Snapshots:
                 self._rows = None
                 node.state.thaw()
                 node.out.append(fx.SnapshotEnd())
-        elif (self.wanted or node.log.size_bytes > self._limit_bytes) and self._possible():
+        elif (self.wanted or node.log.size_bytes > self._limit_bytes) and self._possible(now):
             self._making = node.applied
             self._rows = node.state.freeze().rows()
             self.wanted = False
             node.out.append(fx.SnapshotBegin(node.applied, tuple(node.log.stretches(1, node.applied))))
 
-    def _possible(self) -> bool:
-        return self._making is None and not self._node.reloading and self._node.applied > self.current
+    def _possible(self, now: int) -> bool:
+        node = self._node
+        return (
+            self._making is None
+            and not node.reloading
+            and node.applied > self.current
+            and now >= self._again_ns
+        )
 
     def saved(self, index: int) -> None:
         """The snapshot is durable: keep only the end of the log, for replicas that are a little behind.
@@ -71,9 +81,10 @@ class Snapshots:
             node.log.compact(upto)
             node.out.append(fx.Compact(upto))
 
-    def failed(self) -> None:
+    def failed(self, now: int) -> None:
         """The snapshot could not be written (a full disk): the log stays as it is, for a later try."""
         self._making = None
+        self._again_ns = now + AGAIN_NS
 
     def forget(self, current: int) -> None:
         """Another node's snapshot has taken the place of everything here."""

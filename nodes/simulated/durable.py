@@ -29,14 +29,15 @@ class LogWatch:
     def __init__(self, disk: Disk, tell: Tell) -> None:
         self._disk = disk
         self._tell = tell
-        self._read: dict[tuple[str, Path], int] = {}
-        self._segments: dict[Path, bool] = {}
+        self._read: dict[tuple[str, str], int] = {}
+        self._segments: dict[str, bool] = {}
         disk.watch(self._durable)
 
     def _durable(self, path: Path, ranges: Ranges) -> None:
-        is_segment = self._segments.get(path)
+        name = str(path)
+        is_segment = self._segments.get(name)
         if is_segment is None:
-            is_segment = self._segments[path] = path.suffix == ".log" and path.parent.name == "log"
+            is_segment = self._segments[name] = path.suffix == ".log" and path.parent.name == "log"
         if is_segment:
             stretches = self._of_segment(path, min((first for first, _ in ranges), default=0))
         elif path.name == "snapshot":
@@ -48,7 +49,7 @@ class LogWatch:
 
     def _of_segment(self, path: Path, changed_from: int) -> Iterator[Stretch]:
         """Yield the entries of a segment that have not been told, one stretch for each epoch."""
-        key = (self._disk.identity, path)
+        key = (self._disk.identity, str(path))
         begin = self._read.get(key, _SEGMENT_HEAD_BYTES)
         if changed_from < begin:  # written anew, as at recovery
             begin = _SEGMENT_HEAD_BYTES

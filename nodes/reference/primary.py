@@ -260,7 +260,8 @@ class Primary(Quiet):
             node.apply(node.log.last, now)
         self._advance(now)
         for peer, feed in self.feeds.items():
-            self._replicate(peer, feed, now)
+            if feed.stream and feed.sent < node.log.last:
+                self._replicate(peer, feed, now)
 
     def confirmed(self) -> dict[str, int]:
         """Return how far each replica whose copy counts has confirmed, on the medium of the mode."""
@@ -300,8 +301,6 @@ class Primary(Quiet):
 
     def _replicate(self, peer: str, feed: Feed, now: int) -> None:
         node = self.node
-        if not feed.stream or feed.sent == node.log.last:
-            return
         limit = node.commit if node.settings.third_site(peer) else node.log.last
         if feed.sent < node.log.base:
             feed.stop()  # what it needs next is compacted away: it asks again and gets the snapshot

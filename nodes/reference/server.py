@@ -51,7 +51,7 @@ class Server:
 
     async def run(self, host: str, port: int) -> None:
         """Serve until cancelled; raises FatalError, and OSError when the address can't be used."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         self._failure = loop.create_future()
         listener = await loop.create_server(lambda: ClientConnection(self), host, port, backlog=512)
         try:
@@ -71,7 +71,7 @@ class Server:
         """Have what the node wants done carried out in the next turn of the loop."""
         if not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._drain)
+            self._loop.call_soon(self._drain)
 
     def _hello(self) -> ms.Hello:
         meta = self._node.meta
@@ -90,7 +90,8 @@ class Server:
     def heard(self, peer: str, message: ms.Message, blob: bytes) -> None:
         """Another node said something; raises ProtocolError or DamageError."""
         self._node.received(peer, message, blob, self._host.now_ns())
-        self.wake()
+        if not self._scheduled:
+            self.wake()
 
     def asked(self, client: "ClientConnection", header: dict[str, Any]) -> None:
         """A client asks for something."""
@@ -131,7 +132,7 @@ class Server:
             self._timer.cancel()
         self._timer_ns = wake
         delay_s = max(0.0, (wake - self._host.now_ns()) / 1e9)
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
+        self._timer = self._loop.call_later(delay_s, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -299,7 +300,7 @@ class Server:
                 return
             if wal.remaining_bytes < self._settings.segment_bytes // 2:
                 self._node.has_room(False)
-            asyncio.get_running_loop().call_later(ROOM_AGAIN_S, self._ask_for_spare)
+            self._loop.call_later(ROOM_AGAIN_S, self._ask_for_spare)
 
         self._in_worker(wal.prepare_spare, then)
 

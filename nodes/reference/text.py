@@ -7,9 +7,17 @@ texts have the same values with it and without it.
 
 import json
 from collections.abc import Callable
+from json import encoder
 from typing import Any
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encoder = json.JSONEncoder(separators=(",", ":"))
+_pieces: Callable[[Any, int], tuple[str, ...]] | None = None
+if make := getattr(encoder, "c_make_encoder", None):
+    # What `encode` makes anew for each call, but for its memo of the containers that it is in.
+    _pieces = make(
+        None, _encoder.default, encoder.encode_basestring_ascii, None, ":", ",", False, False, True
+    )
+
 _decode = json.JSONDecoder().decode
 _decode_most: Callable[[bytes | bytearray], Any] | None = None
 
@@ -23,8 +31,12 @@ else:
 
 
 def to_json(value: Any) -> bytes:
-    """Return a value as compact JSON; raises TypeError or ValueError for what JSON does not have."""
-    return _encode(value).encode()
+    """Return a value as compact JSON.
+
+    Raises TypeError, ValueError or, for what holds itself, RecursionError: JSON does not have that.
+    """
+    text = _encoder.encode(value) if _pieces is None else "".join(_pieces(value, 0))
+    return text.encode()
 
 
 def from_json(data: bytes | bytearray) -> Any:

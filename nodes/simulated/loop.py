@@ -234,19 +234,23 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self._ready.extendleft(reversed(owner.waiting))
             owner.waiting.clear()
 
-    def _step(self) -> None:
-        """Let everything happen that is due, or let time pass until something is."""
+    def _go(self) -> None:
+        """Let everything happen that is due, then let time pass until something is, and so on."""
         ready, timers = self._ready, self._timers
-        if not ready:
-            if not timers:
+        while not self._stopping:
+            if self._signalled:
+                ready.append(self._signalled.popleft())
+            if ready:
+                handle = ready.popleft()
+            elif timers:
+                handle = heapq.heappop(timers)
+                if handle[0] > self.now_ns:
+                    self.now_ns = handle[0]
+                    self._budget = STANDSTILL
+                while timers and timers[0][0] <= self.now_ns:
+                    ready.append(heapq.heappop(timers))
+            else:
                 raise HarnessError("the simulation has come to a standstill: nobody waits for a time")
-            if timers[0][0] > self.now_ns:
-                self.now_ns = timers[0][0]
-                self._budget = STANDSTILL
-            while timers and timers[0][0] <= self.now_ns:
-                ready.append(heapq.heappop(timers))
-        while ready and not self._stopping:
-            handle = ready.popleft()
             _, _, callback, args, context, owner = handle
             if callback is None:
                 continue
@@ -298,10 +302,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._running = True
         events._set_running_loop(self)
         try:
-            while not self._stopping:
-                while self._signalled:
-                    self._ready.append(self._signalled.popleft())
-                self._step()
+            self._go()
         finally:
             self._stopping = False
             self._running = False

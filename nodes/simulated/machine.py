@@ -79,7 +79,7 @@ class SimulatedMachine:
         self._on_death = on_death
         self._pids = itertools.count(100)
         self._running: dict[int, SimulatedProcess] = {}
-        self._powered = True
+        self.on = True
         self._mean_flush_ns = tape.choice(f"disk speed {name}", (MS // 2, 1 * MS, 2 * MS, 4 * MS))
         self.traps: list[_Trap] = []
         self._breakage = Breakage(self.disk, tape.part(f"breakage {name}"))
@@ -94,11 +94,6 @@ class SimulatedMachine:
     def address(self) -> str:
         """Its address on the simulated network."""
         return self._address
-
-    @property
-    def on(self) -> bool:
-        """Whether it has power."""
-        return self._powered
 
     @property
     def directory(self) -> str:
@@ -148,7 +143,7 @@ class SimulatedMachine:
         on_line: OnLine | None = None,
     ) -> SimulatedProcess:
         """Start a process: `python -m MODULE …`, where MODULE is a program for simulated machines."""
-        if not self._powered:
+        if not self.on:
             raise NodeError(f"{self._name} has no power")
         program, rest = _program(argv)
         pid = next(self._pids)
@@ -189,9 +184,9 @@ class SimulatedMachine:
 
     def lose_power(self) -> None:
         """Cut the power at this very instant."""
-        if self._powered:
+        if self.on:
             self._end_all(silently=True)
-            self._powered = False
+            self.on = False
             self.disk.power_cut()
 
     async def crash_at(self, point: Point, *, count: int, power: bool, within_s: float) -> Collection[int]:
@@ -208,11 +203,11 @@ class SimulatedMachine:
 
     async def restore_power(self) -> None:
         """Switch the machine on; processes are not started."""
-        self._powered = True
+        self.on = True
 
     async def powered(self) -> bool:
         """Tell whether it is on."""
-        return self._powered
+        return self.on
 
     async def wipe(self) -> None:
         """Kill all processes and put a blank disk in."""
@@ -237,7 +232,7 @@ class SimulatedMachine:
 
     async def probe_disk(self) -> DiskProbe:
         """Write, flush and remove a file; raises NodeError without power."""
-        if not self._powered:
+        if not self.on:
             raise NodeError(f"{self._name} has no power")
         error, extra_ns, durable = self._breakage.probe()
         took_ns = self._mean_flush_ns + extra_ns

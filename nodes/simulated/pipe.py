@@ -115,14 +115,11 @@ class Pipe:
             segment.arrived = True
             if segment.resent:
                 self._send_rest()
-            self._deliver()
-
-    def _deliver(self) -> None:
-        line = self._line
-        while line and line[0].arrived:
-            segment = line.popleft()
-            self.unread -= segment.size
-            segment.action(*segment.args)
+            line = self._line
+            while line and line[0].arrived:
+                first = line.popleft()
+                self.unread -= first.size
+                first.action(*first.args)
 
     def _miss(self, segment: _Segment) -> None:
         """Have a segment sent again, unless another copy of it is on its way there."""

@@ -97,8 +97,10 @@ class Endpoint(asyncio.Transport):
         """Take bytes from the network."""
         if self.gone:
             self._refuse()
+        elif self.owner is None:
+            self._read(data)
         else:
-            self._tell(self._read, data)
+            self._net.loop.tell(self.owner, self._read, data)
 
     def _read(self, data: bytes) -> None:
         if not self._closed and self.protocol is not None:

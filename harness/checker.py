@@ -43,15 +43,16 @@ class RecordedRun(Struct, frozen=True, kw_only=True, dict=True):
     recovery_expected: bool = True
     deaths: tuple[Death, ...] = ()
 
-    def derived(self, make: "Callable[[RecordedRun], T]") -> T:
-        """Return `make(run)`, an index that several checkers need: made once, and kept as long as the run."""
-        if make not in self._derived:
-            self._derived[make] = make(self)
-        found: T = self._derived[make]
+    def derived(self, make: "Callable[..., T]", *options: Any) -> T:
+        """Return `make(run, *options)`, which several checkers need: made once, and kept as long as the run."""
+        key = (make, options)
+        if key not in self._derived:
+            self._derived[key] = make(self, *options)
+        found: T = self._derived[key]
         return found
 
     @cached_property
-    def _derived(self) -> dict[Callable[..., Any], Any]:
+    def _derived(self) -> dict[Any, Any]:
         return {}
 
     @property

@@ -78,6 +78,8 @@ class Log:
 
     def stretches(self, first: int, last: int) -> list[Range]:
         """Return the stretches of one epoch each that make up the entries `first` to `last`."""
+        if self._starts and self._starts[-1] <= first <= last <= self.last:
+            return [(self._epochs[-1], first, last)]
         return [
             (epoch, max(start, first), min(stop, last))
             for epoch, start, stop in self.ranges()

@@ -123,7 +123,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def time(self) -> float:
         """Return the time in seconds."""
-        return self.time_ns() / 1e9
+        owner = self._owner
+        return (self.now_ns if owner is None else self.now_ns + owner.spent_ns) / 1e9
 
     # Callbacks
 
@@ -168,7 +169,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self, when_ns: int, callback: Callable[..., Any], *args: Any, owner: Owner | None = None
     ) -> Handle:
         """Schedule a callback of `owner` (None: of nature) at a time in nanoseconds."""
-        return self._push(when_ns, callback, args, None, owner)
+        due_ns = when_ns if when_ns > self.now_ns else self.now_ns
+        handle = Handle((due_ns, next(self._order), callback, args, None, owner))
+        heapq.heappush(self._timers, handle)
+        return handle
 
     def run_as(self, owner: Owner, callback: Callable[..., Any], *args: Any) -> None:
         """Let something happen to a process, behind all that is due for it already."""
@@ -213,16 +217,6 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         if owner is not None:
             now_ns = self.time_ns()
             when_ns = now_ns + owner.true_ns(when_ns - now_ns)
-        return self._push(when_ns, callback, args, context, owner)
-
-    def _push(
-        self,
-        when_ns: int,
-        callback: Callable[..., Any],
-        args: tuple[Any, ...],
-        context: contextvars.Context | None,
-        owner: Owner | None,
-    ) -> Handle:
         due_ns = when_ns if when_ns > self.now_ns else self.now_ns
         handle = Handle((due_ns, next(self._order), callback, args, context, owner))
         heapq.heappush(self._timers, handle)

@@ -193,7 +193,8 @@ class SimulatedProcess(Owner):
         if self.dead:
             raise ProcessDied
         if call == "write":
-            self.reach(Point.WRITE)
+            if self.machine.traps:
+                self.reach(Point.WRITE)
         elif call.startswith("sync"):
             if not self._beside:
                 self.spent_ns += self.machine.sync_ns()
@@ -201,7 +202,8 @@ class SimulatedProcess(Owner):
 
     def about_to_send(self, *, to_client: bool) -> None:
         """Take note that it is about to send something."""
-        self.reach(Point.REPLY if to_client else Point.SEND)
+        if self.machine.traps or self.dead:
+            self.reach(Point.REPLY if to_client else Point.SEND)
 
     def reach(self, point: Point) -> None:
         """Come to a step; it may be the last one."""

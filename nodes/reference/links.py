@@ -6,7 +6,7 @@ for a while: a cut cable closes no connection.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, cast
 
 from nodes.reference import messages as ms
@@ -32,8 +32,8 @@ class Listener(Protocol):
     def unlinked(self, peer: str) -> None:
         """A connection is gone."""
 
-    def heard(self, peer: str, message: ms.Message, blob: bytes) -> None:
-        """A message came; raises ProtocolError or DamageError when it makes no sense."""
+    def heard(self, peer: str, message: ms.Message, blob: bytes, now: int) -> None:
+        """A message came, at `now`; raises ProtocolError or DamageError when it makes no sense."""
 
 
 class Links:
@@ -124,15 +124,13 @@ class Links:
 
     def take(self, link: "Link", header: dict[str, Any], blob: bytes) -> None:
         """Pass on what came in on a link."""
-        if not header:
-            return
         message = ms.decode(header)
         if link.peer is None:
             if not isinstance(message, ms.Hello) or message.name not in self._settings.peers:
                 raise ms.ProtocolError("a connection between nodes begins with a member's Hello")
             self._up(link, message)
         else:
-            self._listener.heard(link.peer, message, blob)
+            self._listener.heard(link.peer, message, blob, link.heard_ns)
 
     def made(self, link: "Link") -> None:
         """Note that a link is open."""
@@ -174,15 +172,16 @@ class Link(asyncio.Protocol):
         """Take in messages; who talks nonsense is cut off."""
         self.heard_ns = self._links.host.now_ns()
         try:
-            for header, blob in self._splitter.feed(data):
-                self.take(header, blob)
+            self.take(self._splitter.feed(data))
         except (GarbageError, ms.ProtocolError, DamageError) as error:
             self._links.host.log(f"cut off {self.peer or 'a node'}: {error}")
             self.close()
 
-    def take(self, header: dict[str, Any], blob: bytes) -> None:
-        """Take in one message."""
-        self._links.take(self, header, blob)
+    def take(self, frames: Iterable[tuple[dict[str, Any], bytes]]) -> None:
+        """Take in messages; raises what is raised for those that make no sense."""
+        for header, blob in frames:
+            if header:  # not just a sign of life
+                self._links.take(self, header, blob)
 
     def flush(self) -> None:
         """Send what is queued."""

@@ -47,6 +47,7 @@ class Server:
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
+        self._wake_ns = 0
         self._failure: asyncio.Future[None] | None = None
 
     async def run(self, host: str, port: int) -> None:
@@ -87,9 +88,9 @@ class Server:
         self._node.disconnected(peer, self._host.now_ns())
         self.wake()
 
-    def heard(self, peer: str, message: ms.Message, blob: bytes) -> None:
+    def heard(self, peer: str, message: ms.Message, blob: bytes, now: int) -> None:
         """Another node said something; raises ProtocolError or DamageError."""
-        self._node.received(peer, message, blob, self._host.now_ns())
+        self._node.received(peer, message, blob, now)
         if not self._scheduled:
             self.wake()
 
@@ -110,11 +111,13 @@ class Server:
         self._scheduled = False
         try:
             node, now = self._node, self._host.now_ns()
-            if now >= node.wake_at():
+            if now >= self._wake_ns:
                 node.tick(now)
             if effects := node.drain(now):
                 self._carry_out(effects)
-            self._set_timer()
+            self._wake_ns = node.wake_at()
+            if self._timer is None or self._wake_ns < self._timer_ns:
+                self._set_timer(self._wake_ns)
         except (
             Exception
         ) as error:  # whatever it is, this node must not go on: its disk may lag behind its word
@@ -124,14 +127,11 @@ class Server:
         if self._failure is not None and not self._failure.done():
             self._failure.set_exception(error)
 
-    def _set_timer(self) -> None:
-        wake = self._node.wake_at()
+    def _set_timer(self, wake_ns: int) -> None:
         if self._timer is not None:
-            if self._timer_ns <= wake:
-                return
             self._timer.cancel()
-        self._timer_ns = wake
-        delay_s = max(0.0, (wake - self._host.now_ns()) / 1e9)
+        self._timer_ns = wake_ns
+        delay_s = max(0.0, (wake_ns - self._host.now_ns()) / 1e9)
         self._timer = self._loop.call_later(delay_s, self._on_timer)
 
     def _on_timer(self) -> None:
@@ -345,8 +345,7 @@ class ClientConnection(asyncio.Protocol):
         assert self._transport is not None, "data comes from a connection"
         link: Any = self._server.adopt(self._transport, self._splitter, hello)
         self._transport.set_protocol(link)
-        for header_, blob in rest:
-            link.take(header_, blob)
+        link.take(rest)
 
     def _reject(self, why: str) -> None:
         if self._transport is not None:

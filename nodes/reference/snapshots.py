@@ -24,14 +24,11 @@ class Snapshots:
         self.current = current
         self.wanted = False
         self._limit_bytes = node.settings.snapshot_bytes + node.settings.retain_bytes
-        self._rows: Iterator[list[Any]] | None = None
+        self.busy = False
+        """Whether rows wait to be written."""
+        self._rows: Iterator[list[Any]] = iter(())
         self._making: int | None = None
         self._again_ns = 0
-
-    @property
-    def busy(self) -> bool:
-        """Whether rows wait to be written."""
-        return self._rows is not None
 
     @property
     def floor(self) -> int:
@@ -41,17 +38,17 @@ class Snapshots:
     def settle(self, now: int) -> None:
         """Begin a snapshot if the log has grown too long, or write the next rows of the one in the making."""
         node = self._node
-        if self._rows is not None:
+        if self.busy:
             rows = tuple(islice(self._rows, ROWS_A_STEP))
             if rows:
                 node.out.append(fx.SnapshotRows(rows))
             else:
-                self._rows = None
+                self.busy = False
                 node.state.thaw()
                 node.out.append(fx.SnapshotEnd())
         elif (self.wanted or node.log.size_bytes > self._limit_bytes) and self._possible(now):
             self._making = node.applied
-            self._rows = node.state.freeze().rows()
+            self._rows, self.busy = node.state.freeze().rows(), True
             self.wanted = False
             node.out.append(fx.SnapshotBegin(node.applied, tuple(node.log.stretches(1, node.applied))))
 
@@ -88,7 +85,7 @@ class Snapshots:
 
     def forget(self, current: int) -> None:
         """Another node's snapshot has taken the place of everything here."""
-        if self._rows is not None:
+        if self.busy:
             self._node.state.thaw()
-        self._rows = self._making = None
+        self.busy, self._making = False, None
         self.current = current

@@ -23,6 +23,7 @@ from nodes.simulated.clock import MachineClock
 from nodes.simulated.disk import Disk
 from nodes.simulated.disk_view import View
 from nodes.simulated.loop import VirtualLoop
+from nodes.simulated.pipe import Place
 from nodes.simulated.process import KILLED, Program, SimulatedProcess
 from nodes.simulated.streams import Streams
 from nodes.simulated.tape import Tape
@@ -79,7 +80,7 @@ class SimulatedMachine:
         self._on_death = on_death
         self._pids = itertools.count(100)
         self._running: dict[int, SimulatedProcess] = {}
-        self.on = True
+        self.place = Place(name)
         self._mean_flush_ns = tape.choice(f"disk speed {name}", (MS // 2, 1 * MS, 2 * MS, 4 * MS))
         self.traps: list[_Trap] = []
         self._breakage = Breakage(self.disk, tape.part(f"breakage {name}"))
@@ -143,7 +144,7 @@ class SimulatedMachine:
         on_line: OnLine | None = None,
     ) -> SimulatedProcess:
         """Start a process: `python -m MODULE …`, where MODULE is a program for simulated machines."""
-        if not self.on:
+        if not self.place.powered:
             raise NodeError(f"{self._name} has no power")
         program, rest = _program(argv)
         pid = next(self._pids)
@@ -184,9 +185,9 @@ class SimulatedMachine:
 
     def lose_power(self) -> None:
         """Cut the power at this very instant."""
-        if self.on:
+        if self.place.powered:
             self._end_all(silently=True)
-            self.on = False
+            self.place.powered = False
             self.disk.power_cut()
 
     async def crash_at(self, point: Point, *, count: int, power: bool, within_s: float) -> Collection[int]:
@@ -203,11 +204,11 @@ class SimulatedMachine:
 
     async def restore_power(self) -> None:
         """Switch the machine on; processes are not started."""
-        self.on = True
+        self.place.powered = True
 
     async def powered(self) -> bool:
         """Tell whether it is on."""
-        return self.on
+        return self.place.powered
 
     async def wipe(self) -> None:
         """Kill all processes and put a blank disk in."""
@@ -232,7 +233,7 @@ class SimulatedMachine:
 
     async def probe_disk(self) -> DiskProbe:
         """Write, flush and remove a file; raises NodeError without power."""
-        if not self.on:
+        if not self.place.powered:
             raise NodeError(f"{self._name} has no power")
         error, extra_ns, durable = self._breakage.probe()
         took_ns = self._mean_flush_ns + extra_ns

@@ -7,7 +7,7 @@ Unlike there, loss is noticed by time alone (no fast retransmission), and nothin
 from bisect import insort
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from nodes.simulated.links import PacketLink
 from nodes.simulated.loop import VirtualLoop
@@ -19,16 +19,12 @@ LONGEST_NS = 3_000_000_000
 HEADER_BYTES = 60
 
 
-class Place(Protocol):
-    """A machine as the network sees it."""
+class Place:
+    """A machine as the network sees it; without power, its kernel does not answer at all."""
 
-    @property
-    def name(self) -> str:
-        """The machine's name."""
-
-    @property
-    def powered(self) -> bool:
-        """Whether its kernel answers at all."""
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.powered = True
 
 
 def throw(

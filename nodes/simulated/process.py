@@ -117,7 +117,8 @@ class SimulatedProcess(Owner):
 
     def now_ns(self) -> int:
         """Return the machine's monotonic time."""
-        return self._clock.read_ns(self._loop.now_ns + self.spent_ns)
+        true_ns, ahead_ns = self._loop.now_ns + self.spent_ns, self._clock.ahead_ns
+        return self._clock.read_ns(true_ns) if ahead_ns is None else true_ns + ahead_ns
 
     def wall_ns(self) -> int:
         """Return what the machine's wall clock shows."""

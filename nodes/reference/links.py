@@ -185,9 +185,8 @@ class Link(asyncio.Protocol):
 
     def flush(self) -> None:
         """Send what is queued."""
-        data = b"".join(self.queue)
-        self.queue.clear()
-        self.write(data)
+        queue, self.queue = self.queue, []
+        self.write(queue[0] if len(queue) == 1 else b"".join(queue))
 
     def write(self, data: bytes) -> None:
         """Send bytes; a node that takes none for very long is cut off."""

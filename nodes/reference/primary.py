@@ -200,14 +200,15 @@ class Primary(Quiet):
         if now < self._beat_ns:
             return
         self._beat_ns = now + node.settings.heartbeat_ns
-        if self.holds_lease(now):
+        held = self.holds_lease(now)
+        if held:
             self._lost_ns = None
         elif self._lost_ns is None:
             self._lost_ns = now
         elif now - self._lost_ns >= node.settings.election_ns:
             node.step_down("a majority is out of reach", now)
             return
-        current = self._current(now)
+        current = held and node.commit >= self.start
         for peer in self.feeds:
             self._beat(peer, now, current=current)
         self.protection.admit(now)

@@ -153,7 +153,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> Handle:
         """Schedule a callback in `delay` seconds."""
-        return self._schedule(self.time_ns() + math.ceil(delay * 1e9), callback, args, context)
+        return self._schedule(math.ceil(delay * 1e9), callback, args, context)
 
     def call_at(  # type: ignore[override]
         self,
@@ -163,7 +163,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> Handle:
         """Schedule a callback at a time in seconds."""
-        return self._schedule(_ns_at(when), callback, args, context)
+        return self._schedule(_ns_at(when) - self.time_ns(), callback, args, context)
 
     def at_ns(
         self, when_ns: int, callback: Callable[..., Any], *args: Any, owner: Owner | None = None
@@ -208,16 +208,18 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def _schedule(
         self,
-        when_ns: int,
+        delay_ns: int,
         callback: Callable[..., Any],
         args: tuple[Any, ...],
         context: contextvars.Context | None,
     ) -> Handle:
-        owner = self._owner if context is None else context.get(_OWNER)
+        current = self._owner
+        owner = current if context is None else context.get(_OWNER)
         if owner is not None:
-            now_ns = self.time_ns()
-            when_ns = now_ns + owner.true_ns(when_ns - now_ns)
-        due_ns = when_ns if when_ns > self.now_ns else self.now_ns
+            delay_ns = owner.true_ns(delay_ns)
+        due_ns = self.now_ns if current is None else self.now_ns + current.spent_ns
+        if delay_ns > 0:
+            due_ns += delay_ns
         handle = Handle((due_ns, next(self._order), callback, args, context, owner))
         heapq.heappush(self._timers, handle)
         return handle

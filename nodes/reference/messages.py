@@ -13,7 +13,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from nodes.reference.fixed import fixed_by_name
 from nodes.reference.log import Mark
 from nodes.reference.rules import Record
-from nodes.reference.text import to_json
+from nodes.reference.text import own_json
 
 
 class ProtocolError(Exception):
@@ -243,7 +243,7 @@ def encode(message: Message) -> bytes:
     header: dict[str, Any] = {"is": name}
     for field in kind.shape:
         header[field] = getattr(message, field)
-    return to_json(header)
+    return own_json(header)
 
 
 def decode(header: dict[str, Any]) -> Message:

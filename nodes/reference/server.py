@@ -18,7 +18,7 @@ from nodes.reference.records import DamageError
 from nodes.reference.settings import Settings
 from nodes.reference.snapshot import UnsoundError
 from nodes.reference.storage import Storage
-from nodes.reference.text import to_json
+from nodes.reference.text import own_json
 from nodes.reference.wire import GarbageError, Splitter, pack_json
 
 MAX_UNREAD = 32 << 20
@@ -148,7 +148,7 @@ class Server:
                 case fx.Send():
                     sends.append(effect)
                 case fx.Report():
-                    reports.append(to_json(effect.event))
+                    reports.append(own_json(effect.event))
                 case fx.Reply():
                     replies.append(effect)
                 case fx.Cut() | fx.InstallSnapshot() if reports:

@@ -14,6 +14,15 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=10,
 )
+OWN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(st.characters(), max_size=5)
+    | st.text('"\\/\x7f\x1f\n'),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=10,
+)
 ODD = (
     b"-0", b"-0.0", b"1e999", b"2e-324", b"1E+5", b"01", b"1.", b"NaN", b"-Infinity", b'{"a":1,"a":2}', b"[1,]",
     b" 1\t", b"\x0c1", b'"\x01"', b'"\\ud800"', b'"\\ud83d\\ude00"', b'"\\/"', b'"\\q"', b"\xff", b'"\xff"',
@@ -37,6 +46,7 @@ def read_by_json_alone(data: bytes) -> str:
 
 def test_msgspec_is_installed_here() -> None:
     assert text._decode_most is not None
+    assert text._encode_most is not None
 
 
 @given(value=VALUES, ascii_only=st.booleans())
@@ -55,6 +65,11 @@ def test_a_damaged_text_is_refused_or_read_the_same(value: Any, cut: int, junk: 
 @pytest.mark.parametrize("data", ODD)
 def test_odd_texts_are_read_the_same(data: bytes) -> None:
     assert read(data) == read_by_json_alone(data)
+
+
+@given(value=OWN)
+def test_what_a_node_says_is_written_the_same(value: Any) -> None:
+    assert text.own_json(value) == text.to_json(value) == json.dumps(value, separators=(",", ":")).encode()
 
 
 @given(value=VALUES)

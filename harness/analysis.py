@@ -107,6 +107,8 @@ def _recorded(
         reports=isinstance(system, Reports),
         survivor=None if went is None else went.survivor,
         recovered=None if went is None else went.recovered,
+        protected=None if went is None else went.protected,
+        recovery_s=scenario.recovery_s,
         settled=went is not None and went.settled,
         deaths=() if went is None else went.deaths,
         stopped_ns=last_ns,

@@ -60,13 +60,21 @@ def scenario(seed: int, aim: Aim) -> Scenario:
         machines="sim",
         settings=settings,
         workload=aim.workload or draws.choice(("append", "mixed")),
-        workload_options={"reads": draws.choice((0.1, 0.2, 0.4))},
+        workload_options=_reads(draws),
         clients=CLIENTS,
         rate=RATE,
         time_limit_s=aim.span_s,
         seed=seed,
         faults=_plan(draws, aim, settings, nodes),
     )
+
+
+def _reads(draws: Draws) -> dict[str, Any]:
+    options: dict[str, Any] = {"reads": draws.choice((0.1, 0.2, 0.4))}
+    options["replica_reads"] = draws.choice((0.25, 0.6))
+    if draws.chance(0.5):
+        options |= {"bounded": 0.5, "max_lag_ms": draws.choice((50, 200, 500))}
+    return options
 
 
 def _nodes(draws: Draws, mode: Mode) -> int:

@@ -167,7 +167,7 @@ def _passed(scenario: Scenario) -> int:
     generator = workload.generator(nodes, seed=derive(scenario.seed, "workload"))
     asking = Context(now_ns=0, worker=0, process=0, members=1, busy=0)
     passed = writes = 0
-    while writes < 2 * readiness.MOST_ATTEMPTS:
+    while writes < readiness.WAITS * readiness.MOST_ATTEMPTS:
         step, generator = generator.next(asking)
         passed += 1
         writes += isinstance(step, Invocation) and bool(workload.writes(step))

@@ -84,7 +84,7 @@ BUGS = (
                 "if settings.mode in (Mode.SYNC, Mode.HYBRID) and pair and not logs & pair:",
                 "if False:",
             ),
-            Edit("replica.py", "else not node.settings.third_site(node.name)", "else True"),
+            Edit("replica.py", "if settings.third_site(node.name):", "if False:"),
         ),
         where=Where(modes=(Mode.HYBRID,), nodes=5),
         needs=("partition",),
@@ -122,5 +122,19 @@ BUGS = (
             modes=(Mode.SYNC, Mode.SEMI_SYNC), settings={"degrade_after_ms": 100, "failover": "mirror"}
         ),
         needs=("kill",),
+    ),
+    Bug(
+        name="waits-in-silence",
+        way=4,
+        summary="A candidate that lacks logs gives up without a word: nobody learns what the cluster waits for.",
+        edits=(
+            Edit(
+                "candidate.py",
+                "self.node.become(Replica(self.node, None, now, waits_for=reason))",
+                "self.node.become(Replica(self.node, None, now))",
+            ),
+        ),
+        where=Where(modes=(Mode.QUORUM, Mode.SEMI_SYNC, Mode.ASYNC), nodes=2),
+        needs=("disk-loss",),
     ),
 )

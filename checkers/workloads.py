@@ -26,7 +26,16 @@ COUNTER = "counter-"
 """What the names of counters begin with: their values are sums, not traces."""
 
 _REMEMBERED = 8
-_CHECKERS = ("durability", "copies", "phantom", "convergence", "liveness", "recency", "staleness")
+_CHECKERS = (
+    "durability",
+    "copies",
+    "phantom",
+    "convergence",
+    "liveness",
+    "recency",
+    "staleness",
+    "retention",
+)
 _READS = ("reads", "replica_reads", "bounded", "max_lag_ms")
 
 

@@ -1,14 +1,14 @@
 """Whether each node found on its disk, when it started again, what it had reported to be there.
 
 A copy counts because its node said that it is durable. So that must be true on every node and at every restart,
-whether or not anything is lost by it: other copies may hide the defect in this run, but not in all. And a node that
-refuses its disk is right only if something has damaged it: one that can't read what it has written itself has lost
-everything.
+whether or not anything is lost by it: other copies may hide the defect in this run, but not in all. And a node
+that refuses its disk is right only if something has damaged it: one that can't read what it has written itself
+has lost everything.
 
 What a node has reported to have cut off need not be there any more. A node with another identity has another
-disk. Disks that deceive their node, or lose what was durable, are beyond any contract; a bit that rots is, too, but
-must not pass unnoticed: the node must refuse its disk instead of starting with less. Only when the power is cut as
-well, the last entries can't be told from a write that was under way.
+disk. Disks that deceive their node, or lose what was durable, are beyond any contract; a bit that rots is, too,
+but must not pass unnoticed: the node must refuse its disk instead of starting with less. Only when the power is
+cut as well, the last entries can't be told from a write that was under way.
 """
 
 from collections.abc import Iterator, Sequence

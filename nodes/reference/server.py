@@ -89,7 +89,12 @@ class Server:
 
     def heard(self, peer: str, message: ms.Message, blob: bytes) -> None:
         """Another node said something; raises ProtocolError or DamageError."""
-        self._node.received(peer, message, blob, self._host.now_ns())
+        try:
+            self._node.received(peer, message, blob, self._host.now_ns())
+        except (ms.ProtocolError, DamageError):
+            raise
+        except Exception as error:  # half of what the message asks for may be done: go no further
+            self._fail(error)
         self.wake()
 
     def asked(self, client: "ClientConnection", header: dict[str, Any]) -> None:

@@ -37,8 +37,8 @@ BUGS = (
                 "        self.out.append(fx.SaveMeta(self.meta if mine else replace(self.meta, promised=0)))\n",
             ),
         ),
-        where=Where(modes=(Mode.QUORUM, Mode.ASYNC), settings={"lease_ms": 700, "election_ms": 710}),
-        needs=("pause", "kill"),
+        where=Where(modes=(Mode.QUORUM, Mode.ASYNC), settings={"lease_ms": 1400, "election_ms": 1410}),
+        needs=("partition", "kill"),
     ),
     Bug(
         name="election-without-n-minus-k-logs",

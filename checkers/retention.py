@@ -67,8 +67,9 @@ class _Shelf:
         """Take note of a report; yield what is wrong with it."""
         match event:
             case Stored(medium=Medium.DISK, epoch=epoch, first=first, last=last, at_ns=at_ns):
-                self._cut(first)
-                self._stretches.append((epoch, first, last, at_ns))
+                if not self._stretches or self._end() < (epoch, last):  # else it was told before
+                    self._cut(first)
+                    self._stretches.append((epoch, first, last, at_ns))
             case Truncated(first=first):
                 self._cut(first)
             case Started():
@@ -101,6 +102,10 @@ class _Shelf:
                 f"of epoch {started.log_epoch}",
             ),
         )
+
+    def _end(self) -> tuple[int, int]:
+        epoch, _, last, _ = self._stretches[-1]
+        return epoch, last
 
     def _cut(self, first: int) -> None:
         """Forget all entries from `first` on."""

@@ -49,6 +49,15 @@ def test_one_that_has_it_or_more_is_not(last):
     )
 
 
+def test_what_is_told_again_at_the_restart_does_not_hide_what_is_not():
+    script = Script(Mode.QUORUM)
+    started(script, 0, at=1, epoch=0)
+    script.stored("n2", (1, 1), last=9, at=2)
+    script.stored("n2", (1, 1), last=5, at=500)
+    started(script, 5, at=500)
+    assert judged(script).verdict is Verdict.VIOLATED
+
+
 def test_another_entry_in_its_place_is_not_the_same():
     assert judged(story(9, epoch=3)).verdict is Verdict.VIOLATED
 

@@ -15,7 +15,8 @@ theirs must report what it waits for (`harness.events.Waiting`), or that it refu
 night must be able to read what is amiss.
 
 Beyond that nothing is expected, and what happened is left to other checks. Where a process has died that no
-fault had ended, nobody knows whether it did so by itself or was killed by a stranger: then it can't be told.
+fault had ended, nobody knows whether it did so by itself or was killed by a stranger: then it can't be told. In a
+simulation there are no strangers, and a process that gave up without a fault of its disk has only itself to blame.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from harness.checker import CheckResult, Finding, RecordedRun
 from harness.contract import Contract, Failover, Mode
 from harness.episode import Episode
 from harness.events import Damaged, Elected, Started, SteppedDown, Waiting
+from harness.machine import Death
 from harness.verdict import Verdict
 
 _DAMAGES = ("bit-rot", "lost-write", "misdirected-write", "lying-flush")
@@ -34,6 +36,9 @@ _DAMAGES = ("bit-rot", "lost-write", "misdirected-write", "lying-flush")
 _RUINS = (WIPES, *_DAMAGES)
 """The faults that may cost a node what it had stored."""
 
+
+_FAILS = ("flush-error", "disk-full")
+"""The faults at which a node rightly stops."""
 
 SAY_S = 10.0
 """How long nodes have, at least, to say what they wait for."""
@@ -63,6 +68,8 @@ class Liveness:
                 Verdict.HOLDS,
                 f"writes were acknowledged after the last heal; {names(refusing)} may refuse its disk",
             )
+        if (death := _by_itself(run)) is not None:
+            return self._blame(run, f"it did not all come back: {death.words}")
         if run.deaths:
             return self._result(Verdict.INCONCLUSIVE, f"it did not all come back: {run.deaths[0].words}")
         if run.recovered and run.survivor is None:
@@ -108,6 +115,15 @@ def _stuck(run: RecordedRun) -> str | None:
         return f"a disk was lost ({names(gone)}), which may have been the only one in sync"
     if not _elects(contract, set(contract.nodes) - set(gone)):
         return f"too few members have kept their disks: {names(gone)} lost theirs"
+    return None
+
+
+def _by_itself(run: RecordedRun) -> Death | None:
+    """Return a process that ended by itself, surely, and not for its disk's sake."""
+    for death in run.deaths:
+        struck = _ruined(run.episodes, (*_RUINS, *_FAILS))
+        if not run.strangers and death.status > 0 and death.node not in struck:
+            return death
     return None
 
 

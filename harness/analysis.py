@@ -20,7 +20,7 @@ from harness.errors import DamagedError, UsageError
 from harness.figures import Figures
 from harness.history import History
 from harness.result import Rpo, RunResult
-from harness.scenario import Scenario
+from harness.scenario import SIMULATED, Scenario
 from harness.system import Reports, System
 from harness.verdict import Verdict, merge
 from harness.workload import Workload
@@ -111,6 +111,7 @@ def _recorded(
         recovery_s=scenario.recovery_s,
         settled=went is not None and went.settled,
         deaths=() if went is None else went.deaths,
+        strangers=scenario.machines != SIMULATED,
         stopped_ns=last_ns,
         recovery_expected=expectations.recovery_expected(scenario.expect),
     )

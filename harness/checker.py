@@ -25,7 +25,7 @@ class RecordedRun(Struct, frozen=True, kw_only=True):
     `settled` whether all nodes were then seen to have applied the same. `stopped_ns` is when the clients stopped,
     before the final reads. `recovery_expected` is False when the scenario is there to show that the system does
     not recover. `deaths` are the processes of the system that ended though no fault
-    had ended them.
+    had ended them; `strangers` is False where nobody else can have done so, in a simulation.
     """
 
     contract: Contract
@@ -42,6 +42,7 @@ class RecordedRun(Struct, frozen=True, kw_only=True):
     recovery_s: float = 20.0
     recovery_expected: bool = True
     deaths: tuple[Death, ...] = ()
+    strangers: bool = True
 
     @property
     def left_down(self) -> bool:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from harness.campaign.plan import LAST_S, WITHIN, Planner, by_hand, ordered
 from harness.contract import Failover, Mode
 from harness.draws import Draws, derive
-from harness.scenario import Scenario
+from harness.scenario import SIMULATED, Scenario
 
 SPAN_S = 10.0
 """How long the clients of one seed work, in simulated seconds."""
@@ -54,7 +54,7 @@ def scenario(seed: int, aim: Aim) -> Scenario:
         name=f"seed-{seed}",
         mode=mode,
         nodes=nodes,
-        machines="sim",
+        machines=SIMULATED,
         settings=settings,
         workload=aim.workload or draws.choice(("append", "mixed")),
         workload_options=_reads(draws),

@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from harness.assembly import node_names
 from harness.contract import Failover
 from harness.draws import Draws
 from harness.scenario import FaultStep
@@ -155,6 +156,9 @@ class Planner:
         """Return one step of a drawn kind."""
         kind = self._draws.choice(self._kinds)
         fields = {"for_s": self._lasting_s(), **KINDS[kind](self._draws)}
+        if fields.get("target") in _ONE and self._draws.chance(0.2):
+            # By its name: no role can be told where there is no primary.
+            fields["target"] = self._draws.choice(node_names(self._nodes))
         if self._nodes < 3 and fields.get("options", {}).get("shape") in _NEED_THREE:
             fields["options"]["shape"] = "primary-isolated"
         return FaultStep(fault=kind, at_s=round(at_s, 3), **fields)

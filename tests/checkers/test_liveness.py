@@ -97,6 +97,25 @@ def test_a_process_that_somebody_may_have_killed_is_doubt():
     assert result.summary == "it did not all come back: store on n2 was killed by SIGKILL"
 
 
+@pytest.mark.parametrize(
+    ("status", "faults", "verdict"),
+    [
+        (1, (), Verdict.VIOLATED),
+        (1, ("kill",), Verdict.VIOLATED),
+        (-9, (), Verdict.INCONCLUSIVE),
+        (74, ("flush-error",), Verdict.INCONCLUSIVE),
+        (74, ("disk-full",), Verdict.INCONCLUSIVE),
+    ],
+)
+def test_in_a_simulation_a_process_that_gave_up_has_only_itself_to_blame(status, faults, verdict):
+    script = after(*(episode(number, fault, "n2") for number, fault in enumerate(faults)))
+    death = Death(node="n2", process="store", at_ns=5, status=status, last_line="AssertionError")
+    result = judged(script, recovered=True, survivor="n1", deaths=(death,), strangers=False)
+    assert result.verdict is verdict
+    assert "it did not all come back: store on n2" in result.summary
+    assert judged(script, recovered=True, survivor="n1", deaths=(death,)).verdict is Verdict.INCONCLUSIVE
+
+
 def test_what_was_not_tried_is_not_known():
     assert judged(after(), recovered=None).verdict is Verdict.INCONCLUSIVE
 

@@ -222,8 +222,12 @@ def ordered(steps: Sequence[FaultStep]) -> tuple[FaultStep, ...]:
 
 
 def timers_s(settings: Mapping[str, Any]) -> tuple[float, ...]:
-    """Return what the store waits for before it gives something up, in seconds."""
-    waits = [settings.get("lease_ms", LEASE_MS), settings.get("election_ms", ELECTION_MS)]
+    """Return what the store waits for before it gives something up, in seconds.
+
+    A primary that is cut off gives up a while after its lease.
+    """
+    lease_ms, election_ms = settings.get("lease_ms", LEASE_MS), settings.get("election_ms", ELECTION_MS)
+    waits = [lease_ms, election_ms, lease_ms + election_ms]
     if settings.get("degrade_after_ms"):
         waits.append(settings["degrade_after_ms"])
     return tuple(wait / 1000 for wait in waits)

@@ -9,6 +9,8 @@ What a node has reported to have cut off need not be there any more. A node with
 disk. Disks that deceive their node, or lose what was durable, are beyond any contract; a bit that rots is, too,
 but must not pass unnoticed: the node must refuse its disk instead of starting with less. Only when the power is
 cut as well, the last entries can't be told from a write that was under way.
+
+A real disk may have been damaged by somebody else, so there a refusal is only doubt.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +20,7 @@ from checkers.words import at
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.episode import Episode
 from harness.events import Damaged, Medium, NodeEvent, Started, Stored, Truncated
-from harness.verdict import Verdict
+from harness.verdict import Verdict, merge
 from harness.words import plural
 
 ROTS = "bit-rot"
@@ -40,12 +42,12 @@ class Retention:
         shelves: dict[str, _Shelf] = {}
         findings: list[Finding] = []
         for event in run.events:
-            shelf = shelves.setdefault(event.node, _Shelf(event.node, run.episodes))
+            shelf = shelves.setdefault(event.node, _Shelf(event.node, run))
             findings.extend(shelf.take(event))
         restarts = sum(shelf.restarts for shelf in shelves.values())
         if findings:
             summary = f"of {plural(restarts, 'restart')}, {len(findings)} lacked what had been durable"
-            verdict = Verdict.VIOLATED
+            verdict = merge(finding.verdict for finding in findings)
         else:
             summary = f"what was durable was there again: {plural(restarts, 'restart')}"
             verdict = Verdict.HOLDS
@@ -55,10 +57,11 @@ class Retention:
 class _Shelf:
     """What one node has reported to be on its disk."""
 
-    def __init__(self, node: str, episodes: Sequence[Episode]) -> None:
+    def __init__(self, node: str, run: RecordedRun) -> None:
         self.restarts = 0
         self._node = node
-        self._episodes = [episode for episode in episodes if node in episode.targets]
+        self._episodes = [episode for episode in run.episodes if node in episode.targets]
+        self._refusing = Verdict.INCONCLUSIVE if run.strangers else Verdict.VIOLATED
         self._identity: str | None = None
         self._stretches: list[tuple[int, int, int, int]] = []
         """Epoch, first and last offset, and when it was reported; by offset, without overlaps."""
@@ -82,8 +85,8 @@ class _Shelf:
                 self.restarts += 1
                 if not self._struck(at_ns, (*DAMAGES, LIES)):
                     yield Finding(
-                        verdict=Verdict.VIOLATED,
-                        title=f"{self._node} refused its disk, though nothing had damaged it",
+                        verdict=self._refusing,
+                        title=f"{self._node} refused its disk, though no fault had damaged it",
                         lines=(f"{at(at_ns)}: {reason}",),
                     )
 

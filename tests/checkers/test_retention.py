@@ -9,8 +9,8 @@ from harness.events import Damaged, Medium, Started
 from harness.verdict import Verdict
 
 
-def judged(script):
-    return Retention().check(script.run())
+def judged(script, *, strangers=False):
+    return Retention().check(script.run(strangers=strangers))
 
 
 def started(script, last, *, at, epoch=1, identity="disk a"):
@@ -109,18 +109,23 @@ def test_rot_may_only_be_taken_for_a_torn_tail_when_the_power_was_cut():
     assert judged(script).verdict is Verdict.HOLDS
 
 
-def refusing(*faults):
+def refusing(*faults, strangers=False):
     script = story(9)
     for fault, node in faults:
         script.episode(fault, node, at=600, until=610)
     script.events.append(Damaged(node="n2", at_ns=ms(900), reason="entry 4 is missing"))
-    return judged(script)
+    return judged(script, strangers=strangers)
+
+
+def test_a_real_disk_may_have_been_damaged_by_somebody_else():
+    assert refusing(strangers=True).verdict is Verdict.INCONCLUSIVE
+    assert judged(story(0), strangers=True).verdict is Verdict.VIOLATED
 
 
 def test_a_node_that_refuses_a_sound_disk_is_blamed():
     for result in (refusing(), refusing(("bit-rot", "n1"), ("power-cut", "n2"))):
         (finding,) = result.findings
-        assert finding.title == "n2 refused its disk, though nothing had damaged it"
+        assert finding.title == "n2 refused its disk, though no fault had damaged it"
         assert finding.lines == ("0.900 s: entry 4 is missing",)
 
 

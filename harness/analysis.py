@@ -21,7 +21,7 @@ from harness.figures import Figures
 from harness.history import History
 from harness.observer import Observer
 from harness.result import Rpo, RunResult
-from harness.scenario import Scenario
+from harness.scenario import SIMULATED, Scenario
 from harness.system import Reports, System
 from harness.verdict import Verdict, merge
 from harness.workload import Workload
@@ -111,8 +111,11 @@ def _recorded(
         reports=isinstance(system, Reports),
         survivor=None if went is None else went.survivor,
         recovered=None if went is None else went.recovered,
+        protected=None if went is None else went.protected,
+        recovery_s=scenario.recovery_s,
         settled=went is not None and went.settled,
         deaths=() if went is None else went.deaths,
+        strangers=scenario.machines != SIMULATED,
         stopped_ns=last_ns,
         recovery_expected=expectations.recovery_expected(scenario.expect),
     )

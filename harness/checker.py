@@ -23,11 +23,12 @@ class RecordedRun(Struct, frozen=True, kw_only=True, dict=True):
     `events` are sorted by time; empty when the system does not report (`reports` is False then).
     `survivor` is the node whose final state counts as the surviving history: the primary that wrote after
     the last heal. None when there was none, or when another one took over before the final reads were done.
-    `recovered` tells whether a write was acknowledged after the last heal, None when that was not tried to its
-    end, and `settled` whether all nodes were then seen to have applied the same. `stopped_ns` is when the
-    clients stopped, before the final reads. `recovery_expected` is False when the scenario is there to show
-    that the system does not recover. `deaths` are the processes of the system that ended though no fault
-    had ended them.
+    `recovered` tells whether a write was acknowledged within `recovery_s` after the last heal, None when that was
+    not tried to its end; `protected` whether one was that is not degraded, None where that was not tried; and
+    `settled` whether all nodes were then seen to have applied the same. `stopped_ns` is when the clients stopped,
+    before the final reads. `recovery_expected` is False when the scenario is there to show that the system does
+    not recover. `deaths` are the processes of the system that ended though no fault
+    had ended them; `strangers` is False where nobody else can have done so, in a simulation.
     """
 
     contract: Contract
@@ -40,8 +41,11 @@ class RecordedRun(Struct, frozen=True, kw_only=True, dict=True):
     recovered: bool | None
     settled: bool
     stopped_ns: int
+    protected: bool | None = None
+    recovery_s: float = 20.0
     recovery_expected: bool = True
     deaths: tuple[Death, ...] = ()
+    strangers: bool = True
 
     def derived(self, make: "Callable[..., T]", *options: Any) -> T:
         """Return `make(run, *options)`, which several checkers need: made once, and kept as long as the run."""

@@ -41,6 +41,19 @@ class Failover(enum.StrEnum):
     MIRROR = "mirror"
 
 
+class Reads(enum.StrEnum):
+    """What a read promises to show."""
+
+    LINEARIZABLE = "linearizable"
+    """Everything that was acknowledged before it was asked for, and nothing that is lost later."""
+    RECENT = "recent"
+    """Everything that was acknowledged before it was asked for and that lasts; it may show what is lost later."""
+    BOUNDED = "bounded"
+    """As `RECENT`, but as of so long ago as the read allows, if it says so; otherwise any former state."""
+    STALE = "stale"
+    """Some former state."""
+
+
 class Permit(enum.StrEnum):
     """An event that excuses the loss of an acknowledged write; `str(TEXTS[permit])` says it in words."""
 
@@ -84,6 +97,24 @@ class Contract(Struct, frozen=True, kw_only=True):
     failover: Failover = Failover.AUTOMATIC
     permits: tuple[Permit, ...]
     promise: str
+
+    @property
+    def primary_reads(self) -> Reads:
+        """What reads that the primary answers promise.
+
+        Without leases a primary that was followed by another does not know it. After a failover `async` may
+        lack what a read has shown.
+        """
+        if self.failover is Failover.MANUAL:
+            return Reads.STALE
+        if self.visibility is Visibility.ON_APPLY or self.mode is Mode.ASYNC:
+            return Reads.RECENT
+        return Reads.LINEARIZABLE
+
+    @property
+    def replica_reads(self) -> Reads:
+        """What reads of a named replica promise: how far it is behind, it can only know from a primary."""
+        return Reads.STALE if self.failover is Failover.MANUAL else Reads.BOUNDED
 
     def enough(self, *, primary: str, on_disk: Collection[str], in_memory: Collection[str] = ()) -> bool:
         """Tell whether these copies are what an undegraded acknowledgement by `primary` promises.

@@ -43,6 +43,9 @@ from harness.world import RunWorld
 QUICK_S = 5.0
 """How long recovery, the final reads and the logs may take each, once the user has asked to stop."""
 
+SETTLE_S = 5.0
+"""How long the nodes may take to agree, at least, once writes are acknowledged again."""
+
 READ_S = 5.0
 """How long one final read may take, at least."""
 
@@ -68,6 +71,7 @@ class Trial:
         self._nodes = parts.system.contract().nodes
         self._processes = itertools.count(-1, -1)
         self._recovery_writes: tuple[Invocation, ...] = ()
+        self._protection_writes: tuple[Invocation, ...] = ()
         self._schedule: Schedule | None = None
         self._seconds: dict[str, float] = {}
         self._course = Course()
@@ -200,6 +204,9 @@ class Trial:
         self._recovery_writes, generator = readiness.reserve(
             parts.workload, generator, readiness.MOST_ATTEMPTS
         )
+        self._protection_writes, generator = readiness.reserve(
+            parts.workload, generator, readiness.MOST_ATTEMPTS
+        )
         with self.phase("up"):
             await unless(stop(), parts.cluster.up())
         with self.phase("start"):
@@ -254,13 +261,30 @@ class Trial:
                 system, self._nodes, session, self._recovery_writes, deadline_s=wait_s
             )
             self._course = replace(self._course, recovered=True, survivor=survivor)
-            left_s = max(0.0, end - loop.time())
+            if system.contract().degrades:
+                await self._protect(session, within_s=end - loop.time())
+            left_s = max(SETTLE_S, end - loop.time())
             state = await readiness.settle(system, self._nodes, deadline_s=left_s)
             self._course = replace(self._course, settled=state.certain, unsettled=state.complaint)
         except NodeError as error:
             self._course = replace(self._course, recovered=False, unsettled=str(error))
         finally:
             await session.close()
+
+    async def _protect(self, session: Session, *, within_s: float) -> None:
+        """Write until an acknowledgement is not degraded any more."""
+        try:
+            survivor = await readiness.write_until_acknowledged(
+                self._parts.system,
+                self._nodes,
+                session,
+                self._protection_writes,
+                deadline_s=within_s,
+                degraded=False,
+            )
+            self._course = replace(self._course, protected=True, survivor=survivor)
+        except NodeError:
+            self._course = replace(self._course, protected=False)
 
     async def _read(self, books: Books) -> None:
         parts = self._parts

@@ -246,6 +246,10 @@ class ReferenceClient:
         """Read a key: from the primary, or from the node that this client is bound to."""
         return await self._do(self._client.get(key, replica=self._bound))
 
+    async def get_within(self, key: str, max_lag_ms: float) -> Reply:
+        """Read a key from the node that this client is bound to, unless it is further behind."""
+        return await self._do(self._client.get(key, replica=True, max_lag_ms=max_lag_ms))
+
     async def peek(self, keys: list[str]) -> Reply:
         """Read what this node has."""
         return await self._do(self._client.peek(list(keys)))

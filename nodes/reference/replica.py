@@ -69,15 +69,26 @@ class Replica(Quiet):
         self._stand_ns = (
             now + pause if silent_for >= pause else node.heard_ns + pause + node.rng.randrange(pause // 2)
         )
-        if silent_for < pause or node.settings.witness or node.reloading or not node.may_vote:
+        if silent_for < pause or node.reloading:
             return
-        by_hand = node.settings.failover is Failover.MANUAL
-        if (
-            node.settings.leads(node.name, node.meta.promised)
-            if by_hand
-            else not node.settings.third_site(node.name)
-        ):
+        if hindrance := self._hindrance():
+            self.waits_for = hindrance
+            node.report("waiting", now, epoch=node.meta.promised, reason=hindrance)
+        else:
             node.stand(now)
+
+    def _hindrance(self) -> str:
+        """Return what keeps this node from standing for election, whatever the others say; "" if nothing does."""
+        node, settings = self.node, self.node.settings
+        if settings.witness:
+            return "waits for a primary: a witness is none"
+        if not node.may_vote:
+            return "waits for a primary that takes it in: its disk is new"
+        if settings.failover is Failover.MANUAL and not settings.leads(node.name, node.meta.promised):
+            return "waits for the last primary, or for an operator"
+        if settings.third_site(node.name):
+            return f"waits for one of the pair: {', '.join(settings.sync_set)}"
+        return ""
 
     # Messages
 

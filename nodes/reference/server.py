@@ -90,7 +90,12 @@ class Server:
 
     def heard(self, peer: str, message: ms.Message, blob: bytes, now: int) -> None:
         """Another node said something; raises ProtocolError or DamageError."""
-        self._node.received(peer, message, blob, now)
+        try:
+            self._node.received(peer, message, blob, now)
+        except (ms.ProtocolError, DamageError):
+            raise
+        except Exception as error:  # half of what the message asks for may be done: go no further
+            self._fail(error)
         if not self._scheduled:
             self.wake()
 

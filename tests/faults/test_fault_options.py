@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from faults.clock import ClockDrift, ClockJump
+from faults.clog import Clog
 from faults.disk import DiskLoss
 from faults.faulty_disk import (
     BitRot,
@@ -19,7 +20,7 @@ from faults.operator import Promote
 from faults.power import PowerCut
 from faults.process import Kill, Pause, Slow
 from faults.topology import AIMS, Shape
-from faults.weather import Clog, Flaky, Reset
+from faults.weather import Flaky, Reset
 from harness import machine, plugins
 from harness.fault import Fault
 from harness.system import Promotes, SettingError
@@ -58,7 +59,8 @@ SHAPES = tuple(shape.value for shape in Shape)
         (Flaky, {"rate_kbps": 0.5}, "rate_kbps", ()),
         (Flaky, {"clients": 1}, "clients", ("true", "false")),
         (Flaky, {"delay": 5}, "delay", FLAKY),
-        (Clog, {"shape": "halves"}, "shape", ("clients",)),
+        (Clog, {"shape": "halves"}, "shape", ("clients", "swizzle_ms", "seed")),
+        (Clog, {"swizzle_ms": 2000}, "swizzle_ms", ()),
         (Reset, {"clients": "yes"}, "clients", ("true", "false")),
         (LyingFlush, {"x": 1}, "x", ()),
         (FlushError, {"count": 2}, "count", ()),

@@ -177,6 +177,31 @@ def test_a_cut_is_durable_and_its_entries_are_kept_aside(tmp_path: Path) -> None
     assert kept.read_bytes() == b"".join(frames(7, 4))
 
 
+def test_a_cut_whose_mark_is_damaged_is_not_undone_in_silence(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 10))
+    begin = wal._offset
+    wal.cut(6, frames(7, 4))
+    wal.close()
+    (path,) = segments(tmp_path)
+    sound = path.read_bytes()
+    size = (wal._offset - begin) // 2
+
+    def damaged(at: int) -> None:
+        data = bytearray(sound)
+        data[at] ^= 1
+        path.write_bytes(data)
+
+    for at in range(begin, begin + size):
+        damaged(at)
+        with pytest.raises(RefusedError, match="behind entry 10, but those behind 6 had been cut off"):
+            opened(tmp_path)
+    damaged(begin + size + FRAME.size)
+    again = opened(tmp_path)
+    assert again.found.frames == list(frames(1, 6))
+    again.close()
+
+
 def test_a_cut_lowers_what_must_be_there(tmp_path: Path) -> None:
     wal = opened(tmp_path)
     durably(wal, frames(1, 10))

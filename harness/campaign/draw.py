@@ -5,7 +5,7 @@ kinds of fault out altogether: bugs that one kind hides from another are found s
 others, 2012). Half of the crashes are aimed at the steps on the way to an acknowledgement.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -20,6 +20,9 @@ SPAN_S = 10.0
 LAST_S = 2.0
 """How long before the clients stop the last fault begins: what it does must be seen."""
 
+SIMULATED = "sim"
+"""The kind of machines whose runs take no time."""
+
 CLIENTS = 5
 RATE = 40.0
 
@@ -32,7 +35,8 @@ class Aim(Struct, frozen=True, kw_only=True):
     """What a search is about: which modes, which faults, and what every scenario of it must have.
 
     `modes` may be drawn, and `faults` struck; () stands for all of them. `settings`, `nodes` and `workload`
-    are fixed where they are given. With `every_crash` nothing is drawn: see `harness.campaign.exhaust`.
+    are fixed where they are given. Clients work for `span_s`, at `rate`, and no fault begins in the last `last_s`
+    of it. With `every_crash` nothing is drawn: see `harness.campaign.exhaust`.
     """
 
     modes: tuple[Mode, ...] = ()
@@ -41,6 +45,9 @@ class Aim(Struct, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
     workload: str | None = None
     span_s: float = SPAN_S
+    last_s: float = LAST_S
+    rate: float = RATE
+    machines: str = SIMULATED
     every_crash: bool = False
 
 
@@ -57,12 +64,12 @@ def scenario(seed: int, aim: Aim) -> Scenario:
         name=f"seed-{seed}",
         mode=mode,
         nodes=nodes,
-        machines="sim",
+        machines=aim.machines,
         settings=settings,
         workload=aim.workload or draws.choice(("append", "mixed")),
         workload_options={"reads": draws.choice((0.1, 0.2, 0.4))},
         clients=CLIENTS,
-        rate=RATE,
+        rate=aim.rate,
         time_limit_s=aim.span_s,
         seed=seed,
         faults=_plan(draws, aim, settings, nodes),
@@ -160,6 +167,7 @@ def _clock(draws: Draws) -> dict[str, Any]:
 KINDS: Mapping[str, Callable[[Draws], dict[str, Any]]] = {
     "kill": _crash,
     "pause": _pause,
+    "slow": _pause,
     "power-cut": _crash,
     "disk-loss": _disk_loss,
     "partition": _partition,
@@ -179,25 +187,30 @@ KINDS: Mapping[str, Callable[[Draws], dict[str, Any]]] = {
 }
 """How the fields of a step are drawn, by its fault."""
 
+REAL = ("kill", "pause", "slow", "power-cut", "disk-loss", "partition", "promote")
+"""The faults that machines with real processes have."""
+
 WITHIN = tuple(
-    kind for kind in KINDS if kind not in ("bit-rot", "lying-flush", "lost-write", "misdirected-write")
+    kind
+    for kind in KINDS
+    if kind not in ("slow", "bit-rot", "lying-flush", "lost-write", "misdirected-write")
 )
 """The faults that contracts speak of. Against disks that lie, a store has nothing but its other copies."""
 
 
 def _plan(draws: Draws, aim: Aim, settings: Mapping[str, Any], nodes: int) -> tuple[FaultStep, ...]:
-    kinds = [kind for kind in (aim.faults or WITHIN) if kind != "promote" or _by_hand(settings)]
+    kinds = [kind for kind in _kinds(aim) if kind != "promote" or _by_hand(settings)]
     if not aim.faults and len(kinds) > 2:
         kinds = draws.shuffled(kinds)[: 1 + draws.below(5)]
     steps: list[FaultStep] = []
     at_s = 0.0
     for _ in range(1 + draws.below(5)):
         at_s += 0.2 + draws.unit() * aim.span_s / 3
-        if at_s >= aim.span_s - LAST_S:
+        if at_s >= aim.span_s - aim.last_s:
             break
         steps.append(step(draws, draws.choice(kinds), at_s, nodes))
         if settings.get("failover") == Failover.MANUAL and draws.chance(0.5):
-            late_s = round(min(aim.span_s - LAST_S, at_s + 0.3), 3)
+            late_s = round(min(aim.span_s - aim.last_s, at_s + 0.3), 3)
             steps.append(FaultStep(fault="promote", at_s=late_s, for_s=0.5, **_promote(draws)))
     return tuple(sorted(steps, key=lambda step: step.at_s))
 
@@ -210,6 +223,10 @@ def step(draws: Draws, kind: str, at_s: float, nodes: int) -> FaultStep:
     return FaultStep(fault=kind, at_s=round(at_s, 3), **fields)
 
 
+def _kinds(aim: Aim) -> tuple[str, ...]:
+    return aim.faults or (WITHIN if aim.machines == SIMULATED else REAL)
+
+
 def _by_hand(settings: Mapping[str, Any]) -> bool:
     return settings.get("failover") == Failover.MANUAL
 
@@ -219,21 +236,20 @@ def mutated(parent: Scenario, seed: int, aim: Aim) -> Scenario:
     from msgspec.structs import replace
 
     draws = Draws(derive(seed, "mutation"))
-    kinds: Sequence[str] = aim.faults or WITHIN
-    kinds = [kind for kind in kinds if kind != "promote" or _by_hand(parent.settings)]
+    kinds = [kind for kind in _kinds(aim) if kind != "promote" or _by_hand(parent.settings)]
     steps = list(parent.faults)
     match draws.below(4):
         case 0 if len(steps) > 1:
             steps.pop(draws.below(len(steps)))
         case 1 if steps:
             place = draws.below(len(steps))
-            shifted = min(aim.span_s - LAST_S, max(0.05, steps[place].at_s + draws.unit() - 0.5))
+            shifted = min(aim.span_s - aim.last_s, max(0.05, steps[place].at_s + draws.unit() - 0.5))
             steps[place] = replace(steps[place], at_s=round(shifted, 3))
         case 2 if steps:
-            near_s = min(aim.span_s - LAST_S, draws.choice(steps).at_s + draws.unit() * 0.6)
+            near_s = min(aim.span_s - aim.last_s, draws.choice(steps).at_s + draws.unit() * 0.6)
             steps.append(step(draws, draws.choice(kinds), near_s, parent.nodes))
         case _:
-            at_s = 0.2 + draws.unit() * (aim.span_s - LAST_S - 0.2)
+            at_s = 0.2 + draws.unit() * (aim.span_s - aim.last_s - 0.2)
             steps.append(step(draws, draws.choice(kinds), at_s, parent.nodes))
     ordered = tuple(sorted(steps, key=lambda step: step.at_s))
     return replace(parent, name=f"seed-{seed}", seed=seed, faults=ordered)

@@ -1,4 +1,4 @@
-"""One simulated run of a search: from a scenario to what a search must know of it."""
+"""One run of a search: from a scenario to what a search must know of it, and how it is made in simulation."""
 
 import hashlib
 import os
@@ -77,7 +77,11 @@ def attempt(wanted: Try, *, keep: Path | None = None) -> Outcome:
 
 def _simulated(wanted: Try, folder: Path) -> Outcome:
     folder.mkdir(parents=True)
-    result = running.perform(wanted.scenario, folder)
+    return outcome_of(wanted, running.perform(wanted.scenario, folder), folder)
+
+
+def outcome_of(wanted: Try, result: RunResult, folder: Path) -> Outcome:
+    """Return what came of a try from its run's result and folder."""
     history = History.open(folder / HISTORY_FILE) if (folder / HISTORY_FILE).exists() else None
     return Outcome(
         seed=wanted.seed,

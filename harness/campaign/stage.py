@@ -24,7 +24,7 @@ from harness.interrupts import Interrupts
 from harness.matrix import Cell
 from harness.scenario import FaultStep, Scenario
 from harness.verdict import Verdict
-from harness.verify import CellResult
+from harness.verify import CellResult, Command
 from nodes.planted import Bug
 
 REHEARSALS: Final = 24
@@ -158,15 +158,17 @@ def _at_a_time(step: FaultStep) -> FaultStep:
     return replace(step, options={name: value for name, value in step.options.items() if name not in _STEP})
 
 
-def attempt(wanted: Try, *, keep: Path) -> Outcome:
+def attempt(wanted: Try, *, keep: Path, command: Command = verify.worker) -> Outcome:
     """Make a run as a process of its own; one that is violated or failed is kept as `keep`/seed-N.
 
-    Raises nothing that a run can cause: what goes wrong is in the outcome.
+    `command` is how it is started. Raises nothing that a run can cause: what goes wrong is in the outcome.
     """
     with tempfile.TemporaryDirectory(prefix="acked-") as scratch:
         cell = Cell(name=f"seed-{wanted.seed}", fault=None, scenario=wanted.scenario)
         done, _ = asyncio.run(
-            verify.run_cells([cell], Path(scratch), jobs=1, watcher=_Nobody(), interrupts=Interrupts())
+            verify.run_cells(
+                [cell], Path(scratch), jobs=1, watcher=_Nobody(), interrupts=Interrupts(), command=command
+            )
         )
         outcome = one.outcome_of(wanted, done[0].result, done[0].folder)
         if outcome.verdict in (Verdict.VIOLATED, Verdict.ERROR):

@@ -22,7 +22,7 @@ from harness.campaign.work import Examined
 from harness.draws import derive
 from harness.interrupts import Interrupts
 from harness.matrix import Cell
-from harness.scenario import FaultStep, Scenario
+from harness.scenario import Scenario
 from harness.verdict import Verdict
 from harness.verify import CellResult, Command
 from nodes.planted import Bug
@@ -42,9 +42,6 @@ RECOVERY_S: Final = 10.0
 
 TRY_S: Final = 300.0
 """How long a real run may take with its rehearsals, on a busy machine too."""
-
-_STEP = ("at", "count", "within_s")
-"""The options of a crash at a step, which real machines can't look into."""
 
 
 _DISKS = shutil.ignore_patterns("machines")
@@ -131,7 +128,7 @@ class Made(Struct, frozen=True, kw_only=True):
         with work.deadline(TRY_S):
             if "bug" in self.aim.settings and wanted.seed % AS_DRAWN:
                 wanted = replace(wanted, scenario=rehearsed(wanted, self.aim))
-            return attempt(replace(wanted, scenario=fitted(wanted.scenario)), keep=self.keep)
+            return attempt(replace(wanted, scenario=timed(wanted.scenario)), keep=self.keep)
 
 
 def rehearsed(wanted: Try, aim: Aim) -> Scenario:
@@ -141,21 +138,15 @@ def rehearsed(wanted: Try, aim: Aim) -> Scenario:
     """
     for number in range(REHEARSALS):
         drawn = draw.scenario(derive(wanted.seed, f"rehearsal {number}"), aim) if number else wanted.scenario
-        simulated = replace(fitted(drawn), machines=SIMULATED, seed=wanted.seed, name=wanted.scenario.name)
+        simulated = replace(timed(drawn), machines=SIMULATED, seed=wanted.seed, name=wanted.scenario.name)
         if one.attempt(Try(seed=wanted.seed, scenario=simulated)).violations:
             return replace(simulated, machines=aim.machines)
     return wanted.scenario
 
 
-def fitted(scenario: Scenario) -> Scenario:
-    """Return a scenario without what real machines can't do: its crashes come at a time, not at a step."""
-    return replace(
-        scenario, faults=tuple(_at_a_time(step) for step in scenario.faults), recovery_s=RECOVERY_S
-    )
-
-
-def _at_a_time(step: FaultStep) -> FaultStep:
-    return replace(step, options={name: value for name, value in step.options.items() if name not in _STEP})
+def timed(scenario: Scenario) -> Scenario:
+    """Return a scenario that does not wait for long when the system can't recover."""
+    return replace(scenario, recovery_s=RECOVERY_S)
 
 
 def attempt(wanted: Try, *, keep: Path, command: Command = verify.worker) -> Outcome:

@@ -14,7 +14,6 @@ from harness.machine import (
     Clocks,
     Clog,
     ClusterConfig,
-    CrashPoints,
     FaultyDisk,
     Link,
     OnLine,
@@ -35,7 +34,6 @@ SIMULATED_ONLY: Mapping[str, str] = {
         (Reset, "the network of machines in namespaces breaks no connections"),
         (FaultyDisk, "the disks of machines in namespaces are as good as the host's"),
         (Clocks, "machines in namespaces have the host's clocks"),
-        (CrashPoints, "nobody sees the steps of a process in a namespace"),
     )
 }
 """The abilities that only simulated machines have, and why these lack them."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import NodeError
-from harness.machine import MACHINE, Completed, Death, OnDeath, OnLine
-from nodes.local import files, procfs
+from harness.machine import MACHINE, Completed, Death, OnDeath, OnLine, Point
+from nodes.local import crash, files, procfs
 from nodes.local.boot import Boot
 from nodes.local.command import run_command
 from nodes.local.disk import Disk
@@ -23,7 +23,7 @@ _PAUSE_ROUND_S = 0.5
 
 
 class LocalMachine:
-    """A machine whose processes can be killed and paused, and whose disk can be lost.
+    """A machine whose processes can be killed, at a chosen step too, and paused, and whose disk can be lost.
 
     A machine has its own processes, network, mounts, host name, /proc, /run and /dev/shm. The rest of the
     file system, /tmp included, is the host's: keep data in `directory`, and sockets there or in /run.
@@ -45,6 +45,8 @@ class LocalMachine:
     ) -> None:
         self._place = place
         self._address = place.address(ip)
+        self._ip = ip
+        self._everyone = everyone
         self._disk = disk
         self._logs = logs
         self._on_line = on_line
@@ -171,6 +173,27 @@ class LocalMachine:
                 raise NodeError(f"{self.name}: {self._living()} survive SIGKILL for {_SETTLE_S:g} s")
             await asyncio.sleep(0.001)
         await _ended(running)
+        return victims
+
+    async def crash_at(self, point: Point, *, count: int, power: bool, within_s: float) -> Collection[int]:
+        """Kill every process when one of them comes to `point`, with `power` by a loss of power.
+
+        The system calls of all are watched until then, which slows them down. The one that makes the step is
+        stopped before it; others of the machine may go on for a millisecond.
+        """
+        victims, running = frozenset(self._living()), self._running()
+        for process in running:
+            process.condemn()
+        if not victims or not await crash.crash(
+            victims, point, count=count, within_s=within_s, ip=self._ip, everyone=self._everyone
+        ):
+            for process in running:
+                process.spare()
+            return frozenset()
+        if power:
+            await self._switch_off()
+        else:
+            await self.kill()
         return victims
 
     async def pause(self) -> None:

@@ -133,6 +133,5 @@ BUGS = (
         ),
         where=Where(settings={"snapshot_kb": 1, "retain_kb": 0, "segment_kb": 16}),
         needs=("power-cut",),
-        real="crash-point",
     ),
 )

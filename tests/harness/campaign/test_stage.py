@@ -37,14 +37,6 @@ def test_real_machines_are_struck_by_the_faults_that_they_have(real: Real) -> No
     assert {each.machines for each in everything} == {"local"}
 
 
-def test_real_crashes_come_at_a_time(real: Real) -> None:
-    aimed = drawn(real, EARLY, 20)
-    assert any("at" in step.options for each in aimed for step in each.faults)
-    fitted = [stage.fitted(each) for each in aimed]
-    assert not any(step.options for each in fitted for step in each.faults)
-    assert [len(each.faults) for each in fitted] == [len(each.faults) for each in aimed]
-
-
 def test_what_is_tried_for_real_has_been_violated_in_simulation(real: Real) -> None:
     aim = real.aimed(EARLY)
     found = stage.rehearsed(Try(seed=3, scenario=draw.scenario(3, aim)), aim)

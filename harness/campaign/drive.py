@@ -7,7 +7,7 @@ from typing import Final
 
 from harness.campaign.executors import Executor
 from harness.campaign.one import Outcome, Try
-from harness.campaign.search import Search, Settled
+from harness.campaign.search import Settled, Source
 from harness.campaign.work import tried
 from harness.verdict import Verdict
 
@@ -18,7 +18,7 @@ _POLL_S = 0.2
 
 
 def settled(
-    search: Search,
+    search: Source,
     executor: Executor,
     *,
     stop: Callable[[], bool] = lambda: False,

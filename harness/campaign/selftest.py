@@ -18,7 +18,7 @@ from harness.campaign.conduct import SeedError
 from harness.campaign.draw import Aim
 from harness.campaign.executors import Executor
 from harness.campaign.one import Outcome
-from harness.campaign.search import Search
+from harness.campaign.search import Settled, Source
 from harness.campaign.stage import Stage
 from harness.campaign.work import Examined
 from harness.verdict import Verdict
@@ -197,12 +197,10 @@ class Hunter:
 
     def _search(self, name: str, aim: Aim, seeds: int | None) -> tuple[Hunt, Outcome | None]:
         began = time.monotonic()
-        aim = self._stage.aimed(aim)
-        search = Search(aim, first=self._limits.first, limit=seeds)
-        make = self._stage.maker(aim)
+        search = self._stage.search(aim, first=self._limits.first, limit=seeds)
         over = drive.deadline(self._limits.time_s)
         hunt = Hunt(name=name, way=0, summary="", seeds=0, seconds=0.0, errors=0)
-        for settled in drive.settled(search, self._executor, stop=lambda: self._stop() or over(), make=make):
+        for settled in self._settled(search, over):
             outcome = self._seen(settled.outcome)
             hunt = replace(
                 hunt,
@@ -218,15 +216,18 @@ class Hunter:
 
     def _silence(self) -> Silence:
         began = time.monotonic()
-        aim = self._stage.aimed(Aim())
-        search = Search(aim, first=self._limits.first, limit=self._limits.silence)
-        make = self._stage.maker(aim)
+        search = self._stage.search(Aim(), first=self._limits.first, limit=self._limits.silence)
         over = drive.deadline(self._limits.silence_s)
         silence = Silence()
-        for settled in drive.settled(search, self._executor, stop=lambda: self._stop() or over(), make=make):
+        for settled in self._settled(search, over):
             silence = _heard(silence, self._seen(settled.outcome), time.monotonic() - began)
             self._watcher.hunting("the correct store", silence.seeds)
         return silence
+
+    def _settled(self, search: Source, over: Callable[[], bool]) -> Iterator[Settled]:
+        return drive.settled(
+            search, self._executor, stop=lambda: self._stop() or over(), make=self._stage.make
+        )
 
     def _seen(self, outcome: Outcome) -> Outcome:
         seen = tuple(each for each in outcome.violations if each[0] not in self._blind)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from stand_ins import Here, Watching
+from stand_ins import LOST, Here, Watching
 
 from harness.campaign import tables
 from harness.campaign.one import Try
@@ -16,7 +16,6 @@ from harness.verdict import Verdict
 from nodes.planted import Bug
 
 LIMITS = Limits(time_s=60, bug_seeds=10, canary=40, silence=5)
-LOST = {"violations": (("durability", "lost"),)}
 BUGS = tuple(Bug(name=name, way=1, summary=f"{name} is wrong.", edits=()) for name in ("one", "two"))
 
 Of = Callable[[str | None, int], dict[str, Any]]
@@ -141,7 +140,7 @@ def test_a_bug_that_waits_for_a_fault_is_not_hunted_with_real_processes(tmp_path
     assert (result.passed, result.wanted, result.found) == (True, 2, 2)
     assert [(each.name, each.fault) for each in result.waiting] == [("three", "flaky")]
     assert "three" not in {wanted.scenario.settings.get("bug") for wanted in stores.tried}
-    assert {wanted.scenario.machines for wanted in stores.tried} == {"local"}
+    assert {wanted.scenario.machines for wanted in stores.tried} == {"sim", "local"}
     assert stores.examined == []  # a real run can't be done again to shrink it
 
 

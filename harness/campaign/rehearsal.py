@@ -24,6 +24,9 @@ UNREHEARSED: Final = 40
 AHEAD: Final = 4
 """How many real tries may wait until the search in simulation waits, too."""
 
+RATE: Final = 60.0
+"""How many operations a second clients ask for in simulation, where each costs time."""
+
 RECOVERY_S: Final = 10.0
 """How long a real run waits for a system that may not recover."""
 
@@ -37,7 +40,7 @@ class Rehearsal:
 
     def __init__(self, aim: Aim, *, first: int, limit: int | None = None) -> None:
         self._aim = aim
-        self._search = Search(replace(aim, machines=SIMULATED), first=first)
+        self._search = Search(replace(aim, machines=SIMULATED, rate=RATE), first=first)
         self._left = limit
         self._rehearsed = 0
         self._waiting: deque[Try] = deque()
@@ -65,5 +68,6 @@ class Rehearsal:
 
     def _want(self, outcome: Outcome, times: int) -> None:
         if len(self._waiting) < AHEAD:
-            scenario = replace(outcome.scenario, machines=self._aim.machines, recovery_s=RECOVERY_S)
+            aim = self._aim
+            scenario = replace(outcome.scenario, machines=aim.machines, rate=aim.rate, recovery_s=RECOVERY_S)
             self._waiting.extend([Try(seed=outcome.seed, scenario=scenario)] * times)

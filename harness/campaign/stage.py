@@ -25,8 +25,10 @@ from nodes.planted import Bug
 
 SPAN_S: Final = 4.0
 LAST_S: Final = 1.2
-RATE: Final = 150.0
-"""How long clients work in a real run, at which rate, and how long before the end the last fault begins."""
+"""How long clients work in a real run, and how long before the end the last fault begins."""
+
+RATE: Final = 300.0
+"""How many operations a second clients ask for in a real run: with more of them, more meet a fault."""
 
 TRY_S: Final = 300.0
 """How long a real run may take, on a busy machine too."""

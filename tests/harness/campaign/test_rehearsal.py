@@ -10,7 +10,7 @@ from harness.campaign.draw import Aim
 from harness.campaign.one import Try
 from harness.campaign.rehearsal import ENCORES, RECOVERY_S, UNREHEARSED, Rehearsal
 
-AIM = Aim(machines="local", settings={"bug": "half-is-a-quorum"})
+AIM = Aim(machines="local", rate=300.0, settings={"bug": "half-is-a-quorum"})
 
 
 def played(search: Rehearsal, tries: int, lost: set[int]) -> list[Try]:
@@ -36,7 +36,7 @@ def test_what_is_violated_is_tried_for_real_at_once() -> None:
     assert [each.seed for each in tries[3 : 3 + ENCORES]] == [3] * ENCORES
     assert Counter(each.seed for each in real(tries)) == {3: ENCORES, 9: ENCORES}
     rehearsed = tries[2].scenario
-    assert real(tries)[0].scenario == replace(rehearsed, machines="local", recovery_s=RECOVERY_S)
+    assert real(tries)[0].scenario == replace(rehearsed, machines="local", rate=300.0, recovery_s=RECOVERY_S)
 
 
 def test_now_and_then_one_goes_unrehearsed() -> None:

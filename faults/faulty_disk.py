@@ -141,19 +141,7 @@ class Spoilt(BrokenDisk):
 
     async def restart(self, world: World, name: str) -> tuple[Proof, ...]:
         """Start the system if it does not run; if it does not want to, on a blank disk."""
-        if await world.machine(name).alive():
-            return (Proof(what=f"{name} runs", shown=True),)
-        await world.hold(name)
-        if not await world.release(name):
-            return (Proof(what=f"{name} is kept down by another fault", shown=True),)
-        await asyncio.sleep(_REFUSES_S)
-        if await world.machine(name).alive():
-            return (Proof(what=f"{name} runs again", shown=True),)
-        target = world.machine(name)
-        if not isinstance(target, machine.DiskLoss):
-            return (Proof(what=f"{name} does not start on this disk", shown=False),)
-        await target.wipe()
-        return (await revive(world, name, on="a blank disk"),)
+        return (await revive_or_replace(world, name),)
 
 
 class LyingFlush(Spoilt):
@@ -164,15 +152,6 @@ class LyingFlush(Spoilt):
     def __init__(self, options: Mapping[str, Any]) -> None:
         Options(options)
         super().__init__(looks=lambda probe: not probe.durable)
-
-
-class BitRot(Spoilt):
-    """Bits of what is durable flip. Options: `bits`, how many (default 1)."""
-
-    fault = DiskFault.BIT_ROT
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        super().__init__(amount=Options(options, ("bits",)).whole("bits", 1, least=1))
 
 
 class LostWrite(Spoilt):
@@ -193,6 +172,23 @@ class MisdirectedWrite(Spoilt):
     def __init__(self, options: Mapping[str, Any]) -> None:
         Options(options)
         super().__init__()
+
+
+async def revive_or_replace(world: World, name: str) -> Proof:
+    """Start the system on a node whose disk may be damaged; if it does not want to, on a blank disk."""
+    if await world.machine(name).alive():
+        return Proof(what=f"{name} runs", shown=True)
+    await world.hold(name)
+    if not await world.release(name):
+        return Proof(what=f"{name} is kept down by another fault", shown=True)
+    await asyncio.sleep(_REFUSES_S)
+    if await world.machine(name).alive():
+        return Proof(what=f"{name} runs again", shown=True)
+    target = world.machine(name)
+    if not isinstance(target, machine.DiskLoss):
+        return Proof(what=f"{name} does not start on this disk", shown=False)
+    await target.wipe()
+    return await revive(world, name, on="a blank disk")
 
 
 def _told(probe: DiskProbe) -> str:

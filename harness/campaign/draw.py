@@ -187,7 +187,7 @@ KINDS: Mapping[str, Callable[[Draws], dict[str, Any]]] = {
 }
 """How the fields of a step are drawn, by its fault."""
 
-REAL = ("kill", "pause", "slow", "power-cut", "disk-loss", "partition", "promote")
+REAL = ("kill", "pause", "slow", "power-cut", "disk-loss", "partition", "promote", "bit-rot")
 """The faults that machines with real processes have."""
 
 WITHIN = tuple(

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+from harness.draws import Draws
 from harness.errors import NodeError
 from harness.machine import MACHINE, Completed, Death, OnDeath, OnLine, Point
 from nodes.local import crash, files, procfs
 from nodes.local.boot import Boot
 from nodes.local.command import run_command
-from nodes.local.disk import Disk
+from nodes.local.disk import BareDisk, Disk
 from nodes.local.hardware import Hardware
 from nodes.local.network import Place
 from nodes.local.process import LocalProcess, both
@@ -298,7 +299,36 @@ class LocalMachine:
 
 
 class PowerMachine(LocalMachine):
-    """A machine that can lose its power, too (`harness.machine.PowerCut`); its disk must be able to."""
+    """A machine that can lose its power, too (`harness.machine.PowerCut`), and on whose disk bits can flip.
+
+    `draws` says which.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        everyone: Collection[Place],
+        *,
+        ip: int,
+        disk: BareDisk,
+        draws: Draws,
+        logs: Path,
+        on_line: OnLine | None,
+        on_death: OnDeath | None,
+    ) -> None:
+        super().__init__(place, everyone, ip=ip, disk=disk, logs=logs, on_line=on_line, on_death=on_death)
+        self._bare = disk
+        self._draws = draws
+
+    async def rot(self, bits: int) -> int:
+        """Flip bits of what is durable; return how many of its files' bytes show it."""
+        root = self._powered_boot().root
+        try:
+            return await asyncio.to_thread(self._bare.rot, root, bits, self._draws)
+        except OSError as error:
+            raise NodeError(
+                f"{self.name}: its files changed or went while bits were flipped: {error}"
+            ) from error
 
     async def cut_power(self) -> None:
         """Cut the power: peers hear nothing more, what was not flushed is lost, and all processes end.

@@ -212,7 +212,7 @@ class Hunter:
             if outcome.violations:
                 checker, title = outcome.violations[0]
                 return replace(hunt, seed=outcome.seed, checker=checker, title=title), outcome
-        return hunt, None
+        return replace(hunt, seconds=round(time.monotonic() - began, 1)), None
 
     def _silence(self) -> Silence:
         began = time.monotonic()

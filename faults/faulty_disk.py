@@ -11,7 +11,7 @@ from typing import Any
 from faults.downtime import revive
 from harness import machine
 from harness.episode import Proof
-from harness.errors import HarnessError
+from harness.errors import HarnessError, NodeError
 from harness.fault import World
 from harness.machine import DiskFault, DiskProbe, FaultyDisk, PowerCut
 from harness.options import Options
@@ -19,8 +19,9 @@ from harness.tasks import together
 from harness.words import plural
 
 _MS = 1_000_000
-_REFUSES_S = 0.5
-"""A node that does not want to start on what it finds has ended by then."""
+_REFUSES_S = 3.0
+"""A node that does not want to start on what it finds has ended by then, or answers before."""
+_ASK_EVERY_S = 0.05
 
 Looks = Callable[[DiskProbe], bool]
 
@@ -176,19 +177,34 @@ class MisdirectedWrite(Spoilt):
 
 async def revive_or_replace(world: World, name: str) -> Proof:
     """Start the system on a node whose disk may be damaged; if it does not want to, on a blank disk."""
-    if await world.machine(name).alive():
+    if await _stays(world, name):
         return Proof(what=f"{name} runs", shown=True)
     await world.hold(name)
     if not await world.release(name):
         return Proof(what=f"{name} is kept down by another fault", shown=True)
-    await asyncio.sleep(_REFUSES_S)
-    if await world.machine(name).alive():
+    if await _stays(world, name):
         return Proof(what=f"{name} runs again", shown=True)
     target = world.machine(name)
     if not isinstance(target, machine.DiskLoss):
         return Proof(what=f"{name} does not start on this disk", shown=False)
     await target.wipe()
     return await revive(world, name, on="a blank disk")
+
+
+async def _stays(world: World, name: str) -> bool:
+    """Tell whether the system runs on a node, and goes on: one that has just been started may yet refuse."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _REFUSES_S
+    while await world.machine(name).alive():
+        try:
+            await world.system.status(name)
+        except NodeError:
+            if loop.time() > end:
+                return True
+            await asyncio.sleep(_ASK_EVERY_S)
+        else:
+            return True
+    return False
 
 
 def _told(probe: DiskProbe) -> str:

@@ -16,6 +16,7 @@ _TEXTS: Mapping[type, str] = {
     machine.DiskLoss: "machines that can lose their disk",
     machine.CrashPoints: "machines whose processes can be crashed at a chosen step",
     machine.FaultyDisk: "machines whose disks can be made to fail",
+    machine.RottingDisk: "machines on whose disks bits can flip",
     machine.Clocks: "machines with clocks of their own",
     machine.Switch: "a network whose links can be cut",
     machine.BadWeather: "a network that can delay and lose packets",

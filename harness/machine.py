@@ -341,8 +341,6 @@ class DiskFault(enum.StrEnum):
     """There is room for no more than `amount` bytes."""
     SLOW = "slow"
     """Each flush takes `amount` nanoseconds longer."""
-    BIT_ROT = "bit rot"
-    """`amount` bits of what is durable flip, at once."""
     LOST_WRITE = "lost write"
     """The next write is shown while the machine has power, but never becomes durable."""
     MISDIRECTED_WRITE = "misdirected write"
@@ -378,6 +376,17 @@ class FaultyDisk(Protocol):
 
     async def probe_disk(self) -> DiskProbe:
         """Write, flush and remove a file, and tell what became of it. Faults that strike once are left alone."""
+
+
+@runtime_checkable
+class RottingDisk(Protocol):
+    """Has a disk on which bits can flip."""
+
+    async def rot(self, bits: int) -> int:
+        """Flip bits of what is durable, drawn among all that there is; return how many show in its files.
+
+        Raises NodeError where the disk can't be looked at without power.
+        """
 
 
 class ClockReading(Struct, frozen=True, kw_only=True):

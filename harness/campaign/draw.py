@@ -10,13 +10,16 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.campaign.plan import LAST_S, WITHIN, Planner, by_hand, ordered
+from harness.campaign.plan import REAL, WITHIN, Planner, by_hand, ordered
 from harness.contract import Failover, Mode
 from harness.draws import Draws, derive
 from harness.scenario import SIMULATED, Scenario
 
 SPAN_S = 10.0
 """How long the clients of one seed work, in simulated seconds."""
+
+LAST_S = 2.0
+"""How long before the clients stop the last fault begins: what it does must be seen."""
 
 _TIMERS_MS = ((250, 300), (700, 710), (1400, 1500))
 """Leases and elections other than the store's own: quick ones, ones that are close together, and slow ones."""
@@ -29,7 +32,8 @@ class Aim(Struct, frozen=True, kw_only=True):
     """What a search is about: which modes, which faults, and what every scenario of it must have.
 
     `modes` may be drawn, and `faults` struck; () stands for all of them. `settings`, `nodes` and `workload`
-    are fixed where they are given. With `every_crash` nothing is drawn: see `harness.campaign.exhaust`.
+    are fixed where they are given. Clients work for `span_s`, at `rate`, and no fault begins in the last `last_s`
+    of it. With `every_crash` nothing is drawn: see `harness.campaign.exhaust`.
     """
 
     modes: tuple[Mode, ...] = ()
@@ -38,6 +42,9 @@ class Aim(Struct, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
     workload: str | None = None
     span_s: float = SPAN_S
+    last_s: float = LAST_S
+    rate: float = RATE
+    machines: str = SIMULATED
     every_crash: bool = False
 
 
@@ -54,16 +61,16 @@ def scenario(seed: int, aim: Aim) -> Scenario:
         name=f"seed-{seed}",
         mode=mode,
         nodes=nodes,
-        machines=SIMULATED,
+        machines=aim.machines,
         settings=settings,
         workload=aim.workload or draws.choice(("append", "mixed")),
         workload_options=_reads(draws),
         clients=CLIENTS,
-        rate=RATE,
+        rate=aim.rate,
         time_limit_s=aim.span_s,
         seed=seed,
         faults=Planner(
-            draws, _few_kinds(draws, aim, settings), settings, nodes=nodes, span_s=aim.span_s
+            draws, _few_kinds(draws, aim, settings), settings, nodes=nodes, end_s=aim.span_s - aim.last_s
         ).plan(),
     )
 
@@ -71,16 +78,15 @@ def scenario(seed: int, aim: Aim) -> Scenario:
 def mutated(parent: Scenario, seed: int, aim: Aim) -> Scenario:
     """Return a scenario that differs a little from one that has shown something new."""
     draws = Draws(derive(seed, "mutation"))
-    planner = Planner(
-        draws, _kinds(aim, parent.settings), parent.settings, nodes=parent.nodes, span_s=aim.span_s
-    )
+    end_s = aim.span_s - aim.last_s
+    planner = Planner(draws, _kinds(aim, parent.settings), parent.settings, nodes=parent.nodes, end_s=end_s)
     steps = list(parent.faults)
     match draws.below(4):
         case 0 if len(steps) > 1:
             steps.pop(draws.below(len(steps)))
         case 1 if steps:
             place = draws.below(len(steps))
-            shifted = min(aim.span_s - LAST_S, max(0.05, steps[place].at_s + draws.unit() - 0.5))
+            shifted = min(end_s, max(0.05, steps[place].at_s + draws.unit() - 0.5))
             steps[place] = replace(steps[place], at_s=round(shifted, 3))
         case _:
             steps.append(planner.another(steps))
@@ -89,7 +95,8 @@ def mutated(parent: Scenario, seed: int, aim: Aim) -> Scenario:
 
 def _kinds(aim: Aim, settings: Mapping[str, Any]) -> Sequence[str]:
     """Return the kinds of fault that a scenario may have."""
-    return [kind for kind in aim.faults or WITHIN if kind != "promote" or by_hand(settings)]
+    usual = WITHIN if aim.machines == SIMULATED else REAL
+    return [kind for kind in aim.faults or usual if kind != "promote" or by_hand(settings)]
 
 
 def _few_kinds(draws: Draws, aim: Aim, settings: Mapping[str, Any]) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""One simulated run of a search: from a scenario to what a search must know of it."""
+"""One run of a search: from a scenario to what a search must know of it, and how it is made in simulation."""
 
 import contextlib
 import gc
@@ -94,15 +94,22 @@ def _simulated(wanted: Try, folder: Path) -> Outcome:
     folder.mkdir(parents=True)
     watch = _Watch()
     result = running.perform(wanted.scenario, folder, observer=watch)
+    return outcome_of(wanted, result, folder, operations=watch.operations, features=watch.features)
+
+
+def outcome_of(
+    wanted: Try, result: RunResult, folder: Path, *, operations: int, features: tuple[str, ...]
+) -> Outcome:
+    """Return what came of a try from its run's result, its folder, and what the record shows."""
     return Outcome(
         seed=wanted.seed,
         scenario=wanted.scenario,
         verdict=result.verdict,
         error=result.error,
         acknowledged=result.acknowledged,
-        operations=watch.operations,
+        operations=operations,
         violations=violations(result),
-        features=watch.features,
+        features=features,
         digest=digest(folder),
         simulated_s=sum(result.seconds.values()),
     )

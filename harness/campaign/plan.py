@@ -19,9 +19,6 @@ from harness.contract import Failover
 from harness.draws import Draws
 from harness.scenario import FaultStep
 
-LAST_S = 2.0
-"""How long before the clients stop the last fault begins: what it does must be seen."""
-
 LEASE_MS = 600
 ELECTION_MS = 800
 """What the store's timers are where a scenario does not set them."""
@@ -100,6 +97,7 @@ def _clock(draws: Draws) -> dict[str, Any]:
 KINDS: Mapping[str, Callable[[Draws], dict[str, Any]]] = {
     "kill": _crash,
     "pause": _pause,
+    "slow": _pause,
     "power-cut": _crash,
     "disk-loss": _aimed,
     "partition": _partition,
@@ -119,24 +117,29 @@ KINDS: Mapping[str, Callable[[Draws], dict[str, Any]]] = {
 }
 """How the fields of a step are drawn, by its fault."""
 
+REAL = ("kill", "pause", "slow", "power-cut", "disk-loss", "partition", "promote", "bit-rot")
+"""The faults that machines with real processes have."""
+
 WITHIN = tuple(
-    kind for kind in KINDS if kind not in ("bit-rot", "lying-flush", "lost-write", "misdirected-write")
+    kind
+    for kind in KINDS
+    if kind not in ("slow", "bit-rot", "lying-flush", "lost-write", "misdirected-write")
 )
 """The faults that contracts speak of. Against disks that lie, a store has nothing but its other copies."""
 
 
 class Planner:
-    """Draws steps for one scenario: `settings` are those of its system, and its clients work for `span_s`."""
+    """Draws steps for one scenario: `settings` are those of its system; none begins after `end_s`."""
 
     def __init__(
-        self, draws: Draws, kinds: Sequence[str], settings: Mapping[str, Any], *, nodes: int, span_s: float
+        self, draws: Draws, kinds: Sequence[str], settings: Mapping[str, Any], *, nodes: int, end_s: float
     ) -> None:
         self._draws = draws
         self._by_hand = by_hand(settings)
         self._kinds = kinds
         self._timers_s = timers_s(settings)
         self._nodes = nodes
-        self._end_s = span_s - LAST_S
+        self._end_s = end_s
 
     def plan(self) -> tuple[FaultStep, ...]:
         """Return up to six steps, and those of an operator who mends what they broke."""
@@ -180,7 +183,7 @@ class Planner:
             case 1:
                 return 0.02 + draws.unit() * 0.5
             case _:
-                return 0.2 + draws.unit() * (self._end_s + LAST_S) / 3
+                return 0.2 + draws.unit() * self._end_s * 0.4
 
     def _lasting_s(self) -> float:
         """Return how long a fault lasts."""

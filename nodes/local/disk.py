@@ -16,8 +16,9 @@ import uuid
 from pathlib import Path
 from typing import Protocol
 
+from harness.draws import Draws
 from harness.errors import AckedError, HarnessError, NodeError
-from nodes.local import kernel
+from nodes.local import kernel, rot
 from nodes.local.programs import find, search_path
 
 _SIZE_BYTES = 256 << 20
@@ -46,6 +47,13 @@ class Disk(Protocol):
 
     def identity(self) -> str:
         """Return what tells this disk from its successor, read from the disk itself. Blocks."""
+
+
+class BareDisk(Disk, Protocol):
+    """A disk that can be changed beneath its file system."""
+
+    def rot(self, root: Path, bits: int, draws: Draws) -> int:
+        """Flip bits of what is durable; `root` is the running machine's file system. Blocks."""
 
 
 class Ext4Disk:
@@ -110,6 +118,10 @@ class Ext4Disk:
         with self._image.open("rb") as image:
             image.seek(_UUID_AT)
             return f"ext4 {uuid.UUID(bytes=image.read(16))}"
+
+    def rot(self, root: Path, bits: int, draws: Draws) -> int:
+        """Flip bits of the files' durable content; return how many show."""
+        return rot.rot(Path(f"{root}{self.directory}"), self._image, bits, draws)
 
 
 class DirectoryDisk:

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+from harness.draws import Draws
 from harness.errors import NodeError
-from harness.machine import MACHINE, Completed, Death, OnDeath, OnLine
-from nodes.local import files, procfs
+from harness.machine import MACHINE, Completed, Death, OnDeath, OnLine, Point
+from nodes.local import crash, files, procfs
 from nodes.local.boot import Boot
 from nodes.local.command import run_command
-from nodes.local.disk import Disk
+from nodes.local.disk import BareDisk, Disk
 from nodes.local.hardware import Hardware
 from nodes.local.network import Place
 from nodes.local.process import LocalProcess, both
@@ -23,7 +24,7 @@ _PAUSE_ROUND_S = 0.5
 
 
 class LocalMachine:
-    """A machine whose processes can be killed and paused, and whose disk can be lost.
+    """A machine whose processes can be killed, at a chosen step too, and paused, and whose disk can be lost.
 
     A machine has its own processes, network, mounts, host name, /proc, /run and /dev/shm. The rest of the
     file system, /tmp included, is the host's: keep data in `directory`, and sockets there or in /run.
@@ -45,6 +46,8 @@ class LocalMachine:
     ) -> None:
         self._place = place
         self._address = place.address(ip)
+        self._ip = ip
+        self._everyone = everyone
         self._disk = disk
         self._logs = logs
         self._on_line = on_line
@@ -173,6 +176,27 @@ class LocalMachine:
         await _ended(running)
         return victims
 
+    async def crash_at(self, point: Point, *, count: int, power: bool, within_s: float) -> Collection[int]:
+        """Kill every process when one of them comes to `point`, with `power` by a loss of power.
+
+        The system calls of all are watched until then, which slows them down. The one that makes the step is
+        stopped before it; others of the machine may go on for a millisecond.
+        """
+        victims, running = frozenset(self._living()), self._running()
+        for process in running:
+            process.condemn()
+        if not victims or not await crash.crash(
+            victims, point, count=count, within_s=within_s, ip=self._ip, everyone=self._everyone
+        ):
+            for process in running:
+                process.spare()
+            return frozenset()
+        if power:
+            await self._switch_off()
+        else:
+            await self.kill()
+        return victims
+
     async def pause(self) -> None:
         """Stop every process; returns once the kernel shows each of their threads as stopped."""
         boot = self._hardware.boot
@@ -275,7 +299,36 @@ class LocalMachine:
 
 
 class PowerMachine(LocalMachine):
-    """A machine that can lose its power, too (`harness.machine.PowerCut`); its disk must be able to."""
+    """A machine that can lose its power, too (`harness.machine.PowerCut`), and on whose disk bits can flip.
+
+    `draws` says which.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        everyone: Collection[Place],
+        *,
+        ip: int,
+        disk: BareDisk,
+        draws: Draws,
+        logs: Path,
+        on_line: OnLine | None,
+        on_death: OnDeath | None,
+    ) -> None:
+        super().__init__(place, everyone, ip=ip, disk=disk, logs=logs, on_line=on_line, on_death=on_death)
+        self._bare = disk
+        self._draws = draws
+
+    async def rot(self, bits: int) -> int:
+        """Flip bits of what is durable; return how many of its files' bytes show it."""
+        root = self._powered_boot().root
+        try:
+            return await asyncio.to_thread(self._bare.rot, root, bits, self._draws)
+        except OSError as error:
+            raise NodeError(
+                f"{self.name}: its files changed or went while bits were flipped: {error}"
+            ) from error
 
     async def cut_power(self) -> None:
         """Cut the power: peers hear nothing more, what was not flushed is lost, and all processes end.

@@ -103,6 +103,10 @@ class LocalProcess:
         """Note that it is about to be killed."""
         self._condemned = True
 
+    def spare(self) -> None:
+        """Note that it will not be killed after all."""
+        self._condemned = False
+
     async def stop(self, *, grace_s: float = 2.0) -> None:
         """Ask it to end (SIGTERM), and kill it and its process group after `grace_s`."""
         if self.returncode is not None:

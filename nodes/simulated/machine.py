@@ -231,6 +231,10 @@ class SimulatedMachine:
         """Return how often each fault of the disk has made a difference."""
         return self._breakage.bites()
 
+    async def rot(self, bits: int) -> int:
+        """Flip bits of what is durable."""
+        return self._breakage.rot(bits)
+
     async def probe_disk(self) -> DiskProbe:
         """Write, flush and remove a file; raises NodeError without power."""
         if not self.place.powered:

@@ -6,6 +6,7 @@ import pytest
 
 from harness.campaign.executors import LocalProcesses
 from harness.campaign.selftest import Hunt, Hunter, Limits, SelfTest
+from harness.campaign.stage import Simulated
 from nodes.planted import BUGS
 
 QUICK = (
@@ -39,7 +40,7 @@ def workers() -> Iterator[LocalProcesses]:
 
 
 def hunted(workers: LocalProcesses, limits: Limits, *names: str, blind: tuple[str, ...] = ()) -> SelfTest:
-    hunter = Hunter(workers, limits=limits, watcher=Nobody(), blind=blind)
+    hunter = Hunter(workers, limits=limits, watcher=Nobody(), stage=Simulated(), blind=blind)
     return hunter.run([BUGS[name] for name in names])
 
 

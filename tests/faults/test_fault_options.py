@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
+from faults.bit_rot import BitRot
 from faults.clock import ClockDrift, ClockJump
 from faults.clog import Clog
 from faults.disk import DiskLoss
 from faults.faulty_disk import (
-    BitRot,
     DiskFull,
     FlushError,
     LostWrite,
@@ -105,7 +105,7 @@ def test_what_a_fault_does_not_know_is_refused(
         ("flush-error", machine.FaultyDisk, "primary"),
         ("disk-full", machine.FaultyDisk, "primary"),
         ("slow-disk", machine.FaultyDisk, "primary"),
-        ("bit-rot", machine.FaultyDisk, "primary"),
+        ("bit-rot", machine.RottingDisk, "primary"),
         ("lost-write", machine.FaultyDisk, "primary"),
         ("misdirected-write", machine.FaultyDisk, "primary"),
         ("clock-drift", machine.Clocks, "primary"),

@@ -97,6 +97,7 @@ def test_the_engine_finds_plug_ins_by_name() -> None:
         # The harness proves itself with bugs in the store that comes with it.
         "harness.campaign.aims": {"nodes.planted"},
         "harness.campaign.selftest": {"nodes.planted"},
+        "harness.campaign.stage": {"nodes.planted"},
         "harness.cli_selftest": {"nodes.planted"},
     }
     everywhere = {"harness", "checkers.expectations"}

@@ -36,11 +36,11 @@ def test_an_early_acknowledgement_is_found_on_real_processes(workers: LocalProce
     kept = tmp_path / "kept"
     stage = Real("local", kept)
     hunter = Hunter(workers, limits=LIMITS, watcher=Nobody(), stage=stage)
-    result = hunter.run([BUGS["ack-before-local-flush"], BUGS["crc-not-checked"]])
+    result = hunter.run([BUGS["ack-before-local-flush"], BUGS["wall-clock-lease"]])
     (hunt,) = result.bugs
     assert hunt.checker in ("copies", "durability"), hunt
     assert (kept / hunt.name / f"seed-{hunt.seed}" / "results.json").is_file()
-    assert [waiting.name for waiting in result.waiting] == ["crc-not-checked"]
+    assert [waiting.name for waiting in result.waiting] == ["wall-clock-lease"]
     assert result.canary is not None and result.silence is not None
     assert (result.canary.seed, result.canary.errors) == (None, 0)
     assert (result.silence.accused, result.silence.errors, result.silence.seeds) == ((), (), 2)

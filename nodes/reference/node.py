@@ -72,7 +72,8 @@ class Node:
         self.reloading = False
         self.out: list[fx.Effect] = []
         self.role: Role = Replica(self, None, now)
-        self._delayed: deque[tuple[int, int]] = deque()
+        self.delayed: deque[tuple[int, int]] = deque()
+        """When the replica may apply, and up to where; the first is due first."""
         self._due_commit = self.commit
         self.report(
             "started",
@@ -242,20 +243,16 @@ class Node:
         """Take over, as a replica, how far the primary's log is protected."""
         if commit > self.commit:
             self.commit = commit
-            self._delayed.append((now + self.settings.apply_delay_ns, commit))
+            self.delayed.append((now + self.settings.apply_delay_ns, commit))
 
     def apply_as_replica(self, now: int) -> None:
         """Make readable what is protected and in this node's own log."""
-        while self._delayed and self._delayed[0][0] <= now:
-            self._due_commit = self._delayed.popleft()[1]
+        while self.delayed and self.delayed[0][0] <= now:
+            self._due_commit = self.delayed.popleft()[1]
         if self._due_commit <= self.applied:
             return
         own = self.written if self.settings.mode is Mode.SEMI_SYNC_MEMORY else self.flushed
         self.apply(min(self._due_commit, self.commit, own), now)
-
-    def apply_at(self) -> int | None:
-        """Return when a delayed entry becomes due; None if none waits."""
-        return self._delayed[0][0] if self._delayed else None
 
     def apply(self, upto: int, now: int) -> None:
         """Apply entries to the state, in order."""

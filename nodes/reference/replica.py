@@ -52,8 +52,8 @@ class Replica(Quiet):
         due = self._stand_ns
         if self._slow_flush and self.node.flushed < self.node.written:
             due = min(due, self._flush_ns)
-        if (apply_at := self.node.apply_at()) is not None:
-            due = min(due, apply_at)
+        if self.node.delayed:
+            due = min(due, self.node.delayed[0][0])
         return due
 
     def tick(self, now: int) -> None:

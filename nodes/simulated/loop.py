@@ -38,7 +38,7 @@ class Owner:
     def __init__(self) -> None:
         self.dead = False
         self.stopped = False
-        self.waiting: deque[Handle] = deque()
+        self.waiting: deque[list[Any]] = deque()
         self.busy_until_ns = 0
         self.spent_ns = 0
         self.tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], None] = weakref.WeakKeyDictionary()
@@ -104,8 +104,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.now_ns = 0
         """The time of this instant; `time_ns` also has what whoever runs now has spent since."""
         self._owner: Owner | None = None
-        self._ready: deque[Handle] = deque()
-        self._timers: list[Handle] = []
+        self._ready: deque[list[Any]] = deque()
+        self._timers: list[list[Any]] = []
         self._order = itertools.count()
         self._stopping = False
         self._running = False
@@ -167,16 +167,14 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def at_ns(
         self, when_ns: int, callback: Callable[..., Any], *args: Any, owner: Owner | None = None
-    ) -> Handle:
-        """Schedule a callback of `owner` (None: of nature) at a time in nanoseconds."""
+    ) -> None:
+        """Schedule a callback of `owner` (None: of nature) at a time in nanoseconds; it can't be cancelled."""
         due_ns = when_ns if when_ns > self.now_ns else self.now_ns
-        handle = Handle((due_ns, next(self._order), callback, args, None, owner))
-        heapq.heappush(self._timers, handle)
-        return handle
+        heapq.heappush(self._timers, [due_ns, next(self._order), callback, args, None, owner])
 
     def run_as(self, owner: Owner, callback: Callable[..., Any], *args: Any) -> None:
         """Let something happen to a process, behind all that is due for it already."""
-        self._ready.append(Handle((self.now_ns, 0, callback, args, None, owner)))
+        self._ready.append([self.now_ns, 0, callback, args, None, owner])
 
     def tell(self, owner: Owner, callback: Callable[..., Any], *args: Any) -> None:
         """Let something that nature does happen to a process: at once, unless something else comes first."""

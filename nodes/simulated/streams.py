@@ -310,7 +310,7 @@ class _Attempt:
             return
         net = self._net
         throw(net.loop, net.link(self._here.name, self._there.name), self._there, self._answer)
-        self._again = net.loop.at_ns(net.loop.time_ns() + self._wait_ns, self.knock)
+        net.loop.at_ns(net.loop.time_ns() + self._wait_ns, self.knock)
         self._wait_ns *= 2
 
     def _answer(self) -> None:
@@ -319,7 +319,6 @@ class _Attempt:
         throw(self._net.loop, back, self._here, lambda: self._finish(listener))
 
     def _finish(self, listener: Listener | None) -> None:
-        self._again.cancel()
         if self._made.done() or (self._source is not None and self._source.dead):
             return
         if listener is None or listener.owner.dead:

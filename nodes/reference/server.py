@@ -49,6 +49,7 @@ class Server:
         self._timer_ns = 0
         self._wake_ns = 0
         self._failure: asyncio.Future[None] | None = None
+        self._over = False
 
     async def run(self, host: str, port: int) -> None:
         """Serve until cancelled; raises FatalError, and OSError when the address can't be used."""
@@ -61,6 +62,7 @@ class Server:
             self.wake()
             await self._failure
         finally:
+            self._over = True
             listener.close()
             await self._links.stop()
             self._host.close()
@@ -114,6 +116,8 @@ class Server:
 
     def _drain(self) -> None:
         self._scheduled = False
+        if self._over:
+            return
         try:
             node, now = self._node, self._host.now_ns()
             if now >= self._wake_ns:
@@ -129,6 +133,7 @@ class Server:
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
+        self._over = True
         if self._failure is not None and not self._failure.done():
             self._failure.set_exception(error)
 
@@ -220,6 +225,8 @@ class Server:
 
     def _flush(self, flush: fx.Flush) -> None:
         def finish(error: BaseException | None) -> None:
+            if self._over:
+                return
             if error is not None:
                 self._fail(FatalError(f"flushing the log failed: {error}"))
                 return
@@ -234,6 +241,8 @@ class Server:
         """Do blocking work behind all earlier such work; `then` gets its result or its OSError/UnsoundError."""
 
         def finish(result: Any, error: BaseException | None) -> None:
+            if self._over:
+                return
             if error is not None and not isinstance(error, OSError | UnsoundError):
                 self._fail(error)
                 return

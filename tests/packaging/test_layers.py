@@ -13,7 +13,7 @@ PACKAGES = ("harness", "nodes", "checkers", "faults")
 SMALL = frozenset(
     f"harness.{name}"
     for name in (
-        "checker", "contract", "draws", "episode", "errors", "events", "fault", "generator", "generators",
+        "checker", "columns", "contract", "draws", "episode", "errors", "events", "fault", "generator", "generators",
         "history", "machine", "operation", "options", "scenario", "system", "tasks", "verdict", "words",
         "workload",
     )

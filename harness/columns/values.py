@@ -10,7 +10,6 @@ are indices of `texts`.
 """
 
 import enum
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -93,16 +92,19 @@ class Values(Struct, frozen=True, kw_only=True):
 
     def get(self, cell: int) -> Any:
         """Return one value as an object, children and all."""
-        return None if cell < 0 else self._objects(cell, 1)[0]
+        return self.objects(np.array([cell]))[0]
 
-    def children(self, cell: int) -> range:
-        """Return the cells of the children of a container."""
-        first = int(self.payload[cell])
-        return range(first, first + int(self.size[cell]))
-
-    def run(self, first: int, count: int) -> list[Any]:
-        """Return neighbours as objects."""
-        return self._objects(first, count)
+    def objects(self, cells: "NDArray[np.int64]") -> list[Any]:
+        """Return values as objects, level by level: O(cells), about 0.1 µs each where there are many."""
+        kinds, found = self.kinds_at(cells), [None] * len(cells)
+        distinct = np.unique(kinds).tolist()
+        if len(distinct) == 1:
+            return self._alike(Kind(distinct[0]), cells)
+        for code in distinct:
+            places = np.flatnonzero(kinds == code)
+            for place, value in zip(places.tolist(), self._alike(Kind(code), cells[places]), strict=True):
+                found[place] = value
+        return found
 
     def kinds_at(self, cells: "NDArray[np.int64]") -> "NDArray[np.uint8]":
         """Return the kind of each cell; NIL for -1."""
@@ -110,42 +112,43 @@ class Values(Struct, frozen=True, kw_only=True):
             return np.zeros(len(cells), np.uint8)
         return np.where(cells < 0, np.uint8(Kind.NIL), self.kind[cells])
 
-    def _objects(self, first: int, count: int) -> list[Any]:
-        span = slice(first, first + count)
-        kinds: list[int] = self.kind[span].tolist()
-        payloads: list[int] = self.payload[span].tolist()
-        if count > 8 and len(set(kinds)) == 1 and kinds[0] == Kind.INT:
-            return payloads
-        return [
-            self._object(kind, payload, first + place)
-            for place, (kind, payload) in enumerate(zip(kinds, payloads, strict=True))
-        ]
-
-    def _object(self, kind: int, payload: int, cell: int) -> Any:
+    def _alike(self, kind: Kind, cells: "NDArray[np.int64]") -> list[Any]:
+        if kind in (Kind.NIL, Kind.FALSE, Kind.TRUE):
+            return [{Kind.NIL: None, Kind.FALSE: False, Kind.TRUE: True}[kind]] * len(cells)
+        payload = self.payload[cells]
+        if kind is Kind.FLOAT:
+            return list(payload.view(np.float64).tolist())
+        if kind >= Kind.LIST:
+            return self._containers(kind, payload, self.size[cells].astype(np.int64))
+        numbers: list[int] = payload.tolist()
         match kind:
             case Kind.INT:
-                return payload
-            case Kind.TEXT:
-                return self.texts[payload]
-            case Kind.NIL:
-                return None
+                return numbers
             case Kind.KEYWORD:
-                return Keyword(self.texts[payload])
-            case Kind.FALSE | Kind.TRUE:
-                return kind == Kind.TRUE
-            case Kind.FLOAT:
-                return struct.unpack("<d", struct.pack("<q", payload))[0]
+                return [Keyword(self.texts[number]) for number in numbers]
             case Kind.WIDE:
-                return int(self.texts[payload])
-        inner = self._objects(payload, int(self.size[cell]))
+                return [int(self.texts[number]) for number in numbers]
+        return [self.texts[number] for number in numbers]
+
+    def _containers(self, kind: Kind, firsts: "NDArray[np.int64]", sizes: "NDArray[np.int64]") -> list[Any]:
+        inner = self.objects(spanned(firsts, sizes))
+        ends = np.cumsum(sizes).tolist()
+        parts = [inner[end - size : end] for end, size in zip(ends, sizes.tolist(), strict=True)]
         match kind:
-            case Kind.LIST:
-                return inner
             case Kind.SET:
-                return Members(inner)
+                return [Members(part) for part in parts]
             case Kind.MAP:
-                return {frozen(key): value for key, value in zip(inner[::2], inner[1::2], strict=True)}
-        return Tagged(*inner)
+                return [dict(zip(map(frozen, part[::2]), part[1::2], strict=True)) for part in parts]
+            case Kind.TAGGED:
+                return [Tagged(*part) for part in parts]
+        return parts
+
+
+def spanned(firsts: "NDArray[np.int64]", sizes: "NDArray[np.int64]") -> "NDArray[np.int64]":
+    """Return the numbers of many ranges, one after the other: `sizes[i]` of them from `firsts[i]` on."""
+    starts = np.cumsum(sizes) - sizes
+    found: NDArray[np.int64] = np.arange(int(sizes.sum())) + np.repeat(firsts - starts, sizes)
+    return found
 
 
 EMPTY = Values(

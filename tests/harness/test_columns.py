@@ -45,7 +45,7 @@ def test_values_come_back_as_they_were(several):
     firsts = [builder.add(column) for column in several]
     built = builder.build()
     for first, column in zip(firsts, several, strict=True):
-        assert same(built.run(first, len(column)), column)
+        assert same(built.objects(np.arange(first, first + len(column))), column)
 
 
 @given(st.lists(st.lists(values, max_size=3), max_size=6))
@@ -55,7 +55,7 @@ def test_spans_are_side_by_side(lists):
     firsts, counts = builder.add_spans(lists)
     built = builder.build()
     for first, count, each in zip(firsts.tolist(), counts.tolist(), lists, strict=True):
-        assert same(built.run(first, count), each)
+        assert same(built.objects(np.arange(first, first + count)), each)
 
 
 @given(st.lists(columns, max_size=4))
@@ -68,7 +68,7 @@ def test_parts_can_be_put_together(several):
     whole, renamed = concatenate(parts)
     base = 0
     for column, part, texts in zip(several, parts, renamed, strict=True):
-        assert same(whole.run(base, len(column)), column)
+        assert same(whole.objects(np.arange(base, base + len(column))), column)
         assert [whole.texts[i] for i in texts] == list(part.texts)
         base += len(part)
 

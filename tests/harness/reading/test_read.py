@@ -346,7 +346,7 @@ def test_keys_beside_values_come_first(tmp_path):
 def test_a_completion_without_an_invocation_may_have_begun_at_any_time(tmp_path):
     text = EDN_LINES + "{:type :ok, :f :write, :value 9, :process 5, :time 70}\n"
     reading = read(kept(tmp_path, text))
-    first = reading.table.operation(0)
+    first = next(reading.table.operations())
     assert (first.f, first.args, first.call_ns, first.return_ns) == ("write", (9,), 10, 70)
     assert "1 completion without an invocation" in reading.notes[1]
 

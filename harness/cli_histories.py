@@ -1,0 +1,85 @@
+"""The commands on histories: which there are, and their options. What they do is imported when they are called."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.errors import UsageError
+
+FORMATS = ("acked", "edn", "log", "json", "parquet")
+"""The formats that are read, by name."""
+
+TARGETS = ("edn", "json", "jsonl", "acked", "parquet")
+"""The formats that are written, by name."""
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+_FORMAT = click.option(
+    "--format", "format_name", type=click.Choice(FORMATS), help="Read this format. [default: recognized]"
+)
+_JOBS = click.option("--jobs", type=click.IntRange(min=1), help="Processes. [default: as many as CPUs]")
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+@click.command()
+@click.argument("history", metavar="FILE|RUN", type=click.Path(path_type=Path))
+@click.option("--checker", "checkers", multiple=True, metavar="NAME", help="Use this checker (repeatable).")
+@click.option(
+    "--model", metavar="NAME", help="What the objects are: cas-register, …; checks linearizability."
+)
+@click.option("--consistency", metavar="NAME", help="The promise to check: serializable, …")
+@click.option("--set", "options", multiple=True, metavar="CHECKER.OPTION=VALUE", help="bank.total=100")
+@click.option("--time-limit", "time_limit_s", type=_POSITIVE, metavar="S", help="Give up after this time.")
+@click.option(
+    "--memory-limit", "memory_limit_mb", type=click.IntRange(min=1), metavar="MB", help="Give up beyond it."
+)
+@_FORMAT
+@_JOBS
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Keep certificates here.")
+@_JSON
+def check(
+    *,
+    history: Path,
+    checkers: tuple[str, ...],
+    model: str | None,
+    consistency: str | None,
+    time_limit_s: float | None,
+    memory_limit_mb: int | None,
+    jobs: int | None,
+    as_json: bool,
+    **rest: Any,
+) -> int:
+    """Judge a history of anyone's, or a recorded run again."""
+    from harness.analysis import SCENARIO_FILE
+
+    of_history = {"checker": checkers, "model": model, "consistency": consistency, **rest}
+    named = [name for name, value in of_history.items() if value]
+    if (history / SCENARIO_FILE).is_file() or not history.exists():
+        return _run(history, named, as_json=as_json)
+    from harness import cli_check
+    from harness.history_checker import Request
+
+    request = Request(
+        model=model,
+        consistency=consistency,
+        time_limit_s=time_limit_s,
+        memory_limit_mb=memory_limit_mb,
+        jobs=jobs or cli_check.cores(),
+    )
+    return cli_check.run(
+        history, cli_check.Wanted(request=request, checkers=checkers, as_json=as_json, **rest)
+    )
+
+
+def _run(folder: Path, named: list[str], *, as_json: bool) -> int:
+    """Judge a run by all that it recorded."""
+    from harness import cli_run
+
+    if named:
+        raise UsageError(
+            f"{folder}: a run is judged by its own checkers; --{named[0]} is for a history: name its history.jsonl"
+        )
+    return cli_run.check(folder, as_json=as_json)
+
+
+COMMANDS = (check,)

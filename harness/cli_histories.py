@@ -10,6 +10,9 @@ from harness.errors import UsageError
 FORMATS = ("acked", "edn", "log", "json", "parquet")
 """The formats that are read, by name."""
 
+HISTORIES = ("history.edn", "history.json", "jepsen.log")
+"""What a history is called in a folder of Jepsen's; the first that there is."""
+
 TARGETS = ("edn", "json", "jsonl", "acked", "parquet")
 """The formats that are written, by name."""
 
@@ -50,11 +53,10 @@ def check(
     **rest: Any,
 ) -> int:
     """Judge a history of anyone's, or a recorded run again."""
-    from harness.analysis import SCENARIO_FILE
-
     of_history = {"checker": checkers, "model": model, "consistency": consistency, **rest}
     named = [name for name, value in of_history.items() if value]
-    if (history / SCENARIO_FILE).is_file() or not history.exists():
+    file = _history_in(history)
+    if file is None:
         return _run(history, named, as_json=as_json)
     from harness import cli_check
     from harness.history_checker import Request
@@ -66,9 +68,14 @@ def check(
         memory_limit_mb=memory_limit_mb,
         jobs=jobs or cli_check.cores(),
     )
-    return cli_check.run(
-        history, cli_check.Wanted(request=request, checkers=checkers, as_json=as_json, **rest)
-    )
+    return cli_check.run(file, cli_check.Wanted(request=request, checkers=checkers, as_json=as_json, **rest))
+
+
+def _history_in(path: Path) -> Path | None:
+    """Return the history that a path means, None for the folder of a run."""
+    if path.is_file():
+        return path
+    return next((path / name for name in HISTORIES if (path / name).is_file()), None)
 
 
 def _run(folder: Path, named: list[str], *, as_json: bool) -> int:

@@ -163,7 +163,8 @@ def _taken(table: Table) -> tuple[Ints, Ints]:
     singles = table.rows(*DEQUEUES)
     singles = singles[(table.outcome[singles] == OK) & (table.value[singles] >= 0)]
     drains = table.rows(*DRAINS)
-    drains = drains[values.kinds_at(table.value[drains]) == Kind.LIST]
+    listed = values.kinds_at(table.value[drains]) == Kind.LIST
+    drains = drains[(table.outcome[drains] == OK) & listed]
     sizes = values.size[table.value[drains]].astype(np.int64)
     starts = values.payload[table.value[drains]]
     return (

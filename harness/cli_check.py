@@ -1,7 +1,6 @@
 """`acked check FILE`: anyone's history, judged."""
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -217,8 +216,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} can't be written as JSON")
-
-
-def cores() -> int:
-    """Return how many processes may run at once here."""
-    return len(os.sched_getaffinity(0))

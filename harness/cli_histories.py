@@ -1,5 +1,6 @@
 """The commands on histories: which there are, and their options. What they do is imported when they are called."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ from harness.errors import UsageError
 FORMATS = ("acked", "edn", "log", "json", "parquet")
 """The formats that are read, by name."""
 
+OUR_HISTORY = "history.jsonl"
+"""What a history is called in the folder of a run."""
+
 HISTORIES = ("history.edn", "history.json", "jepsen.log")
 """What a history is called in a folder of Jepsen's; the first that there is."""
 
-TARGETS = ("edn", "json", "jsonl", "acked", "parquet")
+TARGETS = ("edn", "json", "jsonl", "parquet")
 """The formats that are written, by name."""
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
@@ -66,7 +70,7 @@ def check(
         consistency=consistency,
         time_limit_s=time_limit_s,
         memory_limit_mb=memory_limit_mb,
-        jobs=jobs or cli_check.cores(),
+        jobs=jobs or _cores(),
     )
     return cli_check.run(file, cli_check.Wanted(request=request, checkers=checkers, as_json=as_json, **rest))
 
@@ -89,4 +93,26 @@ def _run(folder: Path, named: list[str], *, as_json: bool) -> int:
     return cli_run.check(folder, as_json=as_json)
 
 
-COMMANDS = (check,)
+@click.command()
+@click.argument("history", metavar="FILE|RUN", type=click.Path(path_type=Path))
+@click.option("--to", "target", type=click.Choice(TARGETS), required=True, help="The format to write.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
+@_FORMAT
+@_JOBS
+@_JSON
+def export(
+    *, history: Path, target: str, out: Path | None, format_name: str | None, jobs: int | None, as_json: bool
+) -> int:
+    """Write a history in a format that others read: Jepsen's EDN, JSON, our JSON lines, Parquet."""
+    from harness import cli_export
+
+    file = _history_in(history) or history / OUR_HISTORY
+    return cli_export.run(file, target, out, format_name=format_name, jobs=jobs or _cores(), as_json=as_json)
+
+
+def _cores() -> int:
+    """Return how many processes may run at once here."""
+    return len(os.sched_getaffinity(0))
+
+
+COMMANDS = (check, export)

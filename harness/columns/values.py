@@ -207,7 +207,7 @@ class Builder:
 
     def text(self, text: str) -> int:
         """Return the index of a text."""
-        return self._texts.setdefault(text, len(self._texts))
+        return self._texts.setdefault(str(text), len(self._texts))
 
     def add(self, column: Sequence[Any]) -> int:
         """Add values side by side and return the cell of the first.

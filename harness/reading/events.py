@@ -132,7 +132,7 @@ def events_of(calls: CallLists, returns: ReturnLists, *, skipped: int = 0) -> Ev
             degraded=np.array(returns.degraded or [False] * returned, np.bool_),
             order=np.array(returns.order, np.int64),
         ),
-        names=tuple(names),
+        names=tuple(map(str, names)),
         values=cells.build(),
         skipped=skipped,
     )

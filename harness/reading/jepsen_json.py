@@ -1,5 +1,6 @@
 """Operation maps as JSON, which elle-cli and its like read and write: objects a line, or in an array."""
 
+import contextlib
 import json
 import re
 from typing import Any
@@ -12,6 +13,7 @@ from harness.reading.piece import Cut, MalformedError
 
 _BLANKS = b" \t\r\n,"
 _BOUNDARY = re.compile(rb"\}[\s,]*\{")
+_LINE_END = re.compile(rb"\}[ \t]*,?[ \t\r]*\n[\s,]*\{")
 _PLACE = re.compile(r"\(byte (\d+)\)")
 
 
@@ -39,11 +41,13 @@ class JepsenJson:
 def _objects(piece: bytes) -> list[Any]:
     """Return the objects of a piece, which are separated by commas or by line ends."""
     bare = piece.strip(_BLANKS)
-    boundary = _BOUNDARY.search(bare)
+    boundary = _LINE_END.search(bare) or _BOUNDARY.search(bare)
     by_comma = boundary is None or b"," in boundary[0]
     try:
         return _listed(bare) if by_comma else _by_lines(bare)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return _by_lines(bare) if by_comma else _listed(bare)  # what was found was within an operation
         before = piece.count(b"\n", 0, piece.find(bare))
         raise _malformed(bare, before, by_comma=by_comma, error=error) from error
 

@@ -11,6 +11,12 @@ from harness.errors import UsageError
 FORMATS = ("acked", "edn", "log", "json", "parquet")
 """The formats that are read, by name."""
 
+WORKLOADS = (
+    "cas-register", "register", "set-full", "counter", "bank", "total-queue", "unique-ids", "list-append",
+    "rw-register", "long-fork", "causal-reverse",
+)  # fmt: skip
+"""What is generated, by name: the keys of `harness.generate.catalogue.WORKLOADS`."""
+
 OUR_HISTORY = "history.jsonl"
 """What a history is called in the folder of a run."""
 
@@ -115,4 +121,59 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-COMMANDS = (check, export)
+@click.command()
+@click.argument("workload", type=click.Choice(WORKLOADS))
+@click.option("--operations", type=click.IntRange(min=1), default=1000, show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Write to this file."
+)
+@click.option("--to", "target", type=click.Choice(TARGETS), help="The format. [default: by the file's name]")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--clients", type=click.IntRange(min=1), default=5, show_default=True, help="Always busy.")
+@click.option("--keys", type=click.IntRange(min=1), default=1, show_default=True, help="Registers, in turn.")
+@click.option(
+    "--unknown",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    default=0.0,
+    show_default=True,
+    metavar="SHARE",
+    help="Operations of unknown outcome.",
+)
+@click.option(
+    "--values",
+    type=click.Choice(("small", "unique")),
+    default="small",
+    show_default=True,
+    help="What registers hold: 0 to 4, or each value once.",
+)
+@click.option(
+    "--reads",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Reads of a set, the last at the end.",
+)
+@click.option(
+    "--isolation",
+    type=click.Choice(("serial", "snapshot")),
+    default="serial",
+    show_default=True,
+    help="What transactions get; snapshot has write skews.",
+)
+@click.option("--anomaly", metavar="NAME", help="Plant this in it: lost, stale-read, …")
+@_JSON
+def generate(
+    *, out: Path, target: str | None, values: str, isolation: str, as_json: bool, **named: Any
+) -> int:
+    """Make a history from a seed, valid or with a planted anomaly."""
+    from harness import cli_generate
+    from harness.generate.catalogue import Wanted
+
+    by_name = target or out.suffix.removeprefix(".")
+    if by_name not in TARGETS:
+        raise UsageError(f"{out}: the name tells no format; name one with --to: {', '.join(TARGETS)}")
+    wanted = Wanted(unique=values == "unique", snapshots=isolation == "snapshot", **named)
+    return cli_generate.run(wanted, out, by_name, as_json=as_json)
+
+
+COMMANDS = (check, export, generate)

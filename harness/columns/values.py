@@ -229,6 +229,27 @@ class Builder:
         self._add_inner(inner)
         return spans
 
+    def add_integers(self, numbers: "NDArray[np.int64]") -> int:
+        """Add whole numbers side by side and return the cell of the first."""
+        return self.add_cells(np.full(len(numbers), Kind.INT, np.uint8), numbers)
+
+    def add_containers(self, kind: Kind, firsts: "NDArray[np.int64]", sizes: "NDArray[np.int64]") -> int:
+        """Add containers whose children are cells already; several may share them. Return the first's cell."""
+        return self.add_cells(np.full(len(firsts), kind, np.uint8), firsts, sizes)
+
+    def add_cells(
+        self,
+        kind: "NDArray[np.uint8]",
+        payload: "NDArray[np.int64]",
+        size: "NDArray[np.int64] | None" = None,
+    ) -> int:
+        """Add cells as they are, scalars where there is no `size`, and return the first."""
+        first = self._length
+        self._length += len(payload)
+        sizes = np.zeros(len(payload), np.uint32) if size is None else size.astype(np.uint32)
+        self._append(kind, payload, sizes)
+        return first
+
     def build(self) -> Values:
         """Return all that was added."""
         if not self._kinds:

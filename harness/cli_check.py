@@ -11,7 +11,7 @@ import click
 import msgspec
 from msgspec import Struct
 
-from harness import judging, results
+from harness import judging, log_patterns, logs, results
 from harness.checker import CheckResult
 from harness.errors import UsageError
 from harness.history_checker import Request
@@ -58,12 +58,14 @@ class Wanted(Struct, frozen=True, kw_only=True):
     options: tuple[str, ...] = ()
     format_name: str | None = None
     out: Path | None = None
+    patterns: tuple[str, ...] = ()
+    logs: Path | None = None
     as_json: bool = False
 
 
 def run(file: Path, wanted: Wanted) -> int:
     """Judge the history in a file, and return the exit code of the verdict."""
-    options = _options(wanted.options)
+    options, patterns = _options(wanted.options), log_patterns.compiled(wanted.patterns)
     named = judging.checkers(wanted.checkers, options) if wanted.checkers else ()
     available = () if named else judging.checkers((), options)
     measures = judging.measures(options)
@@ -79,6 +81,10 @@ def run(file: Path, wanted: Wanted) -> int:
             measures=measures,
             watch=watch,
         )
+    if patterns:
+        judgement = judgement.with_check(
+            log_patterns.search(log_patterns.logs_in(_logs(file, wanted)), patterns)
+        )
     ended = time.monotonic()
     kept = {} if wanted.out is None else _keep(judgement, file, wanted.out)
     view = _view(judgement, reading, file, kept, read_s=was_read - began, checked_s=ended - was_read)
@@ -88,6 +94,13 @@ def run(file: Path, wanted: Wanted) -> int:
         for line in _lines(view, judgement.checks):
             click.echo(line)
     return exit_code(judgement.verdict)
+
+
+def _logs(file: Path, wanted: Wanted) -> Path:
+    folder = wanted.logs or file.parent / logs.FOLDER
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; name that of the logs with --logs")
+    return folder
 
 
 def _options(changes: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:

@@ -48,6 +48,14 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @_FORMAT
 @_JOBS
+@click.option(
+    "--log-pattern",
+    "patterns",
+    multiple=True,
+    metavar="REGEX",
+    help="No line of the logs may match (repeatable).",
+)
+@click.option("--logs", type=click.Path(path_type=Path), metavar="DIR", help="Logs are here. [default: logs]")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Keep certificates here.")
 @_JSON
 def check(
@@ -58,6 +66,7 @@ def check(
     consistency: str | None,
     time_limit_s: float | None,
     memory_limit_mb: int | None,
+    patterns: tuple[str, ...],
     jobs: int | None,
     as_json: bool,
     **rest: Any,
@@ -67,7 +76,7 @@ def check(
     named = [name for name, value in of_history.items() if value]
     file = _history_in(history)
     if file is None:
-        return _run(history, named, as_json=as_json)
+        return _run(history, named, patterns, as_json=as_json)
     from harness import cli_check
     from harness.history_checker import Request
 
@@ -78,7 +87,9 @@ def check(
         memory_limit_mb=memory_limit_mb,
         jobs=jobs or _cores(),
     )
-    return cli_check.run(file, cli_check.Wanted(request=request, checkers=checkers, as_json=as_json, **rest))
+    return cli_check.run(
+        file, cli_check.Wanted(request=request, checkers=checkers, patterns=patterns, as_json=as_json, **rest)
+    )
 
 
 def _history_in(path: Path) -> Path | None:
@@ -88,7 +99,7 @@ def _history_in(path: Path) -> Path | None:
     return next((path / name for name in HISTORIES if (path / name).is_file()), None)
 
 
-def _run(folder: Path, named: list[str], *, as_json: bool) -> int:
+def _run(folder: Path, named: list[str], patterns: tuple[str, ...], *, as_json: bool) -> int:
     """Judge a run by all that it recorded."""
     from harness import cli_run
 
@@ -96,7 +107,7 @@ def _run(folder: Path, named: list[str], *, as_json: bool) -> int:
         raise UsageError(
             f"{folder}: a run is judged by its own checkers; --{named[0]} is for a history: name its history.jsonl"
         )
-    return cli_run.check(folder, as_json=as_json)
+    return cli_run.check(folder, patterns=patterns, as_json=as_json)
 
 
 @click.command()

@@ -42,6 +42,10 @@ class Judgement(Struct, frozen=True, kw_only=True):
         """The names of all that is amiss, each once."""
         return tuple(dict.fromkeys(name for check in self.checks for name in check.anomalies))
 
+    def with_check(self, check: CheckResult) -> "Judgement":
+        """Return the judgement with one check more."""
+        return replace(self, checks=(*self.checks, check), verdict=merge((self.verdict, check.verdict)))
+
 
 def checkers(names: Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> tuple[HistoryChecker, ...]:
     """Return the checkers called so, with their options; all that there are, and no measures, for no names.

@@ -129,3 +129,14 @@ def test_mistakes_of_generate_are_told(acked):
     assert (code, err) == (
         64, "acked: --anomaly lost: bank does not have it; allowed: wrong-total, negative-balance\n"
     )  # fmt: skip
+
+
+def test_logs_are_searched_beside_a_history(acked):
+    acked("generate", "counter", "--out", "h.edn")
+    code, _, err = acked("check", "h.edn", "--log-pattern", "panic")
+    assert (code, err) == (64, "acked: logs: no such folder; name that of the logs with --logs\n")
+    Path("logs").mkdir()
+    Path("logs/n1.log").write_text("panic: oh\n")
+    code, out, _ = acked("check", "h.edn", "--log-pattern", "panic", "--json")
+    assert (code, json.loads(out)["anomalies"]) == (1, ["log-pattern"])
+    assert acked("check", "h.edn", "--log-pattern", "fatal", "--logs", "logs")[0] == 0

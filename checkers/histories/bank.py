@@ -19,7 +19,7 @@ from checkers.histories.wording import finding, told
 from harness.checker import CheckResult, Finding
 from harness.columns.identity import identified, ranked
 from harness.columns.table import Table
-from harness.columns.values import Kind
+from harness.columns.values import Kind, children
 from harness.history import OK
 from harness.history_checker import Request
 from harness.options import Options
@@ -113,33 +113,35 @@ def _balances(table: Table) -> Balances:
     shown = values.kinds_at(cells) == Kind.MAP
     starts = np.where(shown, values.payload[cells], 0)
     counts = np.where(shown, values.size[cells].astype(np.int64) // 2, 0)
-    of_read = np.repeat(np.arange(len(rows)), counts)
-    place = np.arange(len(of_read)) - np.repeat(np.cumsum(counts) - counts, counts)
-    accounts = np.repeat(starts, counts) + 2 * place
-    whole = values.kinds_at(accounts + 1) == Kind.INT
-    amounts = np.where(whole, values.payload[accounts + 1], 0) if len(accounts) else np.zeros(0, np.int64)
-    sums = _summed(amounts, of_read, len(rows))
-    strange = np.bincount(of_read[~whole], minlength=len(rows)) > 0
+    inside = children(starts, 2 * counts)
+    kinds, payloads = values.kind[inside][1::2], values.payload[inside][1::2]
+    whole = kinds == Kind.INT
+    amounts = payloads if whole.all() else np.where(whole, payloads, 0)
+    accounts = np.arange(len(values))[inside][::2]
+    sound = _by_read(np.logical_and, whole, counts, empty=True)
+    tickets = _tickets(identified(values, accounts).codes)
+    missing: Flags = ~sound | ~shown | _unlike(_by_read(np.add, tickets, counts, empty=0))
     return Balances(
         rows=rows,
-        sums=sums,
-        negative=np.bincount(of_read[amounts < 0], minlength=len(rows)) > 0,
-        missing=strange | ~shown | _unlike(_sets(identified(values, accounts).codes, of_read, len(rows))),
+        sums=_by_read(np.add, amounts, counts, empty=0),
+        negative=_by_read(np.minimum, amounts, counts, empty=0) < 0,
+        missing=missing,
     )
 
 
-def _summed(amounts: Ints, group: Ints, groups: int) -> Ints:
-    """Return the sum of each group; groups are neighbours."""
-    running = np.concatenate(([0], np.cumsum(amounts)))
-    bounds = np.searchsorted(group, np.arange(groups + 1))
-    return np.diff(running[bounds])
+def _by_read(ufunc: np.ufunc, column: "NDArray[Any]", counts: Ints, *, empty: Any) -> "NDArray[Any]":
+    """Return for each read what `ufunc` makes of its part of the column."""
+    found = np.full(len(counts), empty, column.dtype)
+    some = counts > 0
+    if some.any():
+        found[some] = ufunc.reduceat(column, (np.cumsum(counts) - counts)[some])
+    return found
 
 
-def _sets(accounts: Ints, of_read: Ints, reads: int) -> Ints:
-    """Return a number for each read that is the same for the same set of accounts: a sum of random numbers."""
+def _tickets(accounts: Ints) -> Ints:
+    """Return a random number for each account: their sum tells one set of accounts from another."""
     known = int(accounts.max()) + 1 if len(accounts) else 0
-    tickets = np.random.default_rng(0).integers(2**32, size=known)
-    return _summed(tickets[accounts], of_read, reads)
+    return np.random.default_rng(0).integers(2**32, size=known)[accounts]
 
 
 def _unlike(numbers: Ints) -> Flags:

@@ -151,6 +151,16 @@ def spanned(firsts: "NDArray[np.int64]", sizes: "NDArray[np.int64]") -> "NDArray
     return found
 
 
+def children(firsts: "NDArray[np.int64]", sizes: "NDArray[np.int64]") -> "slice | NDArray[np.int64]":
+    """Return an index of the children of many containers: a slice where they lie one after the other."""
+    some = sizes > 0
+    begins = (np.cumsum(sizes) - sizes)[some]
+    first = int(firsts[some][0]) if len(begins) else 0
+    if (firsts[some] == first + begins).all():
+        return slice(first, first + int(sizes.sum()))
+    return spanned(firsts, sizes)
+
+
 EMPTY = Values(
     kind=np.zeros(0, np.uint8), payload=np.zeros(0, np.int64), size=np.zeros(0, np.uint32), texts=()
 )

@@ -23,6 +23,12 @@ Record = TypeVar("Record", bound=Struct)
 NONE = -1
 """Stands for what an event does not tell: a time, a node, an error, a place in a log."""
 
+INVOKE = "invoke"
+"""How others' formats call a call."""
+
+TRANSACTION = "txn"
+"""What an operation without a name is: Elle's files leave it out."""
+
 CODES = {str(outcome): code for code, outcome in enumerate(OUTCOMES)}
 """The code of each outcome, by the word that all formats have for it."""
 

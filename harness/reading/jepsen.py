@@ -12,13 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.reading import edn
-from harness.reading.events import CODES, CallLists, Events, ReturnLists, events_of
+from harness.reading.events import CODES, INVOKE, TRANSACTION, CallLists, Events, ReturnLists, events_of
 
-TRANSACTION = "txn"
-"""What an operation without a name is."""
-
-_INVOKE = "invoke"
-_TYPES = f"{_INVOKE}, {', '.join(CODES)}"
+_TYPES = f"{INVOKE}, {', '.join(CODES)}"
 
 
 class Intake:
@@ -70,7 +66,7 @@ class Intake:
         if not isinstance(time_ns, int | None):
             raise ValueError(f"time is a number of nanoseconds, not {_shown(time_ns)}")
         place = node if isinstance(node, str) else None
-        if type_ == _INVOKE:
+        if type_ == INVOKE:
             calls = self._calls
             calls.joint.append(process)
             calls.f.append(f)

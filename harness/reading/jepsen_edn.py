@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from harness.reading import edn
+from harness.reading import edn, scanned
 from harness.reading.edn import EdnError
 from harness.reading.events import Events
 from harness.reading.jepsen import Intake
@@ -33,12 +33,16 @@ class JepsenEdn:
 
     def parse(self, piece: bytes) -> Events:
         """Return the events of a piece."""
-        try:
-            text = piece.decode()
-        except UnicodeDecodeError as error:
-            line = piece.count(b"\n", 0, error.start)
-            raise MalformedError(f"UTF-8 was expected: {error.reason}", line) from error
-        return _by_lines(text) or _by_forms(text)
+        return scanned.jepsen_events(piece, edn=True) or _parsed(piece)
+
+
+def _parsed(piece: bytes) -> Events:
+    try:
+        text = piece.decode()
+    except UnicodeDecodeError as error:
+        line = piece.count(b"\n", 0, error.start)
+        raise MalformedError(f"UTF-8 was expected: {error.reason}", line) from error
+    return _by_lines(text) or _by_forms(text)
 
 
 def _by_lines(text: str) -> Events | None:

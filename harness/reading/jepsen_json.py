@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from harness.reading import scanned
 from harness.reading.events import Events
 from harness.reading.jepsen import Intake
 from harness.reading.piece import Cut, MalformedError
@@ -28,14 +29,18 @@ class JepsenJson:
 
     def parse(self, piece: bytes) -> Events:
         """Return the events of a piece."""
-        intake = Intake()
-        ops = _objects(piece)
-        try:
-            for op in ops:
-                intake.take(op)
-            return intake.events()
-        except (ValueError, TypeError) as error:
-            raise MalformedError(str(error), _line_of(piece, intake.taken)) from error
+        return scanned.jepsen_events(piece, edn=False) or _parsed(piece)
+
+
+def _parsed(piece: bytes) -> Events:
+    intake = Intake()
+    ops = _objects(piece)
+    try:
+        for op in ops:
+            intake.take(op)
+        return intake.events()
+    except (ValueError, TypeError) as error:
+        raise MalformedError(str(error), _line_of(piece, intake.taken)) from error
 
 
 def _objects(piece: bytes) -> list[Any]:

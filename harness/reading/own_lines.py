@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from harness.reading import scanned
 from harness.reading.events import CODES, CallLists, Events, ReturnLists, events_of
 from harness.reading.piece import Cut, MalformedError
 
@@ -32,6 +33,7 @@ class _Line(Struct, gc=False):
     error: str | None = None
 
 
+_BLANKS = b" \t\r"
 _DECODER = msgspec.json.Decoder(_Line)
 
 
@@ -44,42 +46,46 @@ class OwnLines:
 
     def parse(self, piece: bytes) -> Events:
         """Return the events of a piece."""
-        try:
-            lines = _DECODER.decode_lines(piece)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise _malformed(piece) from error
-        names = _column(lines, "f")
-        is_return = list(map(is_, names, repeat(None)))
-        is_call = list(map(not_, is_return))
-        calls, returns = list(compress(lines, is_call)), list(compress(lines, is_return))
-        call_ns, return_ns = _column(calls, "call"), _column(returns, "returned")
-        outcomes = _column(returns, "outcome")
-        if None in call_ns or None in return_ns or None in outcomes:
-            raise MalformedError("neither a new call nor the return of an open one", _halved(lines))
-        places, has = range(len(lines)), _Presence(piece)
-        return events_of(
-            CallLists(
-                joint=_column(calls, "id"),
-                process=_column(calls, "process"),
-                f=list(compress(names, is_call)),
-                args=_column(calls, "args"),
-                time_ns=call_ns,
-                node=_column(calls, "node") if has.node else [],
-                order=list(compress(places, is_call)),
-            ),
-            ReturnLists(
-                joint=_column(returns, "id"),
-                outcome=list(map(CODES.__getitem__, outcomes)),
-                value=_column(returns, "value") if has.value else [],
-                time_ns=return_ns,
-                node=_column(returns, "node") if has.node else [],
-                error=_column(returns, "error") if has.error else [],
-                epoch=_column(returns, "epoch") if has.epoch else [],
-                offset=_column(returns, "offset") if has.offset else [],
-                degraded=_column(returns, "degraded") if has.degraded else [],
-                order=list(compress(places, is_return)),
-            ),
-        )
+        return scanned.own_events(piece) or _parsed(piece)
+
+
+def _parsed(piece: bytes) -> Events:
+    try:
+        lines = _DECODER.decode_lines(piece)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _malformed(piece) from error
+    names = _column(lines, "f")
+    is_return = list(map(is_, names, repeat(None)))
+    is_call = list(map(not_, is_return))
+    calls, returns = list(compress(lines, is_call)), list(compress(lines, is_return))
+    call_ns, return_ns = _column(calls, "call"), _column(returns, "returned")
+    outcomes = _column(returns, "outcome")
+    if None in call_ns or None in return_ns or None in outcomes:
+        raise MalformedError("neither a new call nor the return of an open one", _halved(lines))
+    places, has = range(len(lines)), _Presence(piece)
+    return events_of(
+        CallLists(
+            joint=_column(calls, "id"),
+            process=_column(calls, "process"),
+            f=list(compress(names, is_call)),
+            args=_column(calls, "args"),
+            time_ns=call_ns,
+            node=_column(calls, "node") if has.node else [],
+            order=list(compress(places, is_call)),
+        ),
+        ReturnLists(
+            joint=_column(returns, "id"),
+            outcome=list(map(CODES.__getitem__, outcomes)),
+            value=_column(returns, "value") if has.value else [],
+            time_ns=return_ns,
+            node=_column(returns, "node") if has.node else [],
+            error=_column(returns, "error") if has.error else [],
+            epoch=_column(returns, "epoch") if has.epoch else [],
+            offset=_column(returns, "offset") if has.offset else [],
+            degraded=_column(returns, "degraded") if has.degraded else [],
+            order=list(compress(places, is_return)),
+        ),
+    )
 
 
 class _Presence:
@@ -109,7 +115,7 @@ def _malformed(piece: bytes) -> MalformedError:
     lines = piece.split(b"\n")
     for number, line in enumerate(lines):
         try:
-            if line.strip():
+            if line.strip(_BLANKS):
                 _DECODER.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return MalformedError(str(error), number, incomplete=number == len(lines) - 1)

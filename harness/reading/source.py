@@ -18,7 +18,7 @@ from msgspec import Struct
 from harness.errors import DamagedError, MissingError, UsageError
 from harness.reading.piece import Cut
 
-BLOCK_BYTES = 2**18
+BLOCK_BYTES = 2**20
 """About how long a piece is."""
 
 

@@ -73,14 +73,15 @@ def check(name: str, path: str) -> None:
 
 
 def reading(name: str, path: str) -> None:
-    jobs = len(os.sched_getaffinity(0))
     cpu, began = cpu_s(), time.perf_counter()
-    table = read(Path(path), jobs=jobs).table
+    table = read(Path(path)).table
+    alone_s, cpu = time.perf_counter() - began, cpu_s() - cpu
+    jobs, began = len(os.sched_getaffinity(0)), time.perf_counter()
+    read(Path(path), jobs=jobs)
     wall = time.perf_counter() - began
-    size_mb = Path(path).stat().st_size / 1e6
     print(
-        f"{name:42} {len(table) / wall:>9,.0f} operations/s, {wall:5.2f} s ({cpu_s() - cpu:5.2f} CPU-s) of "
-        f"{size_mb:.0f} MB, peak {peak_mb(jobs):.0f} MB, {jobs} processes",
+        f"{name:42} {len(table) / cpu:>9,.0f} operations a CPU-s; {Path(path).stat().st_size / 1e6:.0f} MB in "
+        f"{alone_s:.2f} s by one process, {wall:.2f} s by {jobs}; peak {peak_mb(jobs):.0f} MB",
         flush=True,
     )
 

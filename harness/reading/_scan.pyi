@@ -1,0 +1,3 @@
+Columns = tuple[bytes, bytes, bytes]
+
+def scan(text: bytes, edn: bool, /) -> tuple[Columns, Columns, list[str]] | None: ...

@@ -34,9 +34,13 @@ struct slot {
     int32_t index; /* -1: free */
 };
 
+enum syntax { OWN_LINES, JSON, EDN };
+
 struct scanner {
     const char *at, *end;
-    int edn;
+    int syntax;
+    int edn; /* whether the syntax is EDN's */
+    int64_t by_comma, by_line; /* how many maps were separated so */
     struct cells out;     /* finished: children of closed containers, side by side */
     struct cells pending; /* children of open ones */
     struct cells roots;   /* the maps themselves */
@@ -170,8 +174,9 @@ static int text(struct scanner *s)
 static int keyword(struct scanner *s)
 {
     const char *first = ++s->at;
-    while (s->at < s->end && !blank(s, *s->at) && !strchr(";\"()[]{}\\#^`@", *s->at))
-        s->at++;
+    for (; s->at < s->end && !blank(s, *s->at) && !strchr(";\"()[]{}\\#^`@", *s->at); s->at++)
+        if ((uint8_t)*s->at < 0x21 || (uint8_t)*s->at > 0x7e) /* blanks of Unicode are among these */
+            return 0;
     if (s->at == first || !delimited(s))
         return 0;
     int64_t index = interned(s, first, (size_t)(s->at - first));
@@ -286,17 +291,44 @@ static void skip_record(struct scanner *s)
         s->at += length;
 }
 
+/* Pass over what is between maps; return whether maps may be so separated.
+ *
+ * EDN asks for nothing. JSON maps have either a comma between any two of them or else a line each, as the parser in
+ * Python has it, and our own lines never a comma.
+ */
+static int separated(struct scanner *s)
+{
+    int commas = 0, newlines = 0, between = s->roots.count > 0;
+    for (; s->at < s->end && (blank(s, *s->at) || *s->at == ','); s->at++) {
+        commas += *s->at == ',';
+        newlines += *s->at == '\n';
+    }
+    if (s->syntax == EDN)
+        return 1;
+    if (s->syntax == OWN_LINES && commas)
+        return 0;
+    if (!between || s->at == s->end)
+        return 1;
+    s->by_comma += commas == 1;
+    s->by_line += commas == 0 && newlines > 0;
+    return (s->by_comma == 0) != (s->by_line == 0) && commas <= 1;
+}
+
 static int scanned(struct scanner *s)
 {
+    int folded = 0;
     for (;;) {
-        while (s->at < s->end && (blank(s, *s->at) || *s->at == ','))
-            s->at++;
+        if (!separated(s))
+            return 0;
         if (s->at == s->end)
-            return 1;
+            return !(folded && (s->by_line || s->syntax == OWN_LINES));
         skip_record(s);
-        if (*s->at != '{' || !value(s, 0) || !push(&s->roots, s->pending.at[0]))
+        const char *first = s->at;
+        if (*first != '{' || !value(s, 0) || !push(&s->roots, s->pending.at[0]))
             return 0;
         s->pending.count = 0;
+        if (s->syntax != EDN)
+            folded |= memchr(first, '\n', (size_t)(s->at - first)) != NULL;
     }
 }
 
@@ -325,7 +357,7 @@ static PyObject *columns(const struct cells *cells)
     return all;
 }
 
-PyDoc_STRVAR(scan_doc, "scan(text, edn, /)\n--\n\nReturn (roots, cells, texts) of a text of maps, or None.");
+PyDoc_STRVAR(scan_doc, "scan(text, syntax, /)\n--\n\nReturn (roots, cells, texts) of a text of maps, or None.");
 
 static PyObject *scan(PyObject *self, PyObject *args)
 {
@@ -333,8 +365,9 @@ static PyObject *scan(PyObject *self, PyObject *args)
     struct scanner s = {0};
     PyObject *result = NULL, *roots = NULL, *cells = NULL;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*p:scan", &given, &s.edn))
+    if (!PyArg_ParseTuple(args, "y*i:scan", &given, &s.syntax))
         return NULL;
+    s.edn = s.syntax == EDN;
     s.at = given.buf;
     s.end = s.at + given.len;
     s.texts = PyList_New(0);

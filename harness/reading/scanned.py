@@ -35,6 +35,9 @@ OWN = (
 JEPSEN = ("type", "process", "f", "value", "key", "time", "node", "error")
 """The fields of an operation's map."""
 
+OWN_LINES, JSON, EDN = range(3)
+"""What the scanner is told of the text."""
+
 _TEXTUAL = (Kind.TEXT, Kind.KEYWORD)
 _INVOKED = len(CODES)
 
@@ -74,7 +77,7 @@ class _Unusual(Exception):
 def own_events(piece: bytes) -> Events | None:
     """Return the events of a piece of our own history, None if it is not ordinary. O(length)."""
     try:
-        return _own_events(_maps(piece, OWN, edn=False), lines=piece.count(b"\n"))
+        return _own_events(_maps(piece, OWN, OWN_LINES), lines=piece.count(b"\n"))
     except _Unusual:
         return None
 
@@ -82,7 +85,7 @@ def own_events(piece: bytes) -> Events | None:
 def jepsen_events(piece: bytes, *, edn: bool) -> Events | None:
     """Return the events of a piece of operation maps, None if it is not ordinary. O(length)."""
     try:
-        return _jepsen_events(_maps(piece, JEPSEN, edn=edn))
+        return _jepsen_events(_maps(piece, JEPSEN, EDN if edn else JSON))
     except _Unusual:
         return None
 
@@ -92,9 +95,9 @@ def _expect(sound: "NDArray[np.bool_] | bool") -> None:
         raise _Unusual
 
 
-def _maps(piece: bytes, names: Sequence[str], *, edn: bool) -> Maps:
+def _maps(piece: bytes, names: Sequence[str], syntax: int) -> Maps:
     """Return the maps of a piece with these fields."""
-    found = _scan.scan(piece, edn) if COMPILED else None
+    found = _scan.scan(piece, syntax) if COMPILED else None
     if found is None or not found[1][0]:
         raise _Unusual
     (firsts, sizes, _), (payload, size, kind), texts = found

@@ -4,8 +4,7 @@ Everything is read from the folder: the scenario, the course, the history, the e
 a verdict can be had again, by anyone, from what was recorded.
 """
 
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ import msgspec
 from msgspec.structs import replace
 
 from harness import assembly, course, episodes, evidence, figures, plugins, soundness
-from harness.checker import Checker, CheckResult, Finding, RecordedRun
+from harness.checker import Checker, CheckResult, RecordedRun
 from harness.course import Course
 from harness.errors import DamagedError, UsageError
 from harness.figures import Figures
+from harness.guarded import guarded
 from harness.history import History
 from harness.observer import Observer
 from harness.result import Rpo, RunResult
@@ -84,9 +84,9 @@ def analyse(
             recovery_expected=run.recovery_expected,
         )
     ]
-    checks.extend(_guarded(name, partial(_check, name, run)) for name in workload.checkers)
+    checks.extend(guarded(name, partial(_check, name, run)) for name in workload.checkers)
     if scenario.expect:
-        checks.append(_guarded("expectations", partial(_expectations, scenario.expect, run, tuple(checks))))
+        checks.append(guarded("expectations", partial(_expectations, scenario.expect, run, tuple(checks))))
     result = _conclude(scenario, went or Course(), measured, checks, run)
     return replace(result, system=system.name)
 
@@ -130,16 +130,6 @@ def _expectations(expect: Mapping[str, Any], run: RecordedRun, results: Sequence
     from checkers import expectations
 
     return expectations.check(expect, run, results)
-
-
-def _guarded(name: str, check: Callable[[], CheckResult]) -> CheckResult:
-    try:
-        return check()
-    except Exception as error:
-        summary = f"the checker failed: {type(error).__name__}: {error}"
-        lines = tuple(traceback.format_exc().splitlines())
-        finding = Finding(verdict=Verdict.ERROR, title=summary, lines=lines)
-        return CheckResult(checker=name, verdict=Verdict.ERROR, summary=summary, findings=(finding,))
 
 
 def unjudged(scenario: Scenario, went: Course, verdict: Verdict) -> RunResult:

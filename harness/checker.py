@@ -74,13 +74,19 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class CheckResult(Struct, frozen=True, kw_only=True):
-    """A checker's conclusion. `figures` are numbers by name, for tables; times in seconds (`…_s`)."""
+    """A checker's conclusion. `figures` are numbers by name, for tables; times in seconds (`…_s`).
+
+    `anomalies` are the names of what is amiss, as the literature calls it. `certificate` is what somebody who
+    does not trust the checker can check again against the history: plain values, or None.
+    """
 
     checker: str
     verdict: Verdict
     summary: str
     findings: tuple[Finding, ...] = ()
     figures: Mapping[str, Any] = {}
+    anomalies: tuple[str, ...] = ()
+    certificate: Mapping[str, Any] | None = None
 
 
 class Checker(Protocol):

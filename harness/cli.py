@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from harness import cli_campaigns
+from harness import cli_campaigns, cli_histories
 from harness.errors import AckedError, UsageError
 from harness.verdict import ExitCode, Verdict
 
@@ -124,16 +124,6 @@ def verify(
 @cli.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @_JSON
-def check(*, run_folder: Path, as_json: bool) -> int:
-    """Judge a recorded run again, from what it recorded."""
-    from harness import cli_run
-
-    return cli_run.check(run_folder, as_json=as_json)
-
-
-@cli.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@_JSON
 def report(*, run_folder: Path, as_json: bool) -> int:
     """Write the reports of a run or of a verification again."""
     from harness import cli_run
@@ -161,7 +151,7 @@ def client(*, args: tuple[str, ...]) -> int:
     return commands.main(args)
 
 
-for _command in cli_campaigns.COMMANDS:
+for _command in (*cli_campaigns.COMMANDS, *cli_histories.COMMANDS):
     cli.add_command(_command)
 
 

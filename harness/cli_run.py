@@ -12,7 +12,7 @@ import click
 import msgspec
 from msgspec.structs import replace
 
-from harness import analysis, assembly, report, results, running, schema, signals, summary
+from harness import analysis, assembly, log_patterns, logs, report, results, running, schema, signals, summary
 from harness.analysis import HISTORY_FILE
 from harness.cli_output import kept, told, with_traceback
 from harness.errors import KilledError, PluginError, UsageError
@@ -22,7 +22,7 @@ from harness.observer import Observer
 from harness.overrides import Override
 from harness.result import RunResult
 from harness.scenario import Scenario
-from harness.verdict import ExitCode, exit_code
+from harness.verdict import ExitCode, exit_code, merge
 from harness.verify import VERIFY_FILE
 
 
@@ -74,12 +74,21 @@ def _run(
     return _tell(result, folder, as_json=as_json)
 
 
-def check(run_folder: Path, *, as_json: bool) -> int:
-    """Judge what a run recorded, and return the exit code of the verdict; the folder stays as it is."""
+def check(run_folder: Path, *, patterns: Sequence[str] = (), as_json: bool) -> int:
+    """Judge what a run recorded, and return the exit code of the verdict; the folder stays as it is.
+
+    `patterns` are regular expressions that no line of its logs may match.
+    """
+    wanted = log_patterns.compiled(patterns)
     folder = results.find(run_folder)
     if (folder / VERIFY_FILE).is_file():
         raise UsageError(f"{run_folder}: a verification, not a run; its runs are in {folder / 'cells'}")
-    return _tell(analysis.analyse(folder), folder, as_json=as_json)
+    result = analysis.analyse(folder)
+    if wanted:
+        searched = log_patterns.search(log_patterns.logs_in(folder / logs.FOLDER), wanted)
+        verdict = merge((result.verdict, searched.verdict))
+        result = replace(result, checks=(*result.checks, searched), verdict=verdict)
+    return _tell(result, folder, as_json=as_json)
 
 
 def report_again(run_folder: Path, *, as_json: bool) -> int:

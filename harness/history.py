@@ -17,7 +17,7 @@ from msgspec import Struct
 from harness.clock import Origin
 from harness.errors import DamagedError
 from harness.operation import Operation, Outcome
-from harness.recording import FORMAT, VERSION, Header
+from harness.recording import Header, read_header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,18 +142,7 @@ def _open(path: Path) -> tuple[Header, bool, int]:
             truncated = file.read(1) != b"\n"
     except OSError as error:
         raise DamagedError(f"{path}: {error.strerror or error}") from error
-    if not first.endswith(b"\n"):
-        raise DamagedError(f"{path}:1: nothing was recorded: the header is missing or incomplete")
-    try:
-        header = msgspec.json.decode(first, type=Header)
-    except msgspec.DecodeError as error:
-        raise DamagedError(f"{path}:1: this is no history: {error}") from error
-    if (header.format, header.version) != (FORMAT, VERSION):
-        raise DamagedError(
-            f"{path}:1: format {header.format!r} version {header.version}; "
-            f"this reads {FORMAT!r} version {VERSION}"
-        )
-    return header, truncated, size_bytes
+    return read_header(first, str(path)), truncated, size_bytes
 
 
 def _joined(path: Path, kind: type[_Row]) -> Iterator[tuple[Any, Any]]:

@@ -13,9 +13,9 @@ PACKAGES = ("harness", "nodes", "checkers", "faults")
 SMALL = frozenset(
     f"harness.{name}"
     for name in (
-        "checker", "contract", "draws", "episode", "errors", "events", "fault", "generator", "generators",
-        "history", "machine", "operation", "options", "scenario", "system", "tasks", "verdict", "words",
-        "workload",
+        "checker", "columns", "contract", "draws", "episode", "errors", "events", "fault", "generator",
+        "generators", "history", "history_checker", "machine", "operation", "options", "scenario", "system",
+        "tasks", "verdict", "words", "workload",
     )
 )  # fmt: skip
 """The engine's small interfaces: what a fault, a checker, a machine or a system may know of it."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from harness import cli_campaigns
+from harness import cli_campaigns, cli_cluster
 from harness.errors import AckedError, UsageError
 from harness.verdict import ExitCode, Verdict
 
@@ -161,6 +161,7 @@ def client(*, args: tuple[str, ...]) -> int:
     return commands.main(args)
 
 
+cli.add_command(cli_cluster.cluster)
 for _command in cli_campaigns.COMMANDS:
     cli.add_command(_command)
 

@@ -47,7 +47,9 @@ def probe() -> Kvm:
     """Run the trial; takes 1 to 3 s. Raises MissingError without QEMU."""
     qemu = shutil.which(QEMU)
     if qemu is None:
-        raise MissingError(f"{QEMU} is not installed: apt-get install qemu-system-x86 (or your system's package)")
+        raise MissingError(
+            f"{QEMU} is not installed: apt-get install qemu-system-x86 (or your system's package)"
+        )
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         return verdict(accessible=False)
     with tempfile.TemporaryDirectory(prefix="acked-kvm-") as folder:
@@ -67,7 +69,9 @@ def verdict(*, accessible: bool, emulated: Trial | None = None, native: Trial | 
     if native.complaint:
         return Kvm(False, f"{DEVICE} can be opened, but {native.complaint}: processors are emulated")
     if not emulated.complaint and native.seconds > max(_LEAST_LIMIT_S, emulated.seconds):
-        slower = f"a guest is slower with it ({native.seconds:.1f} s) than emulated ({emulated.seconds:.1f} s)"
+        slower = (
+            f"a guest is slower with it ({native.seconds:.1f} s) than emulated ({emulated.seconds:.1f} s)"
+        )
         return Kvm(False, f"{DEVICE} can be opened, but {slower}: processors are emulated")
     return Kvm(True, f"{DEVICE} is of use: a guest took {native.seconds:.1f} s with it")
 
@@ -99,7 +103,9 @@ def _run(qemu: str, image: Path, accelerator: str, *, limit_s: float) -> Trial:
     argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
     begun = time.monotonic()
     try:
-        done = subprocess.run(argv, capture_output=True, check=False, timeout=limit_s, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            argv, capture_output=True, check=False, timeout=limit_s, stdin=subprocess.DEVNULL
+        )
     except subprocess.TimeoutExpired:
         return Trial(limit_s, f"a guest of 512 bytes did not end within {limit_s:.1f} s")
     seconds = time.monotonic() - begun

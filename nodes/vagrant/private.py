@@ -1,4 +1,4 @@
-"""Runs a command where a hypervisor of its own is, of which the host sees nothing:
+"""Runs a command beside a hypervisor of its own, of which the host sees nothing.
 
     python -m nodes.vagrant.private FOLDER COMMAND…
 
@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -71,23 +71,26 @@ def run(folder: Path, argv: Sequence[str]) -> int:
     if os.geteuid() != 0:
         raise MissingError("a private hypervisor needs root: its networks are bridges, with firewall rules")
     os.environ["PATH"] = search_path()
-    _look_for_programs()
+    programs = _find_programs()
     with _alone(folder):
         shutil.rmtree(folder / "lib", ignore_errors=True)
         shutil.rmtree(folder / "log", ignore_errors=True)
         enter.enter()
         try:
             _hide_the_hosts(folder)
-            with _libvirtd(folder / "log"):
+            with _libvirtd(programs, folder / "log"):
                 return _run(argv)
         finally:
             shutil.rmtree(folder / "lib", ignore_errors=True)
 
 
-def _look_for_programs() -> None:
-    missing = sorted(package for program, package in PACKAGES.items() if shutil.which(program) is None)
+def _find_programs() -> Mapping[str, str]:
+    """Return where each of the programs is."""
+    found = {program: shutil.which(program) or "" for program in PACKAGES}
+    missing = sorted(PACKAGES[program] for program, path in found.items() if not path)
     if missing:
         raise MissingError(f"missing: {' '.join(missing)} (apt-get install …, or `.ci/host vm`)")
+    return found
 
 
 @contextmanager
@@ -118,13 +121,14 @@ def _hide_the_hosts(folder: Path) -> None:
 
 
 @contextmanager
-def _libvirtd(logs: Path) -> Iterator[None]:
+def _libvirtd(programs: Mapping[str, str], logs: Path) -> Iterator[None]:
     log = logs / "libvirtd.log"
     with log.open("wb") as output:
-        daemon = subprocess.Popen(["libvirtd"], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        argv = [programs["libvirtd"], "--config", "/etc/libvirt/libvirtd.conf"]
+        daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + _START_S
-        while not _answers():
+        while not _answers(programs["virsh"]):
             if daemon.poll() is not None:
                 raise NodeError(f"libvirtd ended with status {daemon.returncode}; see {log}")
             if time.monotonic() > deadline:
@@ -136,8 +140,8 @@ def _libvirtd(logs: Path) -> Iterator[None]:
         daemon.wait()
 
 
-def _answers() -> bool:
-    asked = ["virsh", "--quiet", "--connect", URI, "version"]
+def _answers(virsh: str) -> bool:
+    asked = [virsh, "--quiet", "--connect", URI, "version"]
     return subprocess.run(asked, capture_output=True, check=False, timeout=_START_S).returncode == 0
 
 

@@ -53,35 +53,31 @@ async def run(
         limit=1 << 20,
     )
     assert process.stdout is not None and process.stderr is not None, "both are pipes"
-    stderr = asyncio.create_task(process.stderr.read())
+    complaint = asyncio.ensure_future(process.stderr.read())
     lines: list[str] = []
     try:
-        while True:
-            async with asyncio.timeout(silence_s):
-                line = await process.stdout.readline()
-            if not line:
-                break
-            lines.append(line.decode(errors="replace"))
-            on_line(lines[-1].rstrip("\n"))
-        async with asyncio.timeout(silence_s):
-            complaint = (await stderr).decode(errors="replace")
+        async with asyncio.timeout(silence_s) as patience:
+            while line := await process.stdout.readline():
+                patience.reschedule(asyncio.get_running_loop().time() + silence_s)
+                lines.append(line.decode(errors="replace"))
+                on_line(lines[-1].rstrip("\n"))
             status = await process.wait()
     except TimeoutError as error:
         raise NodeError(f"{shlex.join(argv)} said nothing for {silence_s:g} s, and was stopped") from error
     finally:
-        await _end(process)
-        stderr.cancel()
-    return status, "".join(lines), complaint
+        if process.returncode is None:
+            await _end(process)
+            await process.stdout.read()
+        await complaint
+    return status, "".join(lines), complaint.result().decode(errors="replace")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """End what still runs, with all that it started."""
-    if process.returncode is not None:
-        return
-    for number in (signal.SIGINT, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_GRACE_S):
-                await process.wait()
-                return
+    """Let a program end in order, then kill what is left of all that it started."""
+    os.killpg(process.pid, signal.SIGINT)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GRACE_S):
+            await process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()

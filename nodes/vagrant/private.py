@@ -65,14 +65,14 @@ def run(folder: Path, argv: Sequence[str]) -> int:
     """Run a command beside a hypervisor of its own and return its exit status.
 
     Call it as `nodes.local.enter.enter`: early, and once. Raises MissingError where something must be
-    installed or permitted first, UsageError while another one uses the folder, NodeError when libvirtd does
-    not start.
+    installed or permitted first, UsageError while another one uses the folder, NodeError when libvirtd does not
+    start.
     """
     if os.geteuid() != 0:
         raise MissingError("a private hypervisor needs root: its networks are bridges, with firewall rules")
     os.environ["PATH"] = search_path()
-    programs = _find_programs()
     with _alone(folder):
+        programs = _find_programs()
         shutil.rmtree(folder / "lib", ignore_errors=True)
         shutil.rmtree(folder / "log", ignore_errors=True)
         enter.enter()

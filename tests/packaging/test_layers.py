@@ -81,6 +81,8 @@ def test_checkers_and_faults_know_only_the_small_interfaces(package: str) -> Non
         ("nodes/local", {"nodes.local"}),
         ("nodes/adapters", {"nodes"}),
         ("nodes/planted", {"nodes.planted"}),
+        # A private hypervisor is kept in the namespaces of local machines.
+        ("nodes/vagrant", {"nodes"}),
     ],
 )
 def test_machines_and_systems_know_only_the_small_interfaces(package: str, also: set[str]) -> None:
@@ -94,6 +96,8 @@ def test_the_engine_finds_plug_ins_by_name() -> None:
         # It asks the one kind of machines whose needs it explains.
         "harness.doctor": {"nodes.local"},
         "harness.cli_doctor": {"nodes.local"},
+        # Virtual machines stay up between runs, so there are commands for them.
+        "harness.cli_cluster": {"nodes.vagrant"},
         # The harness proves itself with bugs in the store that comes with it.
         "harness.campaign.aims": {"nodes.planted"},
         "harness.campaign.selftest": {"nodes.planted"},

@@ -97,7 +97,7 @@ def test_the_engine_finds_plug_ins_by_name() -> None:
         "harness.doctor": {"nodes.local"},
         "harness.cli_doctor": {"nodes.local"},
         # Virtual machines stay up between runs, so there are commands for them.
-        "harness.cli_cluster": {"nodes.vagrant"},
+        "harness.cli_vagrant": {"nodes.vagrant"},
         # The harness proves itself with bugs in the store that comes with it.
         "harness.campaign.aims": {"nodes.planted"},
         "harness.campaign.selftest": {"nodes.planted"},

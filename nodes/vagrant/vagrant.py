@@ -83,7 +83,11 @@ class Vagrant:
 
         status, printed, complaint = await self._start([*arguments, "--machine-readable"], read)
         if status != 0:
-            why = machine_readable.failure(messages) or complaint.strip() or printed.strip()[-1000:]
+            # A defect of a plug-in ends with a trace of Ruby's, whose first line says what went wrong.
+            why = (
+                machine_readable.failure(messages)
+                or (complaint.strip() or printed.strip()).partition("\n")[0]
+            )
             raise NodeError(f"vagrant {' '.join(arguments)} failed: {why}")
         return messages
 

@@ -1,27 +1,17 @@
-"""Carries out one request: `python3 guest.pyz`, with a JSON object on standard input.
+"""Carries out requests, one after the other: a line of JSON in, a line of JSON out, to the end of its input.
 
-`do` names a function of the table below, the other members are its arguments. What it returns is printed as
-JSON. What can't be done is told on standard error in one line, with status 1.
+In a request `do` names a function of the table below, the other members are its arguments. An answer has what
+it returned as `answer`, or as `error` in one line why it could not be done.
 """
 
 import json
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
 
 from nodes.vagrant.guest import clock, disk, weather
-from nodes.vagrant.guest.weather import Line
 
-
-def _change_weather(device: str, lines: list[list[Any]]) -> None:
-    weather.change(device, [Line(*line) for line in lines])
-
-
-def _count_weather(device: str, lines: list[list[Any]]) -> list[dict[str, int]]:
-    return weather.counts(device, [Line(*line) for line in lines])
-
-
-FUNCTIONS: dict[str, Callable[..., Any]] = {
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "make disk": disk.make,
     "attach disk": disk.attach,
     "remove disk": disk.remove,
@@ -33,21 +23,26 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "read clocks": clock.read,
     "jump clock": clock.jump,
     "drift clocks": clock.drift,
-    "change weather": _change_weather,
-    "count weather": _count_weather,
+    "change weather": lambda device, lines: weather.change(device, [weather.Line(*line) for line in lines]),
+    "count weather": lambda device, lines: weather.counts(device, [weather.Line(*line) for line in lines]),
 }
 
 
-def main() -> None:
-    """Carry out the request on standard input."""
-    request = json.load(sys.stdin)
+def serve(requests: TextIO, answers: TextIO) -> None:
+    """Answer each request."""
+    for line in requests:
+        answers.write(json.dumps(carry_out(json.loads(line))) + "\n")
+        answers.flush()
+
+
+def carry_out(request: dict[str, Any]) -> dict[str, Any]:
+    """Do what is asked; whatever goes wrong is told in the answer."""
     try:
-        answer = FUNCTIONS[request.pop("do")](**request)
+        return {"answer": FUNCTIONS[request.pop("do")](**request)}
     except Exception as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        sys.exit(1)
-    json.dump(answer, sys.stdout)
+        return {"error": f"{type(error).__name__}: {error}"}
 
 
-if __name__ == "__main__":
-    main()
+def main() -> None:
+    """Answer the requests on standard input."""
+    serve(sys.stdin, sys.stdout)

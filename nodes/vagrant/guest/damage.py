@@ -3,7 +3,6 @@
 import errno
 import os
 import random
-import sys
 import time
 from pathlib import Path
 
@@ -41,12 +40,20 @@ def watch(fault: str, sound: str, device: str, folder: str, before: int) -> int:
 
     `sound` is the table with which all is well, `before` what `lag` returned when it was.
     """
+    told, tell = os.pipe()
     child = os.fork()
     if child:
-        return child
+        os.close(tell)
+        os.waitpid(child, 0)
+        with os.fdopen(told, "rb") as pipe:
+            return int(pipe.read())
     os.setsid()
+    # Once more: so it is nobody's child here, and nobody has to wait for its end.
+    if watcher := os.fork():
+        os.write(tell, str(watcher).encode())
+        os._exit(0)
     null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
+    for fd in (0, 1, 2, tell):
         os.dup2(null, fd)
     while not (witness.count(errno.EIO) if fault == "flush error" else lag(device) > before):
         time.sleep(_LOOK_S)
@@ -54,7 +61,7 @@ def watch(fault: str, sound: str, device: str, folder: str, before: int) -> int:
     if fault == "misdirected write":
         _misdirect(folder)
     _STRUCK.write_text("1")
-    sys.exit()
+    os._exit(0)
 
 
 def lag(device: str) -> int:

@@ -83,20 +83,39 @@ def change(device: str, lines: list[Line]) -> None:
 
 
 def counts(device: str, lines: list[Line]) -> list[dict[str, int]]:
-    """Return for each line how many packets came to it, left it, and were lost in it."""
-    told: list[dict[str, int]] = []
+    """Return for each line how many packets came to it, left it, were lost in it, and are in it.
+
+    Those that came are counted only where lines lead into the machine.
+    """
     queues = {
         name: _queues(name) for name in (device, *([DEVICE] if any(line.inward for line in lines) else []))
     }
+    came = _came(device)
     numbers = {True: _FIRST, False: _FIRST}
+    told = []
     for line in lines:
-        handle = f"{numbers[line.inward]:x}:"
+        number = numbers[line.inward]
         numbers[line.inward] += 1
-        queue = queues[DEVICE if line.inward else device].get(handle, {})
-        told.append({"sent": queue.get("packets", 0), "lost": queue.get("drops", 0)})
+        queue = queues[DEVICE if line.inward else device].get(f"{number:x}:", {})
+        counted = {
+            "sent": queue.get("packets", 0),
+            "lost": queue.get("drops", 0),
+            "held": queue.get("qlen", 0),
+        }
+        told.append({**counted, "came": came.get(number, 0) if line.inward else sum(counted.values())})
     return told
 
 
 def _queues(device: str) -> dict[str, dict[str, int]]:
-    told = call("tc", "-json", "-statistics", "qdisc", "show", "dev", device)
-    return {each["handle"]: each for each in json.loads(told) if "handle" in each}
+    told = json.loads(call("tc", "-json", "-statistics", "qdisc", "show", "dev", device))
+    return {each["handle"]: each for each in told if "handle" in each}
+
+
+def _came(device: str) -> dict[int, int]:
+    """Return how many packets each filter has led to its queue, by the filter's number."""
+    told = json.loads(call("tc", "-json", "-statistics", "filter", "show", "dev", device, "ingress") or "[]")
+    found = {}
+    for each in told:
+        for action in each.get("options", {}).get("actions", []):
+            found[each["pref"]] = action["stats"]["packets"]
+    return found

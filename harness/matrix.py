@@ -83,9 +83,10 @@ _COLUMNS = {**VARIANTS, **MORE}
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What to verify. Empty `modes` mean all of them, and empty `faults` all of the matrix; `cases` names textbook cases.
+    """What to verify. Empty `modes` mean all of them, and empty `faults` all of the matrix.
 
-    Textbook cases of the wanted modes are included unless `faults` or `cases` narrow the choice down.
+    `cases` names textbook cases. Those of the wanted modes are included unless `faults` or `cases` narrow the
+    choice down.
     """
 
     modes: tuple[Mode, ...] = ()

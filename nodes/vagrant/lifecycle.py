@@ -53,14 +53,14 @@ class VirtualMachines:
         keys = await self._host_keys(hosts)
         self.known_hosts.write_text(ssh_config.render_known_hosts(hosts, keys))
         self.ssh_config.write_text(ssh_config.render(hosts, self.known_hosts))
-        await self._set_clocks()
+        await self._all_answer()
         on_progress("keeping how the machines are now, for resets")
         await together(self.power.keep_fresh(name) for name in self.settings.names)
 
     async def reset(self) -> None:
         """Make all machines what they were when they came up, in seconds; only their clocks show today."""
         await together(self.power.make_fresh(name) for name in self.settings.names)
-        await self._set_clocks()
+        await self._all_answer()
 
     async def down(self, on_progress: OnProgress) -> None:
         """Remove all machines and all that is kept of them."""
@@ -76,11 +76,8 @@ class VirtualMachines:
             raise NodeError(f"{name}: {words!r} failed: {complaint.strip()}")
         return printed
 
-    async def _set_clocks(self) -> None:
-        await together(self._set_clock(name) for name in self.settings.names)
-
-    async def _set_clock(self, name: str) -> None:
-        """Set a machine's clock to the host's, as soon as it can be logged in on."""
+    async def answers(self, name: str) -> None:
+        """Wait until a machine that boots can be logged in on, and set its clock to the host's."""
         deadline = time.monotonic() + _BOOT_S
         while True:
             try:
@@ -91,6 +88,9 @@ class VirtualMachines:
                     words = [f"{name} does not let us in for {_BOOT_S:g} s: {error}", *self._last_words()]
                     raise NodeError("\n".join(words)) from error
             await asyncio.sleep(_BETWEEN_TRIES_S)
+
+    async def _all_answer(self) -> None:
+        await together(self.answers(name) for name in self.settings.names)
 
     async def _host_keys(self, hosts: Sequence[Host]) -> Mapping[str, Sequence[str]]:
         """Return the machines' public keys: known beforehand, or what they say when they are first up."""

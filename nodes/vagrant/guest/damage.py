@@ -29,8 +29,12 @@ def rot(folder: str, bits: int) -> None:
 
 
 def prepare(fault: str) -> None:
-    """Begin to look, before the fault can strike."""
+    """Begin to look, before the fault can strike.
+
+    What the file system itself has still to write is written first: so what is struck is the system's.
+    """
     _STRUCK.unlink(missing_ok=True)
+    os.sync()
     if fault == "flush error":
         witness.begin(errno.EIO)
 

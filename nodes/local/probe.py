@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 
-from nodes.local import kernel
+from nodes.linux import kernel
 
 PORT = 1
 """Nothing listens there (tcpmux), so the receiving kernel itself answers, by a reset."""

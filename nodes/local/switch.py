@@ -15,9 +15,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from harness.errors import HarnessError
 from harness.machine import CLIENTS, Link
 from harness.tasks import uninterrupted
+from nodes.linux.programs import feed
 from nodes.local import probe
 from nodes.local.network import Place
-from nodes.local.programs import feed
 
 _TABLE = f"""\
 table bridge acked {{

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from harness.errors import MissingError, NodeError
-from nodes.local.programs import search_path
+from nodes.linux.programs import search_path
 
 _GRACE_S = 30.0
 """What a program has after SIGINT to leave things in order, before it is killed."""

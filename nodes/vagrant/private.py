@@ -22,8 +22,9 @@ from pathlib import Path
 from types import FrameType
 
 from harness.errors import AckedError, MissingError, NodeError, UsageError
-from nodes.local import enter, kernel
-from nodes.local.programs import search_path
+from nodes.linux import kernel
+from nodes.linux.programs import search_path
+from nodes.local import enter
 
 URI = "qemu:///system"
 """How the hypervisor is addressed: as the host's would be."""

@@ -70,6 +70,19 @@ def test_the_store_knows_only_itself_and_the_standard_library() -> None:
     assert foreign == []
 
 
+def test_what_is_sent_to_machines_knows_only_the_standard_library() -> None:
+    """It runs with Python alone; of ours, all that it imports is sent along."""
+    sent = {"harness.errors", "harness.tasks", "nodes.linux", "nodes.agent"}
+    found = [
+        f"{module} imports {name}"
+        for package in ("nodes/linux", "nodes/agent")
+        for module, path in modules(package)
+        for name in imports(path, module)
+        if not within(name, sent) and name.split(".")[0] not in sys.stdlib_module_names
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize("package", ["checkers", "faults"])
 def test_checkers_and_faults_know_only_the_small_interfaces(package: str) -> None:
     assert offences(package, SMALL) == []
@@ -78,7 +91,8 @@ def test_checkers_and_faults_know_only_the_small_interfaces(package: str) -> Non
 @pytest.mark.parametrize(
     "package,also",
     [
-        ("nodes/local", {"nodes.local"}),
+        ("nodes/local", {"nodes.local", "nodes.linux"}),
+        ("nodes/ssh", {"nodes.ssh", "nodes.linux", "nodes.agent", "nodes.packing"}),
         ("nodes/adapters", {"nodes"}),
         ("nodes/planted", {"nodes.planted"}),
         # A private hypervisor is kept in the namespaces of local machines.

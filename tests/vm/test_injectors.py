@@ -8,7 +8,7 @@ import pytest
 from vm_places import FOLDER
 
 from harness.machine import CLIENTS, DiskFault, Weather
-from nodes.local import probe
+from nodes.linux import probe
 from nodes.vagrant.clocks import MachineClocks
 from nodes.vagrant.disk import MachineDisk
 from nodes.vagrant.hand import Hand

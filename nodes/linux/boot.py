@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, NodeError
-from nodes.local import init
-from nodes.local.programs import find, search_path
+from nodes.linux import init
+from nodes.linux.programs import find, search_path
 
-_NAMESPACES = ("--net", "--mount", "--uts", "--ipc", "--pid")
 _READY_S = 20.0
 _ANSWER_S = 20.0
 """How long PID 1 may take to answer; it does nothing that takes time."""
@@ -73,8 +72,10 @@ class Boot:
         asyncio.get_running_loop().add_reader(control.fileno(), self._read)
 
     @classmethod
-    async def start(cls, name: str, log: Path) -> "Boot":
+    async def start(cls, name: str, log: Path, *, namespaces: Sequence[str]) -> "Boot":
         """Start a machine with nothing but its PID 1; what that complains of goes to `log`.
+
+        `namespaces` are options of unshare(1): `--pid` must be among them; with `--uts` it gets its name.
 
         Raises NodeError, with those complaints, when it does not come up.
         """
@@ -84,8 +85,9 @@ class Boot:
             undo.enter_context(ours)
             with theirs, log.open("ab") as complaints:
                 keeper = await asyncio.create_subprocess_exec(
-                    *(find("unshare"), *_NAMESPACES, "--fork", "--kill-child"),
-                    *(sys.executable, "-I", "-S", init.__file__, str(theirs.fileno()), name),
+                    *(find("unshare"), *namespaces, "--fork", "--kill-child"),
+                    *(sys.executable, "-I", "-S", init.__file__, str(theirs.fileno())),
+                    *([name] if "--uts" in namespaces else []),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=complaints,
                     stderr=complaints,

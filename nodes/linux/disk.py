@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.errors import AckedError, HarnessError, NodeError
-from nodes.local import kernel
-from nodes.local.programs import find, search_path
+from nodes.linux import kernel
+from nodes.linux.programs import find, search_path
 
 _SIZE_BYTES = 256 << 20
 _RELEASE_S = 20.0

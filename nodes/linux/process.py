@@ -1,4 +1,4 @@
-"""A supervised process on a machine: its output is logged and passed on line by line, its end is awaited."""
+"""A supervised process on a machine: what it prints is passed on as it comes, and its end is awaited."""
 
 import asyncio
 import fcntl
@@ -7,23 +7,26 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
-from harness.errors import FolderError
-from harness.machine import OnLine
-from nodes.local.boot import Boot, Child
-from nodes.local.lines import LineBuffer
+from nodes.linux.boot import Boot, Child
 
 _READ_BYTES = 1 << 18
 _PIPE_BYTES = 1 << 20
-_TAIL_BYTES = 1 << 10
-"""How much is kept in memory of the end of an output, for the last words of a process."""
 
 
-class LocalProcess:
-    """A process that was started under a name (`harness.machine.Process`). Made by `LocalProcess.start`."""
+class Sink(Protocol):
+    """Takes what a process prints on one of its streams."""
+
+    def take(self, at_ns: int, chunk: bytes) -> None:
+        """Take what was read at `at_ns` of CLOCK_MONOTONIC; must not block or raise."""
+
+    def end(self) -> None:
+        """Take note that nothing will come any more."""
+
+
+class Supervised:
+    """A process that was started under a name. Made by `Supervised.start`."""
 
     def __init__(self, name: str, boot: Boot, child: Child, streams: tuple["_Stream", ...]) -> None:
         self._name = name
@@ -42,36 +45,32 @@ class LocalProcess:
         argv: Sequence[str],
         *,
         env: Mapping[str, str],
-        log: Path,
-        on_line: OnLine,
+        sinks: tuple[Sink, Sink],
         on_death: Callable[[Self], None],
     ) -> Self:
-        """Start `argv` on a machine, with its output appended to `log`.
+        """Start `argv` on a machine, with its standard output and error going to `sinks`.
 
         `on_death` is told when it has ended by itself: not on a machine that ended, not after `condemn` or
-        `stop`, and not when somebody waits for that.
+        `stop`, and not when somebody waits for that. When it can't be started, the sinks are ended.
 
-        The pipes lead straight to the harness, so that what a process said before it lost its power can
+        The pipes lead straight to the supervisor, so that what a process said before it lost its power can
         still be read.
         """
-        log_fd = _open_log(log)
         out_r, out_w = _pipe()
         err_r, err_w = _pipe()
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
             child = await boot.spawn(argv, env=env, stdin=nothing, stdout=out_w, stderr=err_w)
         except BaseException:
-            for fd in (out_r, err_r, log_fd):
-                os.close(fd)
+            os.close(out_r)
+            os.close(err_r)
+            for sink in sinks:
+                sink.end()
             raise
         finally:
             for fd in (nothing, out_w, err_w):
                 os.close(fd)
-        if os.fstat(log_fd).st_size > 0:
-            with suppress(OSError):  # the disk is full: the first line that is lost will be complained of
-                os.write(log_fd, f"--- {name} started again, {datetime.now(UTC):%F %T} UTC\n".encode())
-        streams = _Stream(out_r, os.dup(log_fd), log, on_line), _Stream(err_r, log_fd, log, None)
-        process = cls(name, boot, child, streams)
+        process = cls(name, boot, child, (_Stream(out_r, sinks[0]), _Stream(err_r, sinks[1])))
         child.when_ended(lambda: process._ended(on_death))
         return process
 
@@ -85,10 +84,9 @@ class LocalProcess:
         """Its exit status (negative: the signal), or None while it runs."""
         return self._child.returncode
 
-    @property
-    def last_line(self) -> str:
-        """The last line that it printed on its standard error."""
-        return self._streams[1].last_line
+    def when_ended(self, action: Callable[[], None]) -> None:
+        """Have `action` called once it has ended, after its death was told of, if it was one."""
+        self._child.when_ended(action)
 
     async def wait(self) -> int:
         """Wait for its end and return its exit status; what it printed last may still be on its way."""
@@ -117,7 +115,7 @@ class LocalProcess:
             await self.wait()
 
     async def drained(self) -> None:
-        """Wait until all that was ever printed to its pipes is in the log and has been passed on.
+        """Wait until all that was ever printed to its pipes has been passed on.
 
         That is when the last process that inherited them has ended.
         """
@@ -136,22 +134,12 @@ class LocalProcess:
 class _Stream:
     """Reads one pipe on the event loop, in big chunks."""
 
-    def __init__(self, pipe: int, log: int, log_path: Path, on_line: OnLine | None) -> None:
+    def __init__(self, pipe: int, sink: Sink) -> None:
         self.ended = asyncio.Event()
         self._pipe = pipe
-        self._log: int | None = log
-        self._log_path = log_path
-        self._on_line = on_line
-        self._buffer = LineBuffer()
-        self._tail = b""
+        self._sink = sink
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(pipe, self._read)
-
-    @property
-    def last_line(self) -> str:
-        """The last line that has come, be it whole or not, that is not blank; as text that is safe to show."""
-        lines = self._tail.decode(errors="replace").strip().splitlines()
-        return "".join(letter if letter.isprintable() else "?" for letter in lines[-1]) if lines else ""
 
     def catch_up(self) -> None:
         """Read all that has been printed until now."""
@@ -165,63 +153,19 @@ class _Stream:
         except BlockingIOError:
             return False
         if not chunk:
-            self._write(self._buffer.rest())
             self._loop.remove_reader(self._pipe)
             os.close(self._pipe)
-            self._close_log()
+            self._sink.end()
             self.ended.set()
             return False
-        at_ns = time.monotonic_ns()
-        self._tail = (self._tail + chunk[-_TAIL_BYTES:])[-_TAIL_BYTES:]
-        block, lines = self._buffer.feed(chunk)
-        self._write(block)
-        if self._on_line is not None:
-            for line in lines:
-                self._on_line(at_ns, line)
+        self._sink.take(time.monotonic_ns(), chunk)
         return True
-
-    def _write(self, block: bytes) -> None:
-        """Append to the log; when that fails, say so once and go on reading, or the process would block."""
-        if self._log is None:
-            return
-        try:
-            while block:
-                block = block[os.write(self._log, block) :]
-        except OSError as error:
-            self._close_log()
-            self._loop.call_exception_handler(
-                {"message": f"{self._log_path}: the log ends here", "exception": error}
-            )
-
-    def _close_log(self) -> None:
-        if self._log is not None:
-            os.close(self._log)
-            self._log = None
-
-
-def both(*receivers: OnLine | None) -> OnLine:
-    """Return a receiver of lines that passes each on to all of `receivers` that there are."""
-    present: list[Callable[[int, bytes], None]] = [one for one in receivers if one is not None]
-
-    def pass_on(at_ns: int, line: bytes) -> None:
-        for receiver in present:
-            receiver(at_ns, line)
-
-    return pass_on
-
-
-def _open_log(log: Path) -> int:
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise FolderError(f"no log: {error}") from error
 
 
 def _pipe() -> tuple[int, int]:
     read, write = os.pipe2(os.O_CLOEXEC)
     os.set_blocking(read, False)
-    # Room for a second or two of reports: a harness that is busy must not slow down the system under test.
+    # Room for a second or two of reports: a supervisor that is busy must not slow down the system under test.
     with suppress(PermissionError):  # the user's limit for pipes is reached: a small one does, too
         fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     return read, write

@@ -6,19 +6,27 @@ import shlex
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from harness.errors import NodeError
-from harness.machine import Completed
-from nodes.local.boot import Boot
-from nodes.local.programs import readable
+from nodes.linux.boot import Boot
+from nodes.linux.programs import readable
 
 _READ_BYTES = 1 << 16
 _MOST_LETTERS = 200
 
 
+class Ended(NamedTuple):
+    """A command that ended: its exit status and what it printed."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
 async def run_command(
     boot: Boot, argv: Sequence[str], *, stdin: bytes, timeout_s: float, env: Mapping[str, str]
-) -> Completed:
+) -> Ended:
     """Run `argv` and return what became of it; only the command itself is waited for.
 
     A process that it leaves behind may keep the other ends of its output: they are closed here, so what that
@@ -47,7 +55,7 @@ async def run_command(
         if not boot.running:
             how = "lost its power" if boot.ending else "is gone: its PID 1 died"
             raise NodeError(f"{boot.name} {how} during {_shown(argv)}")
-        return Completed(returncode=returncode, stdout=stdout.content(), stderr=stderr.content())
+        return Ended(returncode=returncode, stdout=stdout.content(), stderr=stderr.content())
 
 
 class _Collector:

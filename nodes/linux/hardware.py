@@ -1,30 +1,40 @@
-"""What a machine is made of: its disk, its cable to the bridge, its namespaces; and the switch for it all."""
+"""What a machine is made of: its disk, its cable to the network, its namespaces; and the switch for it all."""
 
 import asyncio
 import signal
-import socket
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness.errors import FolderError, NodeError
 from harness.tasks import uninterrupted
-from nodes.local import kernel, network
-from nodes.local.boot import Boot, last_complaint
-from nodes.local.command import run_command
-from nodes.local.disk import Disk
-from nodes.local.network import Place
-from nodes.local.programs import feed
+from nodes.linux.boot import Boot, last_complaint
+from nodes.linux.command import run_command
+from nodes.linux.disk import Disk
 
 _BOOT_S = 20.0
+
+
+class Cable(Protocol):
+    """What joins a machine to its network."""
+
+    async def plug(self, boot: Boot) -> None:
+        """Join a machine that has just started."""
+
+    async def pull(self) -> None:
+        """Let nothing pass from now on. Safe to call twice, and before `plug`."""
+
+    async def remove(self) -> None:
+        """Let nothing that the machine left behind ever be heard; it has ended. Safe to call twice."""
 
 
 class Hardware:
     """A machine that can be on or off; made switched off, without a disk.
 
-    A machine whose PID 1 dies by itself is lost: all that ran there is gone, and it counts as off. `on_loss` is
-    told what it complained of last.
+    `namespaces` are the options of unshare(1) for what the machine has of its own, `mounts` the shell commands
+    that it begins with. A machine whose PID 1 dies by itself is lost: all that ran there is gone, and it counts
+    as off. `on_loss` is told what it complained of last.
 
     Its public coroutines are carried out one after the other, and to their end even when the caller is
     cancelled: a machine is never left between on and off, except by an error, after which `switch_off` and
@@ -33,18 +43,22 @@ class Hardware:
 
     def __init__(
         self,
-        place: Place,
-        everyone: Collection[Place],
+        name: str,
         disk: Disk,
+        cable: Cable,
         environment: Mapping[str, str],
         *,
+        namespaces: Sequence[str],
+        mounts: Sequence[str],
         on_loss: Callable[[str], None],
     ) -> None:
-        self._place = place
+        self._name = name
         self._on_loss = on_loss
-        self._everyone = everyone
         self._disk = disk
+        self._cable = cable
         self._environment = environment
+        self._namespaces = namespaces
+        self._mounts = mounts
         self._boot: Boot | None = None
         self._on = False
         self._installing = False
@@ -113,33 +127,25 @@ class Hardware:
         try:
             await asyncio.to_thread(self._disk.format)
         except OSError as error:
-            raise FolderError(f"no disk for {self._place.name}: {error}") from error
+            raise FolderError(f"no disk for {self._name}: {error}") from error
 
     async def _switch_on(self) -> None:
         if self.boot is not None:
             return
         await self._switch_off()
         log = self._disk.directory.with_name("init.log")
-        boot = self._boot = await Boot.start(self._place.name, log)
-        await feed(network.cable_batch(self._place, boot.pid), "ip", "-batch", "-")
-        script = (
-            "mount -t proc proc /proc",
-            "mount -t tmpfs -o mode=755 tmpfs /run",
-            "mount -t tmpfs -o mode=1777 tmpfs /dev/shm",
-            self._disk.mount_script(),
-            "exec ip -batch -",
-        )
-        addresses = network.machine_batch(self._place, self._everyone, versions=network.ip_versions())
+        boot = self._boot = await Boot.start(self._name, log, namespaces=self._namespaces)
         done = await run_command(
             boot,
-            ["/bin/sh", "-e", "-c", "\n".join(script)],
-            stdin=addresses.encode(),
+            ["/bin/sh", "-e", "-c", "\n".join([*self._mounts, self._disk.mount_script()])],
+            stdin=b"",
             timeout_s=_BOOT_S,
             env=self._environment,
         )
         if done.returncode != 0:
             complaint = done.stderr.decode(errors="replace").strip()
-            raise NodeError(f"{self._place.name} did not boot: {complaint}")
+            raise NodeError(f"{self._name} did not boot: {complaint}")
+        await self._cable.plug(boot)
         self._on = True
         self._watch = asyncio.create_task(self._await_loss(boot, log))
 
@@ -154,14 +160,10 @@ class Hardware:
         if boot is None:
             return
         self._on = False
-        if self._plugged_in():
-            kernel.set_link(self._place.port, up=False)
+        await self._cable.pull()
         failure = await self._lose_power(boot)
         await boot.end()
-        if self._plugged_in():
-            # The machine's end of the cable goes along. Its network namespace may outlive the processes,
-            # because connections that they left behind still try to send: it must never reach anyone.
-            await feed(f"link delete {self._place.port}", "ip", "-batch", "-")
+        await self._cable.remove()
         await self._disk.released()
         boot.close()
         self._boot = None
@@ -169,9 +171,7 @@ class Hardware:
             await self._watch
             self._watch = None
         if failure is not None:
-            raise NodeError(
-                f"{self._place.name} went off, but its disk did not lose power: {failure}"
-            ) from failure
+            raise NodeError(f"{self._name} went off, but its disk did not lose power: {failure}") from failure
 
     async def _lose_power(self, boot: Boot) -> OSError | None:
         """Have the disk forget what was not flushed; return why it may have kept it, if anything says so."""
@@ -184,6 +184,3 @@ class Hardware:
         except OSError as error:
             return error if boot.running else None
         return None
-
-    def _plugged_in(self) -> bool:
-        return any(name == self._place.port for _, name in socket.if_nameindex())

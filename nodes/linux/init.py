@@ -1,6 +1,6 @@
 """PID 1 of a machine: starts what the harness asks for, reaps orphans, and tells how each child ended.
 
-Run as `python -I -S init.py CONTROL_FD HOSTNAME` in new namespaces, so it uses the standard library only.
+Run as `python -I -S init.py CONTROL_FD [HOSTNAME]` in new namespaces, so it uses the standard library only.
 It starts processes itself, rather than have them enter from outside, because then they are ordinary children
 of the machine's PID 1: whatever stops or kills "every process here" meets no helper that lives elsewhere.
 And since PID 1 is spared by the kernel when it signals all (kill -1), it is the one to do that, too.
@@ -117,11 +117,12 @@ def _signal(to: int, number: int) -> None:
         return  # it ended by itself meanwhile, or there was nothing to signal
 
 
-def main(control_fd: int, hostname: str) -> None:
+def main(control_fd: int, hostname: str = "") -> None:
     """Be PID 1 until the harness hangs up."""
     # /proc is still the harness's.
     outside = int(os.readlink("/proc/self"))  # noqa: PTH115 - importing pathlib doubles the time to start
-    socket.sethostname(hostname)
+    if hostname:
+        socket.sethostname(hostname)
     os.chdir("/")
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
@@ -131,4 +132,4 @@ def main(control_fd: int, hostname: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from nodes.local import kernel
+from nodes.linux import kernel
 
 _GONE = frozenset("ZXx")
 """States of threads that will never run again (zombie, dead)."""

@@ -1,0 +1,69 @@
+"""The first thing that runs on a machine: receives the agent's code and becomes the agent's end of the channel.
+
+Its source goes onto the command line (`python3 -c`), so it is short, and any Python from 3.6 on must understand it:
+an old one has to say that it is too old. It reads its input byte by byte, since what follows is not for it.
+What it says begins with MARK, because login shells may say something, too.
+
+Arguments: the folder (empty: the usual one), the code's name, and sshd's SSH_CONNECTION. It says one line,
+`{"have": whether that code is here}` or `{"error": why not}`; then it reads a line with the number of bytes to come
+(0 if none are needed), and so many bytes, a zip file.
+"""
+
+import io
+import json
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+MARK = "acked:"
+OURS = "made-by-acked"
+
+
+def say(**what: object) -> None:
+    """Tell the harness something."""
+    os.write(1, (MARK + json.dumps(what) + "\n").encode())
+
+
+def take() -> bytes:
+    """Return what the harness sends."""
+    size = b""
+    while not size.endswith(b"\n"):
+        size += os.read(0, 1) or b"\n"
+    data = b""
+    while len(data) < int(size):
+        data += os.read(0, int(size) - len(data))
+    return data
+
+
+def main(directory: str, code: str, came_by: str) -> None:
+    """Make the folder, take the code, and go on as the agent's end of the channel."""
+    python = "{}.{}".format(*sys.version_info[:2])
+    if sys.version_info < (3, 11):  # noqa: UP036 - whatever the host has runs this
+        say(error=f"Python 3.11 or newer is needed, and {sys.executable} is {python}: name another by `python`")
+        return
+    usual = Path("/var/lib/acked") if os.geteuid() == 0 else Path.home() / ".acked"
+    folder = Path(directory) if directory else usual
+    home = folder / f"agent-{code}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (folder / OURS).exists():
+            if any(folder.iterdir()):
+                say(error=f"{folder} has something in it that Acked did not make: name another `directory`")
+                return
+            (folder / OURS).touch()
+        say(have=home.is_dir())
+        data = take()
+        if data:
+            fresh = folder / f"agent-{code}.{os.getpid()}"
+            zipfile.ZipFile(io.BytesIO(data)).extractall(fresh)
+            fresh.replace(home)
+    except OSError as error:
+        say(error=f"{error.filename or folder} can't be written: {error.strerror}")
+        return
+    arguments = ["-I", "-S", str(home), "attach", str(folder), came_by]
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell is wanted
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -40,7 +40,9 @@ def main(directory: str, code: str, came_by: str) -> None:
     """Make the folder, take the code, and go on as the agent's end of the channel."""
     python = "{}.{}".format(*sys.version_info[:2])
     if sys.version_info < (3, 11):  # noqa: UP036 - whatever the host has runs this
-        say(error=f"Python 3.11 or newer is needed, and {sys.executable} is {python}: name another by `python`")
+        say(
+            error=f"Python 3.11 or newer is needed, and {sys.executable} is {python}: name another by `python`"
+        )
         return
     usual = Path("/var/lib/acked") if os.geteuid() == 0 else Path.home() / ".acked"
     folder = Path(directory) if directory else usual

@@ -2,16 +2,16 @@
 
 from harness.errors import NodeError
 from harness.machine import ClockReading
-from nodes.vagrant.guest.clock import MOST_PPM
-from nodes.vagrant.hand import Hand
+from nodes.hazards.clock import MOST_PPM
+from nodes.vagrant.asks import Agent, hazard
 
 
 class MachineClocks:
     """The clocks of one machine. No service there sets them right: provisioning has ended those that would."""
 
-    def __init__(self, name: str, hand: Hand) -> None:
+    def __init__(self, name: str, agent: Agent) -> None:
         self._name = name
-        self._hand = hand
+        self._agent = agent
         self._drifts: dict[str, int] = {}
 
     async def set_drift(self, key: str, ppm: int) -> None:
@@ -25,13 +25,13 @@ class MachineClocks:
             raise NodeError(
                 f"{self._name}: its kernel lets clocks drift by {MOST_PPM} millionths, not by {total}"
             )
-        await self._hand.ask("drift clocks", ppm=total)
+        await hazard(self._agent, "drift clocks", ppm=total)
         self._drifts = {name: each for name, each in drifts.items() if each}
 
     async def jump_clock(self, by_ns: int) -> None:
         """Set the wall clock forward, or back; the monotonic one goes on."""
-        await self._hand.ask("jump clock", by_ns=by_ns)
+        await hazard(self._agent, "jump clock", by_ns=by_ns)
 
     async def read_clocks(self) -> ClockReading:
         """Read the clocks."""
-        return ClockReading(**await self._hand.ask("read clocks"))
+        return ClockReading(**await hazard(self._agent, "read clocks"))

@@ -13,23 +13,20 @@ import msgspec
 
 from harness.machine import CLIENTS, Link, Mischief, Weather
 from harness.tasks import together, uninterrupted
-from nodes.vagrant.guest.weather import Line, netem
-from nodes.vagrant.hand import Hand
+from nodes.hazards.netem import Line, netem
+from nodes.vagrant.asks import Agent, hazard
 
 
 class MachineWeather:
     """The weather in force, by key. Used on one event loop.
 
-    `addresses` are those of all places on the cluster's network, the clients' among them; `devices` names each
-    machine's card there.
+    `agents` are asked by name, whoever they are at that time. `addresses` are those of all places on the cluster's
+    network, the clients' among them.
     """
 
-    def __init__(
-        self, hands: Mapping[str, Hand], addresses: Mapping[str, str], devices: Mapping[str, str]
-    ) -> None:
-        self._hands = hands
+    def __init__(self, agents: Mapping[str, Agent], addresses: Mapping[str, str]) -> None:
+        self._agents = agents
         self._addresses = addresses
-        self._devices = devices
         self._keys: dict[str, dict[Link, Weather]] = {}
         self._in_force: dict[Link, Weather] = {}
         self._before: dict[Link, Counter[str]] = {}
@@ -78,14 +75,22 @@ class MachineWeather:
 
     async def _change(self, name: str, wanted: Mapping[Link, Weather]) -> None:
         here = [link for link in wanted if _place(link) == name]
-        await self._hands[name].ask(
-            "change weather", device=self._devices[name], lines=self._lines(here, wanted)
+        await hazard(
+            self._agents[name],
+            "change weather",
+            address=self._addresses[name],
+            lines=self._lines(here, wanted),
         )
 
     async def _counts(self, links: Mapping[Link, Weather]) -> dict[Link, "Counter[str]"]:
         by_place = {name: [link for link in links if _place(link) == name] for name in map(_place, links)}
         told = await together(
-            self._hands[name].ask("count weather", device=self._devices[name], lines=self._lines(here, links))
+            hazard(
+                self._agents[name],
+                "count weather",
+                address=self._addresses[name],
+                lines=self._lines(here, links),
+            )
             for name, here in by_place.items()
         )
         return {

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from nodes.vagrant import archive
-from nodes.vagrant.guest import extents
-from nodes.vagrant.guest.__main__ import carry_out, serve
+from nodes.hazards import extents
+from nodes.hazards.__main__ import carry_out, serve
 
 
 def test_requests_are_answered_line_by_line() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from nodes.vagrant.guest import mapper, witness
-from nodes.vagrant.guest.mapper import Range
+from nodes.hazards import mapper, witness
+from nodes.hazards.mapper import Range
 
 DEVICE = "/dev/vdb"
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from harness.machine import CLIENTS, Weather
-from nodes.vagrant.guest.weather import Line, begin, netem
+from nodes.hazards.netem import Line, begin, netem
 from nodes.vagrant.weather import MachineWeather, added
 
 MS = 1_000_000

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from nodes.vagrant.guest.programs import call
+from nodes.hazards.programs import call
 
 NAME = "acked"
 PATH = Path("/dev/mapper", NAME)
@@ -106,6 +106,11 @@ def exchange(table: str) -> None:
 def status() -> str:
     """Return what the table's target says about itself."""
     return call("dmsetup", "status", NAME)
+
+
+def opened() -> bool:
+    """Tell whether something has the device open: a mount, for one."""
+    return int(call("dmsetup", "info", "--columns", "--noheadings", "-o", "open", NAME)) > 0
 
 
 def remove() -> None:

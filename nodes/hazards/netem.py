@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from nodes.vagrant.guest.programs import attempt, call, succeeds
+from nodes.hazards.programs import attempt, call, succeeds
 
 DEVICE = "acked-in"
 _ROOT = "1:"
@@ -72,14 +72,32 @@ def begin(device: str, lines: Iterable[Line]) -> str:
     return "".join(f"{line}\n" for line in made)
 
 
+def device_of(address: str) -> str:
+    """Return the name of the card that has an address of this machine."""
+    for card in json.loads(call("ip", "-json", "address", "show", "to", address)):
+        return str(card["ifname"])
+    raise RuntimeError(f"no card of this machine has the address {address}")
+
+
+def clear() -> None:
+    """End all weather, on whatever card it is. Safe to call twice."""
+    for queue in json.loads(call("tc", "-json", "qdisc", "show", "ingress")):
+        _clear(queue["dev"])
+    attempt(["ip", "link", "del", DEVICE])  # there may be none
+
+
 def change(device: str, lines: list[Line]) -> None:
     """Let there be this weather and no other; packets that are being delayed are lost."""
-    for where in ((device, "root"), (device, "ingress"), (DEVICE, "root")):
-        attempt(["tc", "qdisc", "del", "dev", *where])  # there may be none
+    _clear(device)
     if any(line.inward for line in lines) and not succeeds("ip", "link", "show", DEVICE):
         call("ip", "link", "add", DEVICE, "type", "ifb")
         call("ip", "link", "set", DEVICE, "up")
     call("tc", "-batch", "-", text=begin(device, lines))
+
+
+def _clear(device: str) -> None:
+    for where in ((device, "root"), (device, "ingress"), (DEVICE, "root")):
+        attempt(["tc", "qdisc", "del", "dev", *where])  # there may be none
 
 
 def counts(device: str, lines: list[Line]) -> list[dict[str, int]]:

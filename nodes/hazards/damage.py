@@ -3,13 +3,12 @@
 import errno
 import os
 import random
-import time
+import threading
 from pathlib import Path
 
-from nodes.vagrant.guest import extents, mapper, witness
-from nodes.vagrant.guest.extents import BLOCK, Device, Place
+from nodes.hazards import extents, mapper, witness
+from nodes.hazards.extents import BLOCK, Device, Place
 
-_STRUCK = Path("/run/acked-struck")
 _LOOK_S = 0.01
 
 
@@ -28,61 +27,57 @@ def rot(folder: str, bits: int) -> None:
             extents.forget_cached(path)
 
 
-def prepare(fault: str) -> None:
-    """Begin to look, before the fault can strike.
+class Watch:
+    """Ends a fault that strikes once when it has struck; begun before the fault is, and started after.
 
-    What the file system itself has still to write is written first: so what is struck is the system's.
+    What the file system itself has still to write is written first: so what is struck is the system's. `sound`
+    is the table with which all is well.
     """
-    _STRUCK.unlink(missing_ok=True)
-    os.sync()
-    if fault == "flush error":
-        witness.begin(errno.EIO)
 
+    def __init__(self, fault: str, sound: str, device: str, folder: str) -> None:
+        self._fault = fault
+        self._sound = sound
+        self._device = device
+        self._folder = folder
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=f"watch for a {fault}", daemon=True)
+        self.struck = 0
+        os.sync()
+        self._before = lag(device)
+        if fault == "flush error":
+            witness.begin(errno.EIO)
 
-def watch(fault: str, sound: str, device: str, folder: str, before: int) -> int:
-    """Have a process of its own end the fault once it has struck; return its id.
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
 
-    `sound` is the table with which all is well, `before` what `lag` returned when it was.
-    """
-    told, tell = os.pipe()
-    child = os.fork()
-    if child:
-        os.close(tell)
-        os.waitpid(child, 0)
-        with os.fdopen(told, "rb") as pipe:
-            return int(pipe.read())
-    os.setsid()
-    # Once more: so it is nobody's child here, and nobody has to wait for its end.
-    if watcher := os.fork():
-        os.write(tell, str(watcher).encode())
-        os._exit(0)
-    null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2, tell):
-        os.dup2(null, fd)
-    while not (witness.count(errno.EIO) if fault == "flush error" else lag(device) > before):
-        time.sleep(_LOOK_S)
-    mapper.exchange(sound)
-    if fault == "misdirected write":
-        _misdirect(folder)
-    _STRUCK.write_text("1")
-    os._exit(0)
+    def end(self) -> None:
+        """Look no longer."""
+        self._over.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._fault == "flush error":
+            witness.end(errno.EIO)
+
+    def _watch(self) -> None:
+        while not self._has_struck():
+            if self._over.wait(_LOOK_S):
+                return
+        mapper.exchange(self._sound)
+        if self._fault == "misdirected write":
+            _misdirect(self._folder)
+        self.struck = 1
+
+    def _has_struck(self) -> bool:
+        if self._fault == "flush error":
+            return witness.count(errno.EIO) > 0
+        return lag(self._device) > self._before
 
 
 def lag(device: str) -> int:
     """Return how many sectors of writes the device on top has done more than the one below: dropped ones."""
     top, below = (_sectors_written(path) for path in (str(mapper.PATH), device))
     return top - below
-
-
-def struck() -> int:
-    """Return how often a fault that strikes once has struck."""
-    return int(_STRUCK.exists())
-
-
-def forget() -> None:
-    """Look no longer. Safe to call twice."""
-    _STRUCK.unlink(missing_ok=True)
-    witness.end(errno.EIO)
 
 
 def _misdirect(folder: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness import assembly, lifecycle
+from harness.hosts import Hosts
 from harness.interrupts import Interrupts
 from harness.machine import MachineKind, OwnLoop
 from harness.observer import Observer
@@ -16,11 +17,12 @@ def perform(
     scenario: Scenario,
     folder: Path,
     *,
+    hosts: Hosts | None = None,
     interrupts: Interrupts | None = None,
     observer: Observer | None = None,
 ) -> RunResult:
     """Run a scenario in `folder`, which must exist; call after the machine kind's `enter`."""
-    kind = assembly.machine_kind(scenario)
+    kind = assembly.machine_kind(scenario, hosts)
     with asyncio.Runner(loop_factory=_loop_factory(kind)) as runner:
         return runner.run(
             lifecycle.execute(

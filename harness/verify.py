@@ -71,9 +71,10 @@ Command = Callable[[Path, Path], Sequence[str]]
 """Returns the command that runs the scenario in a file into a folder."""
 
 
-def worker(scenario: Path, folder: Path) -> Sequence[str]:
-    """Return the command of a real cell."""
-    return (sys.executable, "-m", "harness", "run", str(scenario), "--json", "--folder", str(folder))
+def worker(scenario: Path, folder: Path, *, options: Sequence[str] = ()) -> Sequence[str]:
+    """Return the command of a real cell; `options` say on which hosts."""
+    run = (sys.executable, "-m", "harness", "run", str(scenario))
+    return (*run, *options, "--json", "--folder", str(folder))
 
 
 def plan_cells(plan: Plan) -> tuple[Cell, ...]:

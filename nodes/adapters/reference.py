@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ from harness.events import (
     Truncated,
     Waiting,
 )
-from harness.machine import Cluster, Machine
+from harness.machine import Cluster, Machine, OwnFiles
 from harness.operation import Reply
 from harness.system import NodeStatus, Role, SettingError, SystemConfig
-from nodes import planted
+from harness.tasks import together
+from nodes import packing, planted
 from nodes.loading import OWN_CODE, load
 from nodes.planted import variant
 from nodes.reference.client import Address, StoreClient
@@ -103,15 +105,19 @@ class ReferenceSystem:
         )
 
     async def setup(self, cluster: Cluster) -> None:
-        """Note where the nodes will be."""
+        """Note where the nodes will be, and bring the code to machines that do not see it."""
         self._addresses = {name: (machine.address, PORT) for name, machine in cluster.machines.items()}
+        await together(_bring(self._code(), machine) for machine in cluster.machines.values())
 
     async def start(self, machine: Machine) -> None:
         """Start the node's process."""
+        python, code = sys.executable, self._code()
+        if isinstance(machine, OwnFiles):
+            python, code = machine.python, machine.software
         await machine.start(
             "store",
-            [sys.executable, "-m", "nodes.reference", *self._options(machine)],
-            env={"PYTHONPATH": self._code()},
+            [python, "-m", "nodes.reference", *self._options(machine)],
+            env={"PYTHONPATH": code},
         )
 
     async def form(self) -> None:
@@ -288,6 +294,22 @@ class ReferenceClient:
             offset=answer.get("offset"),
             degraded=answer.get("degraded", False),
         )
+
+
+async def _bring(code: str, machine: Machine) -> None:
+    """Put the store's code on a machine that does not see the harness's files."""
+    if not isinstance(machine, OwnFiles):
+        return
+    package = packing.pack(Path(code), ["nodes/reference"], {"nodes/__init__.py": b""})
+    archive = f"{machine.software}/store.zip"
+    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        file.write(package.data)
+        file.flush()
+        await machine.put(Path(file.name), archive)
+    done = await machine.run([machine.python, "-m", "zipfile", "-e", archive, machine.software])
+    if done.returncode != 0:
+        complaint = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise NodeError(f"{machine.name}: the store's code can't be unpacked: {complaint}")
 
 
 _ROLES = {"replica": Role.REPLICA, "witness": Role.WITNESS}

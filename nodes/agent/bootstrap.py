@@ -1,12 +1,12 @@
-"""The first thing that runs on a machine: receives the agent's code and becomes the agent's end of the channel.
+"""The first thing that runs on a machine: takes the agent's code and becomes the agent's end of the channel.
 
-Its source goes onto the command line (`python3 -c`), so it is short, and any Python from 3.6 on must understand it:
-an old one has to say that it is too old. It reads its input byte by byte, since what follows is not for it.
+Its source goes onto the command line (`python3 -c`), so it is short, and any Python from 3.6 on must understand
+it: an old one has to say that it is too old. It reads its input byte by byte, since what follows is not for it.
 What it says begins with MARK, because login shells may say something, too.
 
 Arguments: the folder (empty: the usual one), the code's name, and sshd's SSH_CONNECTION. It says one line,
-`{"have": whether that code is here}` or `{"error": why not}`; then it reads a line with the number of bytes to come
-(0 if none are needed), and so many bytes, a zip file.
+`{"have": whether that code is here}` or `{"error": why not}`; then it reads a line with the number of bytes to
+come (0 if none are needed), and so many bytes, a zip file.
 """
 
 import io

@@ -66,6 +66,10 @@ class Firewall:
             if self._up:
                 await self._change([_door(door)])
 
+    async def include(self, address: str) -> None:
+        """Count one more address among those of the cluster."""
+        await self._change(_elements("add", "everyone", [address]))
+
     async def cut(self, wanted: Cuts) -> None:
         """Drop just that from now on, in one atomic change; an address that stays cut keeps its count."""
         async with self._changing:

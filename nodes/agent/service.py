@@ -6,6 +6,7 @@ A request is an object with `id`, `do` (the method) and its arguments; the answe
 """
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -24,6 +25,7 @@ from nodes.agent.tenancy import Tenancy, Wishes
 from nodes.linux.machine import LinuxMachine
 from nodes.linux.probe import connects, family_of
 from nodes.linux.process import Supervised
+from nodes.linux.programs import find
 
 Post = Callable[[dict[str, Any], bytes], None]
 """Sends a message to the harness, now or when it comes back."""
@@ -87,7 +89,12 @@ class Service:
 
     async def do_facts(self) -> Answer:
         """Tell what this machine is."""
-        return Answer({"root": os.geteuid() == 0, "folder": str(self._folder)})
+        found = await asyncio.create_subprocess_exec(
+            *(find("ip"), "-j", "address", "show", "scope", "global"), stdout=asyncio.subprocess.PIPE
+        )
+        listing = json.loads((await found.communicate())[0] or "[]")
+        addresses = [each["local"] for interface in listing for each in interface.get("addr_info", [])]
+        return Answer({"root": os.geteuid() == 0, "addresses": addresses})
 
     async def do_begin(self, *, name: str, probe_port: int, everyone: Sequence[str]) -> Answer:
         """Make the machine, blank and switched on, and listen for probes."""
@@ -110,15 +117,22 @@ class Service:
             }
         )
 
+    async def do_clients(self, *, address: str) -> Answer:
+        """Take note of where the clients are: they are not to hear of this machine when it has no power."""
+        firewall = self._present.firewall
+        if firewall is not None:
+            await firewall.include(address)
+        return Answer()
+
     async def do_clock(self) -> Answer:
         """Read the clocks."""
         return Answer({"monotonic_ns": time.monotonic_ns(), "wall_ns": time.time_ns()})
 
     async def do_run(
-        self, *, argv: Sequence[str], timeout_s: float, env: dict[str, str], body: bytes = b""
+        self, *, argv: Sequence[str], limit_s: float, env: dict[str, str], body: bytes = b""
     ) -> Answer:
         """Run a command to its end."""
-        ended = await self._machine.run(argv, stdin=body, timeout_s=timeout_s, env=env)
+        ended = await self._machine.run(argv, stdin=body, timeout_s=limit_s, env=env)
         if len(ended.stdout) + len(ended.stderr) > MOST_BODY_BYTES:
             raise NodeError(f"{self._machine.name}: {argv[0]} printed more than {MOST_BODY_BYTES} bytes")
         told = {"returncode": ended.returncode, "stdout": len(ended.stdout)}
@@ -232,10 +246,10 @@ class Service:
         """Tell whether it is on."""
         return Answer(self._machine.boot is not None)
 
-    async def do_reach(self, *, address: str, port: int, timeout_s: float) -> Answer:
+    async def do_reach(self, *, address: str, port: int, limit_s: float) -> Answer:
         """Probe another place."""
         with socket.socket(family_of(address)) as probe:
-            return Answer(await connects(probe, address, port, timeout_s=timeout_s))
+            return Answer(await connects(probe, address, port, timeout_s=limit_s))
 
     async def do_cut(self, *, incoming: Sequence[str], outgoing: Sequence[str]) -> Answer:
         """Drop just these packets from now on."""

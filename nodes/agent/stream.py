@@ -7,7 +7,7 @@ connection between them is cut, as long as both ends live. Pure: it neither send
 from collections import deque
 from typing import Any
 
-from nodes.agent.frames import Frame, encode
+from nodes.agent.frames import Frame, FrameError, encode
 
 _CONFIRM_EVERY = 64
 """An end that has nothing to say confirms at least this many messages at once, lest the other keep them all."""
@@ -37,12 +37,17 @@ class Stream:
         return b"".join(self._encoded(*kept) for kept in self._kept)
 
     def take(self, frame: Frame) -> dict[str, Any] | None:
-        """Return the message that a frame carries, unless it came before, or is a confirmation only."""
+        """Return the message that a frame carries, unless it came before, or is a confirmation only.
+
+        Raises FrameError for one that comes before its turn.
+        """
         head = frame.head
         self._forget(head["received"])
         number = head.get("number")
         if number is None or number <= self.received:
             return None
+        if number != self.received + 1:
+            raise FrameError(f"message {number} came after message {self.received}")
         self.received = number
         message: dict[str, Any] = head["message"]
         return message

@@ -14,7 +14,7 @@ SMALL = frozenset(
     f"harness.{name}"
     for name in (
         "checker", "contract", "draws", "episode", "errors", "events", "fault", "generator", "generators",
-        "history", "machine", "operation", "options", "scenario", "system", "tasks", "verdict", "words",
+        "history", "hosts", "machine", "operation", "options", "scenario", "system", "tasks", "verdict", "words",
         "workload",
     )
 )  # fmt: skip
@@ -91,8 +91,8 @@ def test_checkers_and_faults_know_only_the_small_interfaces(package: str) -> Non
 @pytest.mark.parametrize(
     "package,also",
     [
-        ("nodes/local", {"nodes.local", "nodes.linux"}),
-        ("nodes/ssh", {"nodes.ssh", "nodes.linux", "nodes.agent", "nodes.packing"}),
+        ("nodes/local", {"nodes.local", "nodes.linux", "nodes.cuts"}),
+        ("nodes/ssh", {"nodes.ssh", "nodes.linux", "nodes.agent", "nodes.packing", "nodes.cuts"}),
         ("nodes/adapters", {"nodes"}),
         ("nodes/planted", {"nodes.planted"}),
         # A private hypervisor is kept in the namespaces of local machines.

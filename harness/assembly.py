@@ -10,7 +10,7 @@ from harness.contract import Contract
 from harness.errors import UsageError
 from harness.fault import Fault
 from harness.hosts import Hosts, OnHosts
-from harness.machine import MachineKind, RefusesFolders
+from harness.machine import MachineKind, RefusesFolders, Unhurried
 from harness.scenario import FaultStep, Scenario
 from harness.system import System, SystemConfig
 from harness.workload import Workload
@@ -38,6 +38,12 @@ def machine_kind(scenario: Scenario, hosts: Hosts | None = None) -> MachineKind:
             f"{scenario.name} has {scenario.nodes} nodes, and {len(hosts.hosts)} hosts are named"
         )
     return kind.on_hosts(hosts)
+
+
+def patience_s(scenario: Scenario) -> float:
+    """Return how much longer than usual the scenario's machines may take for what a scenario bounds."""
+    kind = machine_kind(scenario)
+    return kind.patience_s if isinstance(kind, Unhurried) else 0.0
 
 
 def refuse_folder(kind: MachineKind, folder: Path) -> None:

@@ -77,7 +77,7 @@ def read(given: dict[str, Any]) -> HostOptions | None:
 
 
 def one_at_a_time(jobs: int | None) -> int:
-    """Return how many runs may be on the same hosts at a time; raises UsageError for more."""
+    """Return how many runs may be on the same machines at a time; raises UsageError for more."""
     if jobs is not None and jobs > 1:
-        raise UsageError(f"--jobs {jobs}: on hosts there is one run at a time")
+        raise UsageError(f"--jobs {jobs}: on these machines there is one run at a time")
     return 1

@@ -34,6 +34,7 @@ from harness.cli_hosts import HostOptions
 from harness.contract import Mode
 from harness.errors import PluginError, UsageError
 from harness.interrupts import Interrupts
+from harness.machine import Unhurried
 from harness.matrix import NONE, Plan
 from harness.problems import hint
 from harness.summary import RunSummary
@@ -71,8 +72,6 @@ def run(
     as_json: bool,
 ) -> int:
     """Verify a plan and return the exit code of its verdict; on hosts, one cell after the other."""
-    if hosts is not None:
-        jobs = cli_hosts.one_at_a_time(jobs)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     begun = time.monotonic()
     started = datetime.now(UTC)
@@ -84,7 +83,10 @@ def run(
     if hosts is not None:
         for cell in cells:
             assembly.machine_kind(cell.scenario, hosts.hosts)
-    assembly.refuse_folder(plugins.load("acked.machines", plan.machines), results_dir)
+    kind = plugins.load("acked.machines", plan.machines)
+    if hosts is not None or isinstance(kind, Unhurried):
+        jobs = cli_hosts.one_at_a_time(jobs)
+    assembly.refuse_folder(kind, results_dir)
     folder = home().resolve()
     info = results.describe(plan.seed, ["acked", *sys.argv[1:]], started)
     results.write_json(folder / "run.json", info)

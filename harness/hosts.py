@@ -17,7 +17,8 @@ class Host(Struct, frozen=True, kw_only=True):
     `host` is a name, an alias of ssh_config, or an IP address. `address` is the host's IP address on the
     cluster's network, where the nodes and the clients find each other; without it, the one that it is
     reached at. `directory` is where Acked keeps everything that it makes there. With `sudo` the agent runs as
-    root by sudo.
+    root by sudo. `device` is a block device that is the machine's disk, with nothing on it that anybody wants
+    back: such a disk can be made to fail. Only who made the host can know that, so no file of hosts names one.
     """
 
     host: str
@@ -28,6 +29,7 @@ class Host(Struct, frozen=True, kw_only=True):
     directory: str = ""
     python: str = "python3"
     sudo: bool = False
+    device: str = ""
 
     @property
     def words(self) -> str:

@@ -500,6 +500,18 @@ class RefusesFolders(Protocol):
         """Raise UsageError for a folder that runs can't be kept in; asked before anything is made."""
 
 
+@runtime_checkable
+class Unhurried(Protocol):
+    """A kind of machines of which there are only so many, and which take their time.
+
+    Runs come one after the other.
+    """
+
+    @property
+    def patience_s(self) -> float:
+        """Return how much longer than others they may take to come up, to recover, and to be healed."""
+
+
 class MachineKind(Protocol):
     """A kind of machines, as found by its entry point (group `acked.machines`): a class of clusters."""
 

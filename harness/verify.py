@@ -219,6 +219,7 @@ def _job(cell: Cell, folder: Path, command: Command) -> pool.Job:
     scenario = home / f"{cell.name}.yaml"
     scenario.write_text(schema.dump(cell.scenario), encoding="utf-8")
     bounds_s = cell.scenario.ready_s + cell.scenario.time_limit_s + cell.scenario.recovery_s
+    bounds_s += 3 * assembly.patience_s(cell.scenario)  # to come up, to be healed, to recover
     return pool.Job(
         name=cell.name,
         argv=tuple(command(scenario, _cell_folder(folder, cell))),

@@ -27,6 +27,8 @@ from nodes.linux.probe import connects, family_of
 from nodes.linux.process import Supervised
 from nodes.linux.programs import find
 
+_OUTAGE = "outage"
+
 Post = Callable[[dict[str, Any], bytes], None]
 """Sends a message to the harness, now or when it comes back."""
 
@@ -96,15 +98,15 @@ class Service:
         addresses = [each["local"] for interface in listing for each in interface.get("addr_info", [])]
         return Answer({"root": os.geteuid() == 0, "addresses": addresses})
 
-    async def do_begin(self, *, name: str, probe_port: int, everyone: Sequence[str]) -> Answer:
-        """Make the machine, blank and switched on, and listen for probes."""
+    async def do_begin(self, *, probe_port: int, **wishes: Any) -> Answer:
+        """Make the machine that is wished for (`Wishes`), switched on, and listen for probes."""
         try:
             self._listener = await asyncio.start_server(_greet, port=probe_port)
         except OSError as error:
             raise NodeError(f"port {probe_port} can't be had for probes: {error.strerror}") from error
         self._tenancy = Tenancy(
             self._folder,
-            Wishes(name, probe_port, tuple(everyone)),
+            Wishes(probe_port=probe_port, **wishes),
             doors=self._doors,
             on_loss=lambda complaint: self._post({"event": "lost", "text": complaint}, b""),
         )
@@ -266,6 +268,15 @@ class Service:
             return Answer([{}, {}])
         return Answer(await tenancy.firewall.dropped())
 
+    async def do_hazard(self, *, what: str, arguments: dict[str, Any]) -> Answer:
+        """Have the disk, the network or the clocks fail (`nodes.agent.hazards`), or tell how they do."""
+        return Answer(await self._present.hazards.carry_out(what, arguments))
+
+    async def do_outage(self) -> Answer:
+        """Prepare for the host's own power to be cut: what is here is for the agent that comes after."""
+        await asyncio.to_thread(_expect_another, self._folder)
+        return Answer()
+
     @property
     def _present(self) -> Tenancy:
         if self._tenancy is None:
@@ -311,8 +322,22 @@ def _piece(path: Path, at: int) -> bytes:
         return file.read(1 << 20)
 
 
+def _expect_another(folder: Path) -> None:
+    """Leave word, durably, that `remove` is not to remove anything, once."""
+    with (folder / _OUTAGE).open("w") as file:
+        os.fsync(file.fileno())
+    home = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(home)
+    finally:
+        os.close(home)
+
+
 def remove(folder: Path) -> None:
-    """Remove all that a run made below the agent's folder."""
+    """Remove all that a run made below the agent's folder, unless that run goes on after an outage."""
+    if (folder / _OUTAGE).exists():
+        (folder / _OUTAGE).unlink()
+        return
     for path in folder.glob("parcel-*"):
         path.unlink(missing_ok=True)
     for name in ("machine", "software", "trial"):

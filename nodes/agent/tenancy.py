@@ -9,6 +9,8 @@ from typing import NamedTuple
 from harness.errors import AckedError, MissingError
 from nodes.agent import firewall
 from nodes.agent.firewall import Firewall
+from nodes.agent.hazards import Hazards
+from nodes.hazards.mapped_disk import MappedDisk
 from nodes.linux import disk as disks
 from nodes.linux.boot import Boot
 from nodes.linux.disk import DirectoryDisk, Ext4Disk
@@ -25,11 +27,17 @@ _OWN = ("--mount", "--ipc", "--pid")
 
 
 class Wishes(NamedTuple):
-    """What the harness asks for. `everyone` are the addresses of all places of the cluster."""
+    """What the harness asks for. `everyone` are the addresses of all places of the cluster.
+
+    `device` is the block device that is to be the machine's disk; without one, it is a file. Unless it is to be
+    `blank`, what a former agent left on it stays: this host has lost its power in a run.
+    """
 
     name: str
     probe_port: int
     everyone: tuple[str, ...]
+    device: str = ""
+    blank: bool = True
 
 
 class Tenancy:
@@ -48,10 +56,11 @@ class Tenancy:
         self.missing: dict[str, str] = {}
         self.firewall = Firewall(probe_port=wishes.probe_port, everyone=wishes.everyone) if root else None
         self._doors = tuple(doors)
-        why = _why_no_power(folder / "trial")
+        mapped = MappedDisk(folder / MACHINE, wishes.device) if root and wishes.device else None
+        why = _why_no_power(folder / "trial") if mapped is None else None
         if why is not None:
             self.missing["PowerCut"] = why
-        disk = (Ext4Disk if why is None else DirectoryDisk)(folder / MACHINE)
+        disk = mapped or (Ext4Disk if why is None else DirectoryDisk)(folder / MACHINE)
         environment = {"PATH": search_path(), "HOME": str(disk.directory), "LANG": "C.UTF-8"}
         hardware = Hardware(
             wishes.name,
@@ -63,10 +72,12 @@ class Tenancy:
             on_loss=on_loss,
         )
         self.machine = LinuxMachine(wishes.name, hardware, disk, environment)
+        self.hazards = Hazards(self.machine, mapped)
+        self._blank = wishes.blank
         self.directory = str(disk.directory)
 
     async def begin(self) -> None:
-        """Make the network's rules, and start the machine with a blank disk."""
+        """Make the network's rules, and start the machine, with a blank disk unless it is to keep its own."""
         if self.firewall is not None:
             try:
                 find("nft")
@@ -81,12 +92,16 @@ class Tenancy:
                 "an ordinary user can't change the firewall: log in as root, or allow sudo"
             )
         self.software.mkdir(parents=True, exist_ok=True)
-        await self.machine.install()
+        if self._blank:
+            await self.machine.install()
+        else:
+            await self.machine.switch_on()
 
     async def end(self) -> None:
         """Heal everything and end every process."""
         await self.machine.resume()
         await self.machine.switch_off()
+        await self.hazards.end()
         if self.firewall is not None:
             await firewall.down()
 

@@ -16,6 +16,7 @@ _SENT = (
     "nodes/__init__.py",
     "nodes/linux",
     "nodes/agent",
+    "nodes/hazards",
 )
 
 PASSWORD_PROMPT = "acked asks for the password of sudo:"  # noqa: S105 - it is the question

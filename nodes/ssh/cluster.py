@@ -74,17 +74,7 @@ class SshCluster:
         self._logins = {name: Login(name, host, hosts) for name, host in self._by_name.items()}
         token = secrets.token_hex(16)
         self._ways = {name: self._way(name, host, token) for name, host in self._by_name.items()}
-        self._machines = {
-            name: SshMachine(
-                name,
-                self._ways[name],
-                python=host.python,
-                logs=config.folder.resolve() / "logs" / name,
-                on_line=None if config.on_line is None else partial(config.on_line, name),
-                on_death=config.on_death,
-            )
-            for name, host in self._by_name.items()
-        }
+        self._machines = {name: self._machine(name, host) for name, host in self._by_name.items()}
         self._switch = SpreadSwitch(self._ways)
 
     @property
@@ -170,6 +160,16 @@ class SshCluster:
     async def dropped(self) -> Mapping[Link, int]:
         """Return how many packets were dropped on each link since it was cut."""
         return await self._switch.dropped()
+
+    def _machine(self, name: str, host: Host) -> SshMachine:
+        return SshMachine(
+            name,
+            self._ways[name],
+            host=host,
+            logs=self._config.folder.resolve() / "logs" / name,
+            on_line=None if self._config.on_line is None else partial(self._config.on_line, name),
+            on_death=self._config.on_death,
+        )
 
     def _way(self, name: str, host: Host, token: str) -> Way:
         login = self._logins[name]

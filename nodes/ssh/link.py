@@ -26,6 +26,8 @@ GONE_S = 30.0
 """How long a machine may be out of reach. Less than its agent's patience, or it would have healed itself."""
 ASK_S = 120.0
 """How long an answer may take."""
+_GREETING_S = 60.0
+"""How long an agent may take to begin: on a machine that is emulated, Python alone takes seconds."""
 _END_S = 40.0
 _BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -97,8 +99,9 @@ class Link:
         return self._gone
 
     async def open(self) -> None:
-        """Connect for the first time; raises NodeError."""
+        """Connect to an agent that has not been talked to; raises NodeError."""
         await self._join()
+        self._gone = None
         self._tasks = [asyncio.create_task(self._keep()), asyncio.create_task(self._beat())]
 
     async def ask(
@@ -121,6 +124,22 @@ class Link:
             raise NodeError(f"{self._name}: {do} is not answered for {timeout_s:g} s") from error
         finally:
             self._asked.pop(identity, None)
+
+    async def part(self) -> None:
+        """Hang up without a word: the host is about to lose its power. Then `open` leads to another life.
+
+        Until then whatever is asked raises NodeError.
+        """
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        self._closing = True
+        self._lose("has no power")
+        self._closing = False
+        if self._connection is not None:
+            await self._drop(self._connection)
+        self._stream, self._life = Stream(), None
 
     async def close(self) -> None:
         """Have the agent heal and remove everything, wait for that, and hang up. Safe to call twice.
@@ -178,13 +197,13 @@ class Link:
             self._heard_ns = time.monotonic_ns()
             connection.send(encode(hello))
             connection.start(arrived, ended)
-            async with asyncio.timeout(QUIET_S):
+            async with asyncio.timeout(_GREETING_S):
                 said = await greeted
             self._agree(said)
         except BaseException as error:
             await self._drop(connection)
             if isinstance(error, TimeoutError):
-                raise NodeError(f"{self._name}: its agent says nothing for {QUIET_S:g} s") from error
+                raise NodeError(f"{self._name}: its agent says nothing for {_GREETING_S:g} s") from error
             raise
         connection.send(self._stream.again(said["received"]))
         self._agreed = True

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import NodeError
+from harness.hosts import Host
 from harness.machine import MACHINE, Completed, Death, OnDeath, OnLine
 from nodes.linux.output import outputs, to_all
 from nodes.ssh import transfer
@@ -36,14 +37,14 @@ class SshMachine:
         name: str,
         link: Link,
         *,
-        python: str,
+        host: Host,
         logs: Path,
         on_line: OnLine | None,
         on_death: OnDeath | None,
     ) -> None:
         self._name = name
         self._link = link
-        self._python = python
+        self._host = host
         self._logs = logs
         self._on_line = on_line
         self._on_death = on_death
@@ -70,18 +71,28 @@ class SshMachine:
     @property
     def python(self) -> str:
         """The Python that its agent runs with."""
-        return self._python
+        return self._host.python
 
     @property
     def software(self) -> str:
         """The folder for what a system brings along; neither a wipe nor a power cut takes it."""
         return str(self._began["software"])
 
-    async def begin(self, address: str, *, probe_port: int, everyone: Collection[str]) -> Mapping[str, str]:
-        """Make the machine, blank and switched on; return what it lacks, and why."""
+    async def begin(
+        self, address: str, *, probe_port: int, everyone: Collection[str], blank: bool = True
+    ) -> Mapping[str, str]:
+        """Make the machine, switched on; return what it lacks, and why.
+
+        Unless it is to be `blank`, its disk keeps what the host has on it since the last time.
+        """
         self._address = address
         answered = await self._link.ask(
-            "begin", name=self._name, probe_port=probe_port, everyone=sorted(everyone)
+            "begin",
+            name=self._name,
+            probe_port=probe_port,
+            everyone=sorted(everyone),
+            device=self._host.device,
+            blank=blank,
         )
         self._began = answered.value
         missing: Mapping[str, str] = self._began["missing"]
@@ -236,9 +247,13 @@ class SshMachine:
 
     def gone(self, why: str) -> None:
         """Take note that the machine can't be reached any more."""
+        self.vanished()
+        self._tell(MACHINE, -signal.SIGKILL, last_line=why)
+
+    def vanished(self) -> None:
+        """Take note that all its processes have gone with it."""
         for process in self._running():
             process.lost()
-        self._tell(MACHINE, -signal.SIGKILL, last_line=why)
 
     def _running(self) -> list[SshProcess]:
         return [process for process in self._processes.values() if process.returncode is None]

@@ -36,10 +36,22 @@ class SpreadSwitch:
         self._cuts = Cuts([*links, CLIENTS])
         self._in_force: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         self._changing = asyncio.Lock()
+        self._absent: set[str] = set()
 
     def use(self, atlas: Atlas) -> None:
         """Take note of where everybody is; before that nothing can be cut."""
         self._atlas = atlas
+
+    async def leave(self, name: str) -> None:
+        """Ask nothing of a machine from now on: its host has no power, and drops nothing."""
+        async with self._changing:
+            self._absent.add(name)
+            self._in_force.pop(name, None)
+
+    async def come_back(self, name: str) -> None:
+        """Have a machine whose host has power again drop what it should."""
+        self._absent.discard(name)
+        await uninterrupted(self._apply())
 
     async def cut(self, key: str, links: Collection[Link]) -> None:
         """Drop all packets on `links` from now on, under the name `key`; cuts add up.
@@ -58,10 +70,10 @@ class SpreadSwitch:
     async def dropped(self) -> Mapping[Link, int]:
         """Return how many packets, probes left out, were dropped on each link since it was cut."""
         links = self._cuts.links
-        where = sorted({_keeper(link) for link in links})
+        where = sorted({_keeper(link) for link in links} - self._absent)
         answers = await together(self._ways[name].ask("dropped") for name in where)
         counts = {name: answered.value for name, answered in zip(where, answers, strict=True)}
-        return {link: self._count(link, counts[_keeper(link)]) for link in sorted(links)}
+        return {link: self._count(link, counts.get(_keeper(link), ({}, {}))) for link in sorted(links)}
 
     def _count(self, link: Link, counts: tuple[Mapping[str, int], Mapping[str, int]]) -> int:
         incoming, outgoing = counts
@@ -85,7 +97,11 @@ class SpreadSwitch:
                     incoming[target] |= self._from(source, seen_by=target)
             wanted = {name: (frozenset(incoming[name]), frozenset(outgoing[name])) for name in self._ways}
             nothing = (frozenset[str](), frozenset[str]())
-            changed = [name for name in wanted if wanted[name] != self._in_force.get(name, nothing)]
+            changed = [
+                name
+                for name in wanted
+                if name not in self._absent and wanted[name] != self._in_force.get(name, nothing)
+            ]
             await together(self._tell(name, *wanted[name]) for name in changed)
 
     async def _tell(self, name: str, incoming: frozenset[str], outgoing: frozenset[str]) -> None:

@@ -28,6 +28,10 @@ class MachineClocks:
         await hazard(self._agent, "drift clocks", ppm=total)
         self._drifts = {name: each for name, each in drifts.items() if each}
 
+    def forget(self) -> None:
+        """Take note that the machine has lost its power: its clocks run right again."""
+        self._drifts.clear()
+
     async def jump_clock(self, by_ns: int) -> None:
         """Set the wall clock forward, or back; the monotonic one goes on."""
         await hazard(self._agent, "jump clock", by_ns=by_ns)

@@ -17,10 +17,14 @@ class MachineDisk:
         self._agent = agent
         self._before: Counter[DiskFault] = Counter()
 
-    async def remember(self, agent: Agent) -> None:
-        """Keep what the machine is about to forget, just before its power is cut; ask another agent then."""
+    async def remember(self) -> None:
+        """Keep what the machine is about to forget, just before its power is cut."""
         self._before.update(await self._bites())
-        self._agent = agent
+
+    @property
+    def remembered(self) -> Mapping[DiskFault, int]:
+        """How often each fault had made a difference when the power was cut last."""
+        return {fault: self._before[fault] for fault in DiskFault}
 
     async def break_disk(self, key: str, fault: DiskFault, *, amount: int = 0) -> None:
         """Let the disk have a fault from now on, under the name `key`."""

@@ -17,6 +17,11 @@ PROJECT = CHECKOUT / "vagrant"
 CLUSTER = CHECKOUT / ".cache" / "cluster"
 """Where what belongs to the cluster that is up is kept; there is one at a time."""
 
+CLIENTS_ADDRESS = "192.168.56.1"
+"""The harness's own address on the cluster's network."""
+DATA_DISK = "/dev/disk/by-id/virtio-acked-data"
+"""The disk that libvirt's machines have for nothing but the system's data."""
+
 MEMORY_MIB = 384
 EMULATED_MEMORY_MIB = 256
 """An emulator needs memory of its own, for the code that it translated."""
@@ -65,6 +70,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         }
         optional = {"ACKED_BOX": self.box, "ACKED_KEY": self.key}
         return told | {name: value for name, value in optional.items() if value}
+
+
+def address(number: int) -> str:
+    """Return the address of a machine on the cluster's network, by its number from 1 on, as in the Vagrantfile."""
+    return f"192.168.56.{10 + number}"
 
 
 def of_box_file(box: Path) -> tuple[str, str, str]:

@@ -30,7 +30,19 @@ class MachineWeather:
         self._keys: dict[str, dict[Link, Weather]] = {}
         self._in_force: dict[Link, Weather] = {}
         self._before: dict[Link, Counter[str]] = {}
+        self._absent: set[str] = set()
         self._changing = asyncio.Lock()
+
+    async def leave(self, name: str) -> None:
+        """Ask nothing of a machine from now on: it has no power, and no weather."""
+        async with self._changing:
+            self._absent.add(name)
+            self._in_force = {link: each for link, each in self._in_force.items() if _place(link) != name}
+
+    async def come_back(self, name: str) -> None:
+        """Let there be weather again where it should be, on a machine that has power again."""
+        self._absent.discard(name)
+        await uninterrupted(self._apply())
 
     async def disturb(self, key: str, links: Collection[Link], weather: Weather) -> None:
         """Let there be weather on `links`, under the name `key`; that of several keys adds up."""
@@ -57,7 +69,11 @@ class MachineWeather:
     async def _apply(self) -> None:
         """Change the weather on the machines where it must change."""
         async with self._changing:
-            links = sorted({link for each in self._keys.values() for link in each})
+            links = sorted(
+                link
+                for link in {link for each in self._keys.values() for link in each}
+                if _place(link) not in self._absent
+            )
             wanted = {
                 link: added([each[link] for each in self._keys.values() if link in each]) for link in links
             }

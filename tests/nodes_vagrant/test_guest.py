@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from nodes.vagrant import archive
-from nodes.hazards import extents
 from nodes.hazards.__main__ import carry_out, serve
+
+from nodes.hazards import extents
+from nodes.vagrant import archive
 
 
 def test_requests_are_answered_line_by_line() -> None:

@@ -40,6 +40,8 @@ from nodes.reference.settings import Mode as StoreMode
 PORT = 7400
 FORM_S = 10.0
 """How long the freshly started nodes may take to find each other."""
+ELSEWHERE_FORM_S = 120.0
+"""The same on machines of their own: one whose processor is emulated takes long to start Python."""
 
 _NUMBERS = {
     "k": (1, 99),
@@ -80,6 +82,7 @@ class ReferenceSystem:
         mirror = self._failover is Failover.MIRROR
         self._data = config.nodes[:-1] if mirror else config.nodes
         self._addresses: dict[str, Address] = {}
+        self._form_s = FORM_S
         try:
             self._store_settings(tuple(self._member(name, "-") for name in config.nodes))
         except ValueError as error:
@@ -107,6 +110,8 @@ class ReferenceSystem:
     async def setup(self, cluster: Cluster) -> None:
         """Note where the nodes will be, and bring the code to machines that do not see it."""
         self._addresses = {name: (machine.address, PORT) for name, machine in cluster.machines.items()}
+        if any(isinstance(machine, OwnFiles) for machine in cluster.machines.values()):
+            self._form_s = ELSEWHERE_FORM_S
         await together(_bring(self._code(), machine) for machine in cluster.machines.values())
 
     async def start(self, machine: Machine) -> None:
@@ -124,7 +129,7 @@ class ReferenceSystem:
         """Found the cluster: the first node becomes its first primary."""
         first = self._config.nodes[0]
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + FORM_S
+        deadline = loop.time() + self._form_s
         while True:
             try:
                 await self._ask(first, {"op": "bootstrap"})

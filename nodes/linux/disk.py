@@ -49,11 +49,15 @@ class Disk(Protocol):
 
 
 class Ext4Disk:
-    """An ext4 file system in `folder/disk.img`, on `folder/disk` of its machine."""
+    """An ext4 file system in an image in `folder`, on `folder/disk` of its machine.
+
+    The kernel tells images by their paths. These are the same for machines that have roots of their own, but the
+    kernel in common; so the image has a name that no other has.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.directory = folder / "disk"
-        self._image = folder / "disk.img"
+        self._image = folder / f"disk-{uuid.uuid4().hex[:8]}.img"
 
     def format(self) -> None:
         """Make a blank file system of 256 MiB with a new UUID; takes some milliseconds."""

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.errors import AckedError, MissingError
+from harness.errors import AckedError, MissingError, NodeError
 from nodes.agent import firewall
 from nodes.agent.firewall import Firewall
 from nodes.linux import disk as disks
 from nodes.linux.boot import Boot
-from nodes.linux.disk import DirectoryDisk, Ext4Disk
+from nodes.linux.disk import SIZE_BYTES, DirectoryDisk, Ext4Disk
 from nodes.linux.hardware import Hardware
 from nodes.linux.machine import LinuxMachine
 from nodes.linux.programs import find, search_path
@@ -66,7 +66,16 @@ class Tenancy:
         self.directory = str(disk.directory)
 
     async def begin(self) -> None:
-        """Make the network's rules, and start the machine with a blank disk."""
+        """Make the network's rules, and start the machine with a blank disk.
+
+        Raises NodeError where there is no room for that: later it would look as if the disk were broken.
+        """
+        free_bytes = shutil.disk_usage(self.software.parent).free
+        if free_bytes < SIZE_BYTES:
+            raise NodeError(
+                f"{self.software.parent} has {free_bytes >> 20} MiB free, and {SIZE_BYTES >> 20} MiB are needed: "
+                "free some, or name another `directory`"
+            )
         if self.firewall is not None:
             try:
                 find("nft")

@@ -20,7 +20,8 @@ from harness.errors import AckedError, HarnessError, NodeError
 from nodes.linux import kernel
 from nodes.linux.programs import find, search_path
 
-_SIZE_BYTES = 256 << 20
+SIZE_BYTES = 256 << 20
+"""How large a machine's own file system is; as much as it is filled is taken from the host's."""
 _RELEASE_S = 20.0
 _UUID_AT = 1024 + 0x68
 """Where an ext4 image has its UUID: in the superblock, which starts at 1024."""
@@ -64,7 +65,7 @@ class Ext4Disk:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._image.unlink(missing_ok=True)
         with self._image.open("xb") as image:
-            image.truncate(_SIZE_BYTES)
+            image.truncate(SIZE_BYTES)
         # The image is sparse: its inode tables are zero already, and nothing need be discarded.
         options = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
         done = subprocess.run(

@@ -20,6 +20,8 @@ from nodes.agent.stream import Stream
 
 BEAT_S = 1.0
 """How often the machine is asked for the time; that also shows that it is there."""
+GREET_S = 30.0
+"""How long an agent may take to start and to say who it is."""
 QUIET_S = 8.0
 """How long a connection may be silent before it counts as cut; a beat should have been answered long before."""
 GONE_S = 30.0
@@ -180,13 +182,13 @@ class Link:
             self._heard_ns = time.monotonic_ns()
             connection.send(encode(hello))
             connection.start(arrived, ended)
-            async with asyncio.timeout(QUIET_S):
+            async with asyncio.timeout(GREET_S):
                 said = await greeted
             self._agree(said)
         except BaseException as error:
             await self._drop(connection)
             if isinstance(error, TimeoutError):
-                raise NodeError(f"{self._name}: its agent says nothing for {QUIET_S:g} s") from error
+                raise NodeError(f"{self._name}: its agent says nothing for {GREET_S:g} s") from error
             raise
         connection.send(self._stream.again(said["received"]))
         self._agreed = True

@@ -288,3 +288,16 @@ async def slow(local: LocalCluster) -> None:
 
 def test_faults_do_not_wait_for_a_slow_handshake(tmp_path: Path) -> None:
     on_cluster(slow, tmp_path, machines=2)
+
+
+async def many(local: LocalCluster) -> None:
+    lab = await Lab.build(local)
+    async with up(lab, lab.hosts()) as cluster:
+        await cluster.cut("half", [(name, "n1") for name in cluster.machines if name != "n1"])
+        assert not await cluster.reach("n50", "n1")
+        await cluster.mend("half")
+        assert await cluster.reach("n50", "n1")
+
+
+def test_fifty_machines(tmp_path: Path) -> None:
+    on_cluster(many, tmp_path, machines=50, timeout_s=300)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from harness import cli_campaigns, cli_hosts
+from harness import cli_campaigns, cli_cluster, cli_hosts
 from harness.errors import AckedError, UsageError
 from harness.verdict import ExitCode, Verdict
 
@@ -184,6 +184,7 @@ def client(*, args: tuple[str, ...]) -> int:
     return commands.main(args)
 
 
+cli.add_command(cli_cluster.cluster)
 for _command in cli_campaigns.COMMANDS:
     cli.add_command(_command)
 

@@ -1,5 +1,6 @@
 """What goes wrong between the harness and its hosts, against real sshds: told in a line, and nothing is left."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -40,8 +41,8 @@ async def up(lab: Lab, hosts: Hosts, **config: Any) -> AsyncIterator[SshCluster]
         yield cluster
     finally:
         await cluster.down()
-        for name in names:
-            assert await lab.left_behind(name) == "", await lab.left_behind(name)
+        left = await asyncio.gather(*(lab.left_behind(name) for name in names))
+        assert not any(left), dict(zip(names, left, strict=True))
 
 
 async def complaint(lab: Lab, hosts: Hosts) -> str:
@@ -221,6 +222,30 @@ async def abandoned(local: LocalCluster) -> None:
         return not any([await lab.left_behind(name) for name in ("n1", "n2")])
 
     await until(healed, "the hosts heal themselves")
+
+
+async def cleaned(local: LocalCluster) -> None:
+    lab = await Lab.build(local)
+    cluster = SshCluster(ClusterConfig(names=("n1",), folder=lab.folder / "run"), lab.hosts())
+    await cluster.up()
+    await cluster.machines["n1"].start("store", ["sleep", "60"])
+    clean = ("cluster", "clean", "--nodes-file", str(lab.nodes_file()))
+    assert await lab.acked(*clean) == (0, "root@10.77.0.1: clean\n", "")
+    assert await lab.left_behind("n1") == ""
+    said = await cluster.lost()
+    assert "was started anew" in said
+    # What is left where an agent and its guardian were killed is found, too.
+    await lab.run("n1", ["sh", "-c", "mkdir -p /var/lib/acked/machine; touch /var/lib/acked/made-by-acked"])
+    await lab.run("n1", ["nft", "add", "table", "inet", "acked"])
+    assert (await lab.acked(*clean)).code == 0
+    assert await lab.left_behind("n1") == ""
+    await lab.run("n1", ["pkill", "-KILL", "sshd"])
+    done = await lab.acked(*clean)
+    assert (done.code, "10.77.0.1:22 can't be reached" in done.out) == (3, True), done
+
+
+def test_a_host_can_be_cleaned_whatever_became_of_its_run(tmp_path: Path) -> None:
+    on_cluster(cleaned, tmp_path, machines=1)
 
 
 def test_hosts_heal_themselves_when_the_harness_does_not_come_back(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ class RecordedRun(Struct, frozen=True, kw_only=True):
     `recovered` tells whether a write was acknowledged after the last heal, None when that was not tried to its
     end, and `settled` whether all nodes were then seen to have applied the same. `stopped_ns` is when the
     clients stopped, before the final reads. `recovery_expected` is False when the scenario is there to show
-    that the system does not recover. `deaths` are the processes of the system that ended though no fault
-    had ended them.
+    that the system does not recover. `clock_error_ns` is by how much the times of two places (nodes, clients)
+    may be wrong to each other: 0 where all have one clock. `deaths` are the processes of the system that ended
+    though no fault had ended them.
     """
 
     contract: Contract
@@ -38,6 +39,7 @@ class RecordedRun(Struct, frozen=True, kw_only=True):
     settled: bool
     stopped_ns: int
     recovery_expected: bool = True
+    clock_error_ns: int = 0
     deaths: tuple[Death, ...] = ()
 
     @property

@@ -3,14 +3,14 @@
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
-from msgspec import Struct
-from msgspec.structs import replace
 
 from harness.errors import UsageError
-from harness.hosts import Hosts
+
+if TYPE_CHECKING:
+    from harness.hosts import Hosts
 
 KIND = "ssh"
 """The kind of machines that hosts are, unless another is named."""
@@ -33,10 +33,10 @@ _OPTIONS = (
 )
 
 
-class HostOptions(Struct, frozen=True, kw_only=True):
+class HostOptions(NamedTuple):
     """The hosts that were named, and the options by which another command is given the same."""
 
-    hosts: Hosts
+    hosts: "Hosts"
     arguments: tuple[str, ...]
 
 
@@ -53,6 +53,8 @@ def read(given: dict[str, Any]) -> HostOptions | None:
     Passwords that are asked for here go into the environment, where those who log in look for them, and
     nowhere else.
     """
+    from msgspec.structs import replace
+
     from harness import schema_hosts
 
     path: Path | None = given.pop("nodes_file")

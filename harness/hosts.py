@@ -4,6 +4,7 @@ No secret is in these records: a password comes from the environment (see `docs/
 looks for it.
 """
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -45,7 +46,7 @@ class Hosts(Struct, frozen=True, kw_only=True):
     `known_hosts` is the cluster's own file of host keys (empty: the user's of Acked), beside OpenSSH's;
     with `accept_new` it takes the key of a host that no file knows. `ssh_config` replaces OpenSSH's own
     files. `probe_port` is where the machines answer probes. After `patience_s` without the harness, a machine
-    heals itself; `clocks` allows their clocks to be changed.
+    heals itself.
     """
 
     hosts: tuple[Host, ...]
@@ -54,7 +55,6 @@ class Hosts(Struct, frozen=True, kw_only=True):
     ssh_config: str = ""
     probe_port: int = 7399
     patience_s: float = 60.0
-    clocks: bool = False
 
 
 @runtime_checkable
@@ -63,3 +63,11 @@ class OnHosts(Protocol):
 
     def on_hosts(self, hosts: Hosts) -> MachineKind:
         """Return the kind with these hosts; its clusters take the first of them."""
+
+
+@runtime_checkable
+class CleansUp(Protocol):
+    """A kind of machines that can undo on its hosts what a run left there, whatever became of that run."""
+
+    async def clean_up(self) -> Mapping[str, str]:
+        """End and remove all of Acked on each host; return, by host, why that failed (empty: it did not)."""

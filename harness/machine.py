@@ -502,7 +502,7 @@ class RefusesFolders(Protocol):
 
 @runtime_checkable
 class Unhurried(Protocol):
-    """A kind of machines of which there are only so many, and which take their time.
+    """A kind of machines, and each of its clusters, of which there are only so many, and which take their time.
 
     Runs come one after the other.
     """

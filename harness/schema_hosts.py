@@ -37,8 +37,7 @@ _OF_ALL: Mapping[str, Reader[Any]] = {
     "accept_new": fields.flag,
     "ssh_config": fields.text,
     "probe_port": fields.integer(1, 65535),
-    "patience_s": fields.number(least=10, most=3600),
-    "clocks": fields.flag,
+    "patience_s": fields.number(least=40, most=3600),
 }
 _FOR_EACH = tuple(name for name in _OF_HOST if name not in ("host", "address"))
 """What may be said once for all hosts."""

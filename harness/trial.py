@@ -28,7 +28,7 @@ from harness.generator import Generator
 from harness.generators import rate, time_limit
 from harness.history import History
 from harness.interrupts import Interrupted, Interrupts, unless
-from harness.machine import Cluster, OwnTime, Watched
+from harness.machine import Cluster, OwnTime, Unhurried, Watched
 from harness.operation import Invocation
 from harness.parts import Parts
 from harness.recording import Recorder
@@ -229,6 +229,7 @@ class Trial:
             clock=clock,
             log=books.episodes,
             seed=scenario.seed,
+            patience_s=parts.cluster.patience_s if isinstance(parts.cluster, Unhurried) else 0.0,
         )
         source = time_limit(rate(generator, scenario.rate), int(scenario.time_limit_s * 1e9))
         runner = Runner(source, desk=books.desk, workers=scenario.clients)

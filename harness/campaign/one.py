@@ -105,7 +105,7 @@ def _features(folder: Path, scenario: Scenario, history: History | None) -> tupl
     if history is None or history.origin is None:
         return ()
     nodes = assembly.node_names(scenario.nodes)
-    events = evidence.read(folder, nodes, assembly.system(scenario), history.origin)
+    events = evidence.read(folder, nodes, assembly.system(scenario), history.origin).events
     return coverage.features(events, episodes.read(folder / EPISODES_FILE))
 
 

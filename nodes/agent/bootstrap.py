@@ -4,14 +4,15 @@ Its source goes onto the command line (`python3 -c`), so it is short, and any Py
 it: an old one has to say that it is too old. It reads its input byte by byte, since what follows is not for it.
 What it says begins with MARK, because login shells may say something, too.
 
-Arguments: the folder (empty: the usual one), the code's name, and sshd's SSH_CONNECTION. It says one line,
-`{"have": whether that code is here}` or `{"error": why not}`; then it reads a line with the number of bytes to
-come (0 if none are needed), and so many bytes, a zip file.
+Arguments: the folder (empty: the usual one), the code's name, and sshd's SSH_CONNECTION. It says a line,
+`{"have": whether that code is here}`, reads a line with the number of bytes to come (0 if none are needed) and so
+many bytes, a zip file, and says `{"begins": true}`. Instead of either it may say `{"error": why not}`.
 """
 
 import io
 import json
 import os
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -46,7 +47,7 @@ def main(directory: str, code: str, came_by: str) -> None:
         return
     usual = Path("/var/lib/acked") if os.geteuid() == 0 else Path.home() / ".acked"
     folder = Path(directory) if directory else usual
-    home = folder / f"agent-{code}"
+    home, fresh = folder / f"agent-{code}", folder / f"agent-{code}.{os.getpid()}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (folder / OURS).exists():
@@ -57,14 +58,22 @@ def main(directory: str, code: str, came_by: str) -> None:
         say(have=home.is_dir())
         data = take()
         if data:
-            fresh = folder / f"agent-{code}.{os.getpid()}"
             zipfile.ZipFile(io.BytesIO(data)).extractall(fresh)
             fresh.replace(home)
     except OSError as error:
         say(error=f"{error.filename or folder} can't be written: {error.strerror}")
+        undo(folder, fresh)
         return
+    say(begins=True)
     arguments = ["-I", "-S", str(home), "attach", str(folder), came_by]
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell is wanted
+
+
+def undo(folder: Path, fresh: Path) -> None:
+    """Remove what was made in vain."""
+    shutil.rmtree(str(fresh), ignore_errors=True)
+    if folder.is_dir() and [path.name for path in folder.iterdir()] == [OURS]:
+        shutil.rmtree(str(folder), ignore_errors=True)
 
 
 if __name__ == "__main__":

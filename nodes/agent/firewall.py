@@ -75,10 +75,10 @@ class Firewall:
         async with self._changing:
             now = self._cuts
             script = [
-                *_elements("add", "from", wanted.incoming - now.incoming),
-                *_elements("delete", "from", now.incoming - wanted.incoming),
-                *_elements("add", "to", wanted.outgoing - now.outgoing),
-                *_elements("delete", "to", now.outgoing - wanted.outgoing),
+                *_cut_elements("add", "from", wanted.incoming - now.incoming),
+                *_cut_elements("delete", "from", now.incoming - wanted.incoming),
+                *_cut_elements("add", "to", wanted.outgoing - now.outgoing),
+                *_cut_elements("delete", "to", now.outgoing - wanted.outgoing),
             ]
             if script:
                 await feed("\n".join(script), *_NFT)
@@ -129,6 +129,8 @@ def rules(probe_port: int, everyone: Collection[str]) -> str:
             f"set doors{version} {{ type {kind} . inet_service; }}",
             f"set from{version} {{ type {kind}; counter; }}",
             f"set to{version} {{ type {kind}; counter; }}",
+            f"set probes_from{version} {{ type {kind}; }}",
+            f"set probes_to{version} {{ type {kind}; }}",
             f"set ghosts{version} {{ type {kind} . inet_service . {kind} . inet_service; flags timeout; }}",
             f"set everyone{version} {{ type {kind}; {_listing(everyone, version)} }}",
         ]
@@ -162,7 +164,7 @@ def _chain(hook: str, probe_port: int) -> Iterator[str]:
         if not arriving:
             yield (f"{protocol} saddr . tcp sport . {protocol} daddr . tcp dport @ghosts{version} drop")
         for port in ("dport", "sport"):
-            yield f"tcp {port} {probe_port} {protocol} {far} @{cut}{version} drop"
+            yield f"tcp {port} {probe_port} {protocol} {far} @probes_{cut}{version} drop"
     for version, (_, protocol) in _FAMILIES.items():
         yield f"{protocol} {far} @{cut}{version} drop"
     yield "}"
@@ -177,6 +179,12 @@ def _elements(verb: str, name: str, addresses: Iterable[str]) -> Iterator[str]:
     for address in sorted(addresses):
         version = ipaddress.ip_address(address).version
         yield f"{verb} element inet {TABLE} {name}{version} {{ {address} }}"
+
+
+def _cut_elements(verb: str, direction: str, addresses: Collection[str]) -> Iterator[str]:
+    """Yield the changes for what is cut; a set that counts counts each match, so probes have sets of their own."""
+    yield from _elements(verb, direction, addresses)
+    yield from _elements(verb, f"probes_{direction}", addresses)
 
 
 def _listing(addresses: Iterable[str], version: int) -> str:

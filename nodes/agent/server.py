@@ -54,11 +54,7 @@ class Agent:
         self._wait_for_harness()
         await self._over.wait()
         server.close()
-        try:
-            await self._service.close()
-        finally:
-            if self._writer is not None:
-                self._writer.close()
+        await self._service.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -93,6 +89,10 @@ class Agent:
         self, hello: dict[str, Any], came: dict[str, Any], writer: asyncio.StreamWriter
     ) -> bool:
         """Tell a harness whether it is the one that is served here, and send it what it has missed."""
+        if hello.get("evict"):
+            sys.stderr.write("evicted: everything is healed and ended\n")
+            self._over.set()
+            return False
         if self._token not in (None, hello["token"]):
             writer.write(encode({"refused": "another run has this machine"}))
             return False

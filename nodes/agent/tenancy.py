@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.errors import AckedError, MissingError
+from harness.errors import AckedError, MissingError, NodeError
 from nodes.agent import firewall
 from nodes.agent.firewall import Firewall
 from nodes.agent.hazards import Hazards
 from nodes.hazards.mapped_disk import MappedDisk
 from nodes.linux import disk as disks
 from nodes.linux.boot import Boot
-from nodes.linux.disk import DirectoryDisk, Ext4Disk
+from nodes.linux.disk import SIZE_BYTES, DirectoryDisk, Ext4Disk
 from nodes.linux.hardware import Hardware
 from nodes.linux.machine import LinuxMachine
 from nodes.linux.programs import find, search_path
@@ -73,11 +73,21 @@ class Tenancy:
         )
         self.machine = LinuxMachine(wishes.name, hardware, disk, environment)
         self.hazards = Hazards(self.machine, mapped)
+        self._mapped = mapped is not None
         self._blank = wishes.blank
         self.directory = str(disk.directory)
 
     async def begin(self) -> None:
-        """Make the network's rules, and start the machine, with a blank disk unless it is to keep its own."""
+        """Make the network's rules, and start the machine, with a blank disk unless it is to keep its own.
+
+        Raises NodeError where there is no room for that: later it would look as if the disk were broken.
+        """
+        free_bytes = shutil.disk_usage(self.software.parent).free
+        if free_bytes < SIZE_BYTES and not self._mapped:
+            raise NodeError(
+                f"{self.software.parent} has {free_bytes >> 20} MiB free, and {SIZE_BYTES >> 20} MiB are needed: "
+                "free some, or name another `directory`"
+            )
         if self.firewall is not None:
             try:
                 find("nft")

@@ -20,7 +20,8 @@ from harness.errors import AckedError, HarnessError, NodeError
 from nodes.linux import kernel
 from nodes.linux.programs import find, search_path
 
-_SIZE_BYTES = 256 << 20
+SIZE_BYTES = 256 << 20
+"""How large a machine's own file system is; as much as it is filled is taken from the host's."""
 _RELEASE_S = 20.0
 _UUID_AT = 1024 + 0x68
 """Where an ext4 image has its UUID: in the superblock, which starts at 1024."""
@@ -49,18 +50,22 @@ class Disk(Protocol):
 
 
 class Ext4Disk:
-    """An ext4 file system in `folder/disk.img`, on `folder/disk` of its machine."""
+    """An ext4 file system in an image in `folder`, on `folder/disk` of its machine.
+
+    The kernel tells images by their paths. These are the same for machines that have roots of their own, but the
+    kernel in common; so the image has a name that no other has.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.directory = folder / "disk"
-        self._image = folder / "disk.img"
+        self._image = folder / f"disk-{uuid.uuid4().hex[:8]}.img"
 
     def format(self) -> None:
         """Make a blank file system of 256 MiB with a new UUID; takes some milliseconds."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self._image.unlink(missing_ok=True)
         with self._image.open("xb") as image:
-            image.truncate(_SIZE_BYTES)
+            image.truncate(SIZE_BYTES)
         # The image is sparse: its inode tables are zero already, and nothing need be discarded.
         options = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
         done = subprocess.run(

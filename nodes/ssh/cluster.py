@@ -142,7 +142,13 @@ class SshCluster:
         return await asyncio.shield(self._lost)
 
     async def reach(self, source: str, target: str, *, timeout_s: float = 0.5) -> bool:
-        """Tell whether a TCP segment sent at `source` reaches `target` and its answer comes back."""
+        """Tell whether a TCP segment sent at `source` reaches `target` and its answer comes back.
+
+        Between a machine and the clients it is always these that ask: nothing listens where they are, and what
+        goes there and comes back is the same.
+        """
+        if target == CLIENTS:
+            source, target = target, source
         address, port = self._machines[target].address, self._hosts.probe_port
         if source == CLIENTS:
             return await network.probe(address, port, timeout_s=timeout_s)

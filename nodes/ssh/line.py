@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import fabric
 import paramiko
@@ -115,16 +116,20 @@ class _Beginning:
 
     def carry_out(self) -> bytes:
         """Send the agent's code if it is not there; return what was read beyond the talk. Raises NodeError."""
+        code = b"" if self._said()["have"] else archive.agent_code().data
+        self._channel.sendall(b"%d\n" % len(code) + code)
+        self._said()
+        return self._out
+
+    def _said(self) -> dict[str, Any]:
         line = self._line()
         try:
-            said = json.loads(line)
+            said: dict[str, Any] = json.loads(line)
         except ValueError as error:
             raise NodeError(f"{self._words}: the agent began with {line[:200]!r}") from error
         if "error" in said:
             raise NodeError(f"{self._words}: {said['error']}")
-        code = b"" if said["have"] else archive.agent_code().data
-        self._channel.sendall(b"%d\n" % len(code) + code)
-        return self._out
+        return said
 
     def _line(self) -> bytes:
         """Return the first line that begins with the mark, without it; others are a login shell's."""

@@ -38,6 +38,11 @@ class VagrantCluster(SshCluster):
         """The name of this kind of machines."""
         return "vagrant"
 
+    @property
+    def patience_s(self) -> float:
+        """How much longer than others these machines take."""
+        return self._virtual.settings.patience_s
+
     async def up(self) -> None:
         """Switch on what a former run left without power, and make every machine blank."""
         await together(self._switch_on(name) for name in self._machines)

@@ -11,9 +11,9 @@ class VagrantMachines:
 
     @property
     def patience_s(self) -> float:
-        """How much longer than others they take: to boot, and to start a program where they are emulated."""
+        """How much longer than others they take."""
         there = settings.load(settings.CLUSTER)
-        return 240.0 if there is not None and there.emulate else 60.0
+        return settings.PATIENCE_S if there is None else there.patience_s
 
     def enter(self) -> None:
         """Nothing is to be prepared: what is made is made on the machines."""

@@ -27,6 +27,11 @@ EMULATED_MEMORY_MIB = 256
 """An emulator needs memory of its own, for the code that it translated."""
 
 
+PATIENCE_S = 60.0
+EMULATED_PATIENCE_S = 240.0
+"""A machine whose processor is emulated boots within a minute, within several on a busy host."""
+
+
 class Provider(enum.StrEnum):
     """What runs the machines, by the name that Vagrant has for it."""
 
@@ -49,6 +54,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     host_key: str = ""
     emulate: bool = False
     memory_mib: int = MEMORY_MIB
+
+    @property
+    def patience_s(self) -> float:
+        """How much longer than others its machines take: to boot, and to start a program."""
+        return EMULATED_PATIENCE_S if self.emulate else PATIENCE_S
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Hosts with a real sshd each, for tests: namespaces on a bridge of the test's own, from which nothing leads out.
 
-The hosts are machines of kind local, which end with the test. Each has users, sudo rules, host keys and /var/lib
-of its own; the sshds are started by the test, with a configuration of its own.
+The hosts are machines of kind local, which end with the test. Each has users, sudo rules, host keys, /var/lib and
+a monotonic clock of its own; the sshds are started by the test, with a configuration of its own.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import yaml
 
 from harness.errors import NodeError
 from harness.hosts import Host, Hosts
-from nodes.linux.programs import search_path
+from nodes.linux.programs import find, search_path
 from nodes.local import LocalCluster
 from nodes.local.machine import LocalMachine
 
@@ -191,7 +191,9 @@ class Lab:
     async def _start_sshd(self, machine: LocalMachine) -> None:
         config = self.folder / machine.name / "sshd_config"
         name = f"sshd-{len(list((self.folder / machine.name).iterdir()))}-{asyncio.get_running_loop().time()}"
-        await machine.start(name, [find_sshd(), "-D", "-e", "-f", str(config)])
+        ahead_s = 1000 * int(machine.name.removeprefix("n"))
+        clock = [find("unshare"), "--time", "--monotonic", str(ahead_s)]
+        await machine.start(name, [*clock, find_sshd(), "-D", "-e", "-f", str(config)])
         end = asyncio.get_running_loop().time() + 30
         while True:
             try:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -65,63 +66,65 @@ def test_fair_weather_needs_nothing() -> None:
 
 
 class Recorded:
-    """A hand that notes what it is asked, and counts ten packets more at each look."""
+    """An agent that notes what it is asked, and counts ten packets more at each look."""
 
     def __init__(self) -> None:
         self.lines: list[Line] = []
         self.changes = 0
         self._sent = 0
 
-    async def ask(self, do: str, **arguments: Any) -> Any:
+    async def ask(self, do: str, *, what: str, arguments: dict[str, Any]) -> SimpleNamespace:
         lines = list(arguments["lines"])
-        if do == "change weather":
+        if what == "change weather":
             self.lines, self.changes, self._sent = lines, self.changes + 1, 0
-            return None
+            return SimpleNamespace(value=None)
         assert lines == self.lines, "what is counted is what there is"
         self._sent += 10
-        return [{"sent": self._sent, "lost": 1, "held": 0, "came": self._sent - 2} for _ in lines]
+        return SimpleNamespace(
+            value=[{"sent": self._sent, "lost": 1, "held": 0, "came": self._sent - 2} for _ in lines]
+        )
 
 
-def weather_of(hands: Mapping[str, Recorded]) -> MachineWeather:
-    return MachineWeather(hands, ADDRESSES, dict.fromkeys(hands, "eth1"))
+def weather_of(agents: Mapping[str, Recorded]) -> MachineWeather:
+    return MachineWeather(agents, ADDRESSES)
 
 
 @pytest.fixture
-def hands() -> dict[str, Recorded]:
+def agents() -> dict[str, Recorded]:
     return {"n1": Recorded(), "n2": Recorded()}
 
 
 def test_a_link_has_its_weather_at_the_receiver_and_that_of_clients_at_the_sender(
-    hands: dict[str, Recorded],
+    agents: dict[str, Recorded],
 ) -> None:
     async def go() -> None:
-        await weather_of(hands).disturb(
+        await weather_of(agents).disturb(
             "k", [("n1", "n2"), (CLIENTS, "n1"), ("n1", CLIENTS)], Weather(loss=0.5)
         )
 
     asyncio.run(go())
     told = "limit 10000 loss 50.0000%"
-    assert hands["n2"].lines == [Line("192.168.56.11", True, told)]
-    assert sorted(hands["n1"].lines) == [Line("192.168.56.1", False, told), Line("192.168.56.1", True, told)]
+    assert agents["n2"].lines == [Line("192.168.56.11", True, told)]
+    assert sorted(agents["n1"].lines) == [Line("192.168.56.1", False, told), Line("192.168.56.1", True, told)]
 
 
-def test_machines_whose_weather_stays_are_left_alone(hands: dict[str, Recorded]) -> None:
+def test_machines_whose_weather_stays_are_left_alone(agents: dict[str, Recorded]) -> None:
     async def go() -> None:
-        weather = weather_of(hands)
+        weather = weather_of(agents)
         await weather.disturb("one", [("n1", "n2")], Weather(delay_ns=MS))
         await weather.disturb("other", [("n2", "n1")], Weather(delay_ns=MS))
         await weather.calm("other")
         await weather.calm("other")
 
     asyncio.run(go())
-    assert hands["n2"].changes == 1
-    assert hands["n1"].changes == 2
-    assert hands["n1"].lines == []
+    assert agents["n2"].changes == 1
+    assert agents["n1"].changes == 2
+    assert agents["n1"].lines == []
 
 
-def test_counts_go_on_when_other_weather_is_added(hands: dict[str, Recorded]) -> None:
+def test_counts_go_on_when_other_weather_is_added(agents: dict[str, Recorded]) -> None:
     async def go() -> list[int]:
-        weather, link = weather_of(hands), ("n1", "n2")
+        weather, link = weather_of(agents), ("n1", "n2")
         await weather.disturb("one", [link], Weather(delay_ns=MS))
         counts = [(await weather.disturbed())[link].delayed]
         await weather.disturb("other", [link], Weather(delay_ns=MS))
@@ -133,9 +136,9 @@ def test_counts_go_on_when_other_weather_is_added(hands: dict[str, Recorded]) ->
     assert asyncio.run(go()) == [10, 30, 50]
 
 
-def test_duplicates_are_what_left_beyond_what_came(hands: dict[str, Recorded]) -> None:
+def test_duplicates_are_what_left_beyond_what_came(agents: dict[str, Recorded]) -> None:
     async def go() -> int:
-        weather, link = weather_of(hands), ("n1", "n2")
+        weather, link = weather_of(agents), ("n1", "n2")
         await weather.disturb("one", [link], Weather(duplicate=0.5))
         return (await weather.disturbed())[link].duplicated
 

@@ -3,13 +3,13 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from vm_places import FOLDER
 
+from harness.machine import ClusterConfig
 from nodes.vagrant import settings
-from nodes.vagrant.disk import MachineDisk
-from nodes.vagrant.hand import Hand
+from nodes.vagrant.cluster import VagrantCluster
 from nodes.vagrant.lifecycle import VirtualMachines
 
 collect_ignore_glob = [] if os.environ.get("ACKED_VM") else ["test_*.py"]
@@ -23,23 +23,16 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @pytest.fixture(scope="session")
-def machines() -> VirtualMachines:
+def cluster(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VagrantCluster]:
     there = settings.load(settings.CLUSTER)
     assert there is not None, "acked cluster up --vagrant comes first"
-    return VirtualMachines(there, settings.CLUSTER)
 
+    async def up(folder: Path) -> VagrantCluster:
+        config = ClusterConfig(names=there.names[:2], folder=folder)
+        made = VagrantCluster(config, VirtualMachines(there, settings.CLUSTER))
+        await made.up()
+        return made
 
-@pytest.fixture(scope="session")
-def hands(machines: VirtualMachines, runner: asyncio.Runner) -> Iterator[dict[str, Hand]]:
-    made = {name: Hand(name, machines.ssh_config) for name in machines.settings.names}
+    made = runner.run(up(tmp_path_factory.mktemp("run")))
     yield made
-    for hand in made.values():
-        runner.run(hand.let_go())
-
-
-@pytest.fixture
-def disk(hands: dict[str, Hand], runner: asyncio.Runner) -> MachineDisk:
-    """The disk of n1, blank."""
-    disk = MachineDisk(hands["n1"], device="/dev/vdb", folder=FOLDER)
-    runner.run(disk.make())
-    return disk
+    runner.run(made.down())

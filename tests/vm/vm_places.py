@@ -1,3 +1,0 @@
-"""Where these tests have what they touch on a machine."""
-
-FOLDER = "/srv/acked"

@@ -102,12 +102,14 @@ def _recorded(
     last_ns = None if went is None else went.stopped_ns
     if last_ns is None:
         last_ns = max((operation.return_ns or operation.call_ns for operation in history), default=0)
+    reported = evidence.read(folder, assembly.node_names(scenario.nodes), system, origin)
     return RecordedRun(
         contract=system.contract(),
         history=history,
         workload=workload,
         episodes=episodes.read(folder / EPISODES_FILE),
-        events=evidence.read(folder, assembly.node_names(scenario.nodes), system, origin),
+        events=reported.events,
+        clock_error_ns=reported.clock_error_ns,
         reports=isinstance(system, Reports),
         survivor=None if went is None else went.survivor,
         recovered=None if went is None else went.recovered,

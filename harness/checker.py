@@ -27,8 +27,9 @@ class RecordedRun(Struct, frozen=True, kw_only=True, dict=True):
     not tried to its end; `protected` whether one was that is not degraded, None where that was not tried; and
     `settled` whether all nodes were then seen to have applied the same. `stopped_ns` is when the clients stopped,
     before the final reads. `recovery_expected` is False when the scenario is there to show that the system does
-    not recover. `deaths` are the processes of the system that ended though no fault
-    had ended them; `strangers` is False where nobody else can have done so, in a simulation.
+    not recover. `clock_error_ns` is by how much the times of two places (nodes, clients) may be wrong to each
+    other: 0 where all have one clock. `deaths` are the processes of the system that ended though no fault had
+    ended them; `strangers` is False where nobody else can have done so, in a simulation.
     """
 
     contract: Contract
@@ -44,6 +45,7 @@ class RecordedRun(Struct, frozen=True, kw_only=True, dict=True):
     protected: bool | None = None
     recovery_s: float = 20.0
     recovery_expected: bool = True
+    clock_error_ns: int = 0
     deaths: tuple[Death, ...] = ()
     strangers: bool = True
 

@@ -16,6 +16,7 @@ from harness import analysis, assembly, log_patterns, logs, report, results, run
 from harness.analysis import HISTORY_FILE
 from harness.cli_output import kept, told, with_traceback
 from harness.errors import KilledError, PluginError, UsageError
+from harness.hosts import Hosts
 from harness.interrupts import Interrupts
 from harness.machine import MachineKind
 from harness.observer import Observer
@@ -27,7 +28,13 @@ from harness.verify import VERIFY_FILE
 
 
 def run(
-    path: Path, changes: Sequence[Override], *, results_dir: Path, folder: Path | None, as_json: bool
+    path: Path,
+    changes: Sequence[Override],
+    *,
+    hosts: Hosts | None = None,
+    results_dir: Path,
+    folder: Path | None,
+    as_json: bool,
 ) -> int:
     """Run the scenario in `path` and return the exit code of its verdict."""
     # Libraries that start a thread for each core at import would keep the process from unsharing.
@@ -43,13 +50,21 @@ def run(
         scenario = schema.parse(text, str(path), changes, base=path.parent)
     except PluginError as error:
         raise with_traceback(error, home(path.stem, 0)) from error
-    kind = assembly.machine_kind(scenario)
+    kind = assembly.machine_kind(scenario, hosts)
     assembly.refuse_folder(kind, folder or results_dir)
-    return _run(scenario, kind, text, home(scenario.name, scenario.seed), started, as_json=as_json)
+    place = home(scenario.name, scenario.seed)
+    return _run(scenario, kind, text, place, started, hosts=hosts, as_json=as_json)
 
 
 def _run(
-    scenario: Scenario, kind: MachineKind, text: str, folder: Path, started: datetime, *, as_json: bool
+    scenario: Scenario,
+    kind: MachineKind,
+    text: str,
+    folder: Path,
+    started: datetime,
+    *,
+    hosts: Hosts | None,
+    as_json: bool,
 ) -> int:
     results.write(folder / "scenario.yaml", _kept(text, scenario, folder).encode())
     info = results.describe(scenario.seed, ["acked", *sys.argv[1:]], started)
@@ -63,7 +78,7 @@ def _run(
     # To the end: once there is a verdict, no signal keeps it from being told.
     signals.give(interrupts.notice)
     with _watching(quiet=as_json) as observer:
-        result = running.perform(scenario, folder, interrupts=interrupts, observer=observer)
+        result = running.perform(scenario, folder, hosts=hosts, interrupts=interrupts, observer=observer)
 
     def keep() -> None:
         results.write_json(folder / "run.json", results.ended(info, datetime.now(UTC)))

@@ -63,6 +63,7 @@ async def execute(
             seed=scenario.seed,
             on_line=evidence.take,
             on_death=deaths.take,
+            on_clock=evidence.take_clock,
         )
     )
     results.write_json(folder / SCENARIO_FILE, scenario)

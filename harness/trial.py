@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness import final_reads, logs, readiness
+from harness.abilities import lacking
 from harness.analysis import EPISODES_FILE, HISTORY_FILE
 from harness.clock import HOST_TIME, Clock, Origin, Time
 from harness.course import Course
@@ -27,7 +28,7 @@ from harness.generator import Generator
 from harness.generators import rate, time_limit
 from harness.history import History
 from harness.interrupts import Interrupted, Interrupts, unless
-from harness.machine import OwnTime
+from harness.machine import Cluster, OwnTime, Unhurried, Watched
 from harness.operation import Invocation
 from harness.parts import Parts
 from harness.recording import Recorder
@@ -177,7 +178,7 @@ class Trial:
 
     async def _record(self, books: Books) -> None:
         try:
-            await self._attempt(self._work(books))
+            await self._attempt(_while_all_there(self._parts.cluster, self._work(books)))
         finally:
             await self._attempt(self.heal())
         if self._course.started_ns is not None:
@@ -209,6 +210,10 @@ class Trial:
         )
         with self.phase("up"):
             await unless(stop(), parts.cluster.up())
+        plan = zip(parts.scenario.faults, parts.faults, strict=True)
+        if (why := lacking(plan, cluster=parts.cluster, system=parts.system)) is not None:
+            self._course = replace(self._course, skipped=why)
+            return
         with self.phase("start"):
             await unless(stop(), self._bring_up(books, first))
         with self.phase("run"):
@@ -231,6 +236,7 @@ class Trial:
             clock=clock,
             log=books.episodes,
             seed=scenario.seed,
+            patience_s=parts.cluster.patience_s if isinstance(parts.cluster, Unhurried) else 0.0,
         )
         source = time_limit(rate(generator, scenario.rate), int(scenario.time_limit_s * 1e9))
         runner = Runner(source, desk=books.desk, workers=scenario.clients)
@@ -318,6 +324,18 @@ class Trial:
 
     def _session(self, desk: Desk) -> Session:
         return Session(desk, process=next(self._processes), renumber=lambda _: next(self._processes))
+
+
+async def _while_all_there(cluster: Cluster, work: Coroutine[Any, Any, None]) -> None:
+    """Do `work`; raises NodeError as soon as a machine is lost that no fault has taken."""
+    if isinstance(cluster, Watched):
+        await unless(_loss(cluster), work)
+    else:
+        await work
+
+
+async def _loss(cluster: Watched) -> None:
+    raise NodeError(await cluster.lost())
 
 
 async def _when(event: asyncio.Event, action: Callable[[], None]) -> None:

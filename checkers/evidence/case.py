@@ -21,11 +21,14 @@ from harness.events import Cause
 
 
 class Case:
-    """The indexes of one run, each made once. `tolerance_ns` is by how much clocks may differ."""
+    """The indexes of one run, each made once.
+
+    `tolerance_ns` is by how much clocks may differ; more, if more was measured.
+    """
 
     def __init__(self, run: RecordedRun, *, tolerance_ns: int = 0) -> None:
         self.run = run
-        self.tolerance_ns = tolerance_ns
+        self.tolerance_ns = max(tolerance_ns, run.clock_error_ns)
 
     @property
     def contract(self) -> Contract:

@@ -147,7 +147,7 @@ def _outcome(wanted: Try, done: CellResult) -> Outcome:
         history = History.open(done.folder / HISTORY_FILE)
         assert history.origin is not None, "a history on disk has its origin in its header"
         nodes, system = assembly.node_names(wanted.scenario.nodes), assembly.system(wanted.scenario)
-        events = evidence.read(done.folder, nodes, system, history.origin)
+        events = evidence.read(done.folder, nodes, system, history.origin).events
         operations = sum(1 for _ in history)
         features = coverage.features(events, episodes.read(done.folder / EPISODES_FILE))
     return one.outcome_of(wanted, done.result, done.folder, operations=operations, features=features)

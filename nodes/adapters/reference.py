@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,11 @@ from harness.events import (
     Truncated,
     Waiting,
 )
-from harness.machine import Cluster, Machine
+from harness.machine import Cluster, Machine, OwnFiles
 from harness.operation import Reply
 from harness.system import NodeStatus, Role, SettingError, SystemConfig
-from nodes import planted
+from harness.tasks import together
+from nodes import packing, planted
 from nodes.loading import OWN_CODE, load
 from nodes.planted import variant
 from nodes.reference.client import Address, StoreClient
@@ -39,6 +41,8 @@ from nodes.reference.settings import Mode as StoreMode
 PORT = 7400
 FORM_S = 10.0
 """How long the freshly started nodes may take to find each other."""
+ELSEWHERE_FORM_S = 120.0
+"""The same on machines of their own: one whose processor is emulated takes long to start Python."""
 
 _NUMBERS = {
     "k": (1, 99),
@@ -79,6 +83,7 @@ class ReferenceSystem:
         mirror = self._failover is Failover.MIRROR
         self._data = config.nodes[:-1] if mirror else config.nodes
         self._addresses: dict[str, Address] = {}
+        self._form_s = FORM_S
         try:
             self._store_settings(tuple(self._member(name, "-") for name in config.nodes))
         except ValueError as error:
@@ -104,22 +109,28 @@ class ReferenceSystem:
         )
 
     async def setup(self, cluster: Cluster) -> None:
-        """Note where the nodes will be."""
+        """Note where the nodes will be, and bring the code to machines that do not see it."""
         self._addresses = {name: (machine.address, PORT) for name, machine in cluster.machines.items()}
+        if any(isinstance(machine, OwnFiles) for machine in cluster.machines.values()):
+            self._form_s = ELSEWHERE_FORM_S
+        await together(_bring(self._code(), machine) for machine in cluster.machines.values())
 
     async def start(self, machine: Machine) -> None:
         """Start the node's process."""
+        python, code = sys.executable, self._code()
+        if isinstance(machine, OwnFiles):
+            python, code = machine.python, machine.software
         await machine.start(
             "store",
-            [sys.executable, "-m", "nodes.reference", *self._options(machine)],
-            env={"PYTHONPATH": self._code()},
+            [python, "-m", "nodes.reference", *self._options(machine)],
+            env={"PYTHONPATH": code},
         )
 
     async def form(self) -> None:
         """Found the cluster: the first node becomes its first primary."""
         first = self._config.nodes[0]
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + FORM_S
+        deadline = loop.time() + self._form_s
         while True:
             try:
                 await self._ask(first, {"op": "bootstrap"})
@@ -293,6 +304,22 @@ class ReferenceClient:
             offset=answer.get("offset"),
             degraded=answer.get("degraded", False),
         )
+
+
+async def _bring(code: str, machine: Machine) -> None:
+    """Put the store's code on a machine that does not see the harness's files."""
+    if not isinstance(machine, OwnFiles):
+        return
+    package = packing.pack(Path(code), ["nodes/reference"], {"nodes/__init__.py": b""})
+    archive = f"{machine.software}/store.zip"
+    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        file.write(package.data)
+        file.flush()
+        await machine.put(Path(file.name), archive)
+    done = await machine.run([machine.python, "-m", "zipfile", "-e", archive, machine.software])
+    if done.returncode != 0:
+        complaint = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise NodeError(f"{machine.name}: the store's code can't be unpacked: {complaint}")
 
 
 _decode = msgspec.json.Decoder().decode

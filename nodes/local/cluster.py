@@ -22,11 +22,11 @@ from harness.machine import (
     Reset,
 )
 from harness.tasks import together
+from nodes.linux.disk import DirectoryDisk, Ext4Disk, why_no_ext4
+from nodes.linux.programs import NEEDED, feed, find
 from nodes.local import enter, network, probe
-from nodes.local.disk import DirectoryDisk, Ext4Disk, why_no_ext4
 from nodes.local.machine import LocalMachine, PowerMachine
 from nodes.local.network import Place
-from nodes.local.programs import NEEDED, feed, find
 from nodes.local.switch import BridgeSwitch
 
 SIMULATED_ONLY: Mapping[str, str] = {

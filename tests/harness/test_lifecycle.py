@@ -18,7 +18,7 @@ from harness.errors import DamagedError, FolderError, MissingError, NodeError, U
 from harness.history import History
 from harness.interrupts import Interrupts
 from harness.lifecycle import execute
-from harness.machine import ClusterConfig, PowerCut
+from harness.machine import ClusterConfig, Kill, PowerCut
 from harness.observer import Observer
 from harness.operation import Outcome
 from harness.result import RunResult
@@ -665,3 +665,41 @@ def test_a_folder_that_is_no_run_or_is_damaged(tmp_path: Path) -> None:
         with pytest.raises(DamagedError, match=f"{name}: damaged"):
             analysis.analyse(tmp_path, system=play.system, workload=play.workload)  # type: ignore[arg-type]
         (tmp_path / name).write_bytes(whole)
+
+
+def test_what_machines_turn_out_to_lack_is_a_skip(tmp_path: Path) -> None:
+    play = Play(tmp_path, KILL)
+    play.faults[0].needs = (Kill,)
+
+    def learn_late(cluster: FakeCluster) -> None:
+        up = cluster.up
+
+        async def up_and_learn() -> None:
+            await up()
+            cluster.missing["Kill"] = "n1: nobody may kill here"
+
+        cluster.up = up_and_learn  # type: ignore[method-assign]
+
+    play.prepare = learn_late
+    result = play.act()
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.skipped == "kill needs machines whose processes can be killed, but n1: nobody may kill here"
+    assert (play.cluster.ups, play.cluster.downs) == (1, 1)
+
+
+def test_a_machine_that_is_lost_ends_the_run_as_an_error(tmp_path: Path) -> None:
+    play = Play(tmp_path, time_limit_s=1000.0)
+
+    def lose_one(cluster: FakeCluster) -> None:
+        async def lost() -> str:
+            while not any(machine.running for machine in cluster.machines.values()):
+                await asyncio.sleep(0.01)
+            return "n2 is gone; store said last: help"
+
+        cluster.lost = lost  # type: ignore[attr-defined]
+
+    play.prepare = lose_one
+    result = play.act()
+    assert result.verdict is Verdict.ERROR
+    assert result.error == "n2 is gone; store said last: help"
+    assert play.cluster.downs == 1

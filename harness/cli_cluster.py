@@ -1,6 +1,5 @@
 """`acked cluster`: what is done with hosts beside running on them."""
 
-import asyncio
 from typing import Any
 
 import click
@@ -23,6 +22,8 @@ def cluster() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def clean(*, machines: str, as_json: bool, **on_hosts: Any) -> int:
     """Heal hosts, end what runs there for Acked, and remove all that it made."""
+    import asyncio
+
     import msgspec
 
     from harness import plugins

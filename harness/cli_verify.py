@@ -81,9 +81,8 @@ def run(
         cells = verify.plan_cells(plan)
     except PluginError as error:
         raise cli_output.with_traceback(error, home().resolve()) from error
-    if hosts is not None:
-        for cell in cells:
-            assembly.machine_kind(cell.scenario, hosts.hosts)
+    for cell in cells:
+        assembly.machine_kind(cell.scenario, hosts.hosts if hosts else None)
     assembly.refuse_folder(plugins.load("acked.machines", plan.machines), results_dir)
     folder = home().resolve()
     info = results.describe(plan.seed, ["acked", *sys.argv[1:]], started)

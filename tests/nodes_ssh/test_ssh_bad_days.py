@@ -224,6 +224,20 @@ async def abandoned(local: LocalCluster) -> None:
     await until(healed, "the hosts heal themselves")
 
 
+async def killed(local: LocalCluster) -> None:
+    lab = await Lab.build(local)
+    async with up(lab, lab.hosts()) as cluster:
+        n1 = cluster.machines["n1"]
+        await n1.start("store", ["sleep", "4242"])
+        await lab.run("n1", ["pkill", "-KILL", "--newest", "-f", "agent-.* serve"])
+        assert "n1 was started anew, and all that ran there is gone" in await cluster.lost()
+        assert await lab.run("n1", ["pgrep", "-f", "sleep 4242"]) == ""
+
+
+def test_an_agent_that_is_killed_takes_all_along(tmp_path: Path) -> None:
+    on_cluster(killed, tmp_path, machines=1)
+
+
 async def cleaned(local: LocalCluster) -> None:
     lab = await Lab.build(local)
     cluster = SshCluster(ClusterConfig(names=("n1",), folder=lab.folder / "run"), lab.hosts())

@@ -129,8 +129,12 @@ class Lab:
 
     async def restart_sshd(self, name: str) -> None:
         """End the sshd that listens, with all its connections, and start another."""
-        await self.run(name, ["pkill", "-KILL", "sshd"])
+        await self.stop_sshd(name)
         await self._start_sshd(self.machine(name))
+
+    async def stop_sshd(self, name: str) -> None:
+        """End the sshd that listens, with all its connections; returns when nothing of it is left."""
+        await self.run(name, ["sh", "-c", "while pkill -KILL sshd; do sleep 0.01; done"])
 
     async def run(self, name: str, argv: Sequence[str]) -> str:
         """Run a command on a host, past its sshd; its status does not matter."""

@@ -84,7 +84,7 @@ async def refused(local: LocalCluster) -> None:
     assert said.startswith(
         "n1 (root@10.77.0.1): root is refused at 10.77.0.1:22: none of the keys was accepted"
     )
-    await lab.run("n1", ["pkill", "-KILL", "sshd"])
+    await lab.stop_sshd("n1")
     assert (await complaint(lab, lab.hosts())).startswith(
         "n1 (root@10.77.0.1): 10.77.0.1:22 can't be reached: "
     )
@@ -253,7 +253,7 @@ async def cleaned(local: LocalCluster) -> None:
     await lab.run("n1", ["nft", "add", "table", "inet", "acked"])
     assert (await lab.acked(*clean)).code == 0
     assert await lab.left_behind("n1") == ""
-    await lab.run("n1", ["pkill", "-KILL", "sshd"])
+    await lab.stop_sshd("n1")
     done = await lab.acked(*clean)
     assert (done.code, "10.77.0.1:22 can't be reached" in done.out) == (3, True), done
 

@@ -24,14 +24,16 @@ def node_names(count: int) -> tuple[str, ...]:
 def machine_kind(scenario: Scenario, hosts: Hosts | None = None) -> MachineKind:
     """Return the kind of machines, on `hosts` if there are any.
 
-    Raises UsageError when it is not installed, and when the hosts are too few or not for this kind.
+    Raises UsageError when it is not installed, and when hosts are too few, missing, or not for this kind.
     """
     kind: MachineKind = plugins.load("acked.machines", scenario.machines)
     if hosts is None:
+        if isinstance(kind, OnHosts):
+            raise UsageError(f"machines: {scenario.machines} run on hosts; say which: --nodes-file or --node")
         return kind
     if not isinstance(kind, OnHosts):
         raise UsageError(
-            f"machines of kind {scenario.machines} run on no hosts: leave out --nodes-file and --node"
+            f"machines: {scenario.machines} don't run on hosts; leave out --nodes-file and --node"
         )
     if len(hosts.hosts) < scenario.nodes:
         raise UsageError(
@@ -42,7 +44,7 @@ def machine_kind(scenario: Scenario, hosts: Hosts | None = None) -> MachineKind:
 
 def patience_s(scenario: Scenario) -> float:
     """Return how much longer than usual the scenario's machines may take for what a scenario bounds."""
-    kind = machine_kind(scenario)
+    kind = plugins.load("acked.machines", scenario.machines)
     return kind.patience_s if isinstance(kind, Unhurried) else 0.0
 
 

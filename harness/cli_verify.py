@@ -80,9 +80,8 @@ def run(
         cells = verify.plan_cells(plan)
     except PluginError as error:
         raise cli_output.with_traceback(error, home().resolve()) from error
-    if hosts is not None:
-        for cell in cells:
-            assembly.machine_kind(cell.scenario, hosts.hosts)
+    for cell in cells:
+        assembly.machine_kind(cell.scenario, hosts.hosts if hosts else None)
     kind = plugins.load("acked.machines", plan.machines)
     if hosts is not None or isinstance(kind, Unhurried):
         jobs = cli_hosts.one_at_a_time(jobs)

@@ -162,11 +162,17 @@ def _chain(hook: str, probe_port: int) -> Iterator[str]:
     yield f"jump {silent}"
     for version, (_, protocol) in _FAMILIES.items():
         if not arriving:
-            yield (f"{protocol} saddr . tcp sport . {protocol} daddr . tcp dport @ghosts{version} drop")
+            ends = f"{protocol} saddr . tcp sport . {protocol} daddr . tcp dport"
+            yield f"{ends} @ghosts{version} tcp flags & rst != rst drop"
         for port in ("dport", "sport"):
             yield f"tcp {port} {probe_port} {protocol} {far} @probes_{cut}{version} drop"
     for version, (_, protocol) in _FAMILIES.items():
         yield f"{protocol} {far} @{cut}{version} drop"
+    for version, (_, protocol) in _FAMILIES.items():
+        if arriving:
+            # Who asks is told what a machine would say that had been off: it knows of no such connection.
+            ends = f"{protocol} daddr . tcp dport . {protocol} saddr . tcp sport"
+            yield f"{ends} @ghosts{version} reject with tcp reset"
     yield "}"
 
 

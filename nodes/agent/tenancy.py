@@ -96,7 +96,7 @@ class Tenancy:
                 await self.firewall.up()
             except AckedError as error:
                 self.firewall = None
-                self.missing["Switch"] = self.missing["PowerCut"] = str(error)
+                self.missing["Switch"] = self.missing["PowerCut"] = str(error).partition("\n")[0]
         else:
             self.missing["Switch"] = (
                 "an ordinary user can't change the firewall: log in as root, or allow sudo"

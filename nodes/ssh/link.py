@@ -207,8 +207,9 @@ class Link:
             if isinstance(error, TimeoutError):
                 raise NodeError(f"{self._name}: its agent says nothing for {GREET_S:g} s") from error
             raise
-        connection.send(self._stream.again(said["received"]))
-        self._agreed = True
+        if self._gone is None:  # an agent that is new knows nothing of what was said to the former one
+            connection.send(self._stream.again(said["received"]))
+            self._agreed = True
 
     async def _drop(self, connection: Connection) -> None:
         self._connection, self._agreed, self._greeted = None, False, None

@@ -23,6 +23,8 @@ from nodes.local.machine import LocalMachine
 USER = "tester"
 UID = 4242
 SUDO_PASSWORD = "open sesame"  # noqa: S105
+_HASHED = "$5$acked$plmQPHe0LUMk/IpoqeVSRnnbCwmxiCMYFOmtZjNoSx."
+"""That password as crypt(3) has it, by SHA-256."""
 _SSHD_CONFIG = """
 Port 22
 HostKey {host_key}
@@ -129,8 +131,12 @@ class Lab:
 
     async def restart_sshd(self, name: str) -> None:
         """End the sshd that listens, with all its connections, and start another."""
-        await self.run(name, ["pkill", "-KILL", "sshd"])
+        await self.stop_sshd(name)
         await self._start_sshd(self.machine(name))
+
+    async def stop_sshd(self, name: str) -> None:
+        """End the sshd that listens, with all its connections; returns when nothing of it is left."""
+        await self.run(name, ["sh", "-c", "while pkill -KILL sshd; do sleep 0.01; done"])
 
     async def run(self, name: str, argv: Sequence[str]) -> str:
         """Run a command on a host, past its sshd; its status does not matter."""
@@ -144,11 +150,8 @@ class Lab:
         return await self.run(name, ["sh", "-c", script])
 
     def _write_accounts(self, sudo_rule: str) -> None:
-        import crypt
-
         etc = self.folder / "etc"
         etc.mkdir()
-        hashed = crypt.crypt(SUDO_PASSWORD, crypt.mksalt(crypt.METHOD_SHA256))
         home = self.folder / "users" / USER
         home.mkdir(parents=True)
         os.chown(home, UID, UID)
@@ -157,7 +160,7 @@ class Lab:
                 path.chmod(path.stat().st_mode | 0o055)
         texts = {
             "passwd": f"{USER}:x:{UID}:{UID}::{home}:/bin/sh\n",
-            "shadow": f"{USER}:{hashed}:19000:0:99999:7:::\n",
+            "shadow": f"{USER}:{_HASHED}:19000:0:99999:7:::\n",
             "group": f"{USER}:x:{UID}:\n",
         }
         for name, line in texts.items():

@@ -84,7 +84,7 @@ async def refused(local: LocalCluster) -> None:
     assert said.startswith(
         "n1 (root@10.77.0.1): root is refused at 10.77.0.1:22: none of the keys was accepted"
     )
-    await lab.run("n1", ["pkill", "-KILL", "sshd"])
+    await lab.stop_sshd("n1")
     assert (await complaint(lab, lab.hosts())).startswith(
         "n1 (root@10.77.0.1): 10.77.0.1:22 can't be reached: "
     )
@@ -224,6 +224,20 @@ async def abandoned(local: LocalCluster) -> None:
     await until(healed, "the hosts heal themselves")
 
 
+async def killed(local: LocalCluster) -> None:
+    lab = await Lab.build(local)
+    async with up(lab, lab.hosts()) as cluster:
+        n1 = cluster.machines["n1"]
+        await n1.start("store", ["sleep", "4242"])
+        await lab.run("n1", ["pkill", "-KILL", "--newest", "-f", "agent-.* serve"])
+        assert "n1 was started anew, and all that ran there is gone" in await cluster.lost()
+        assert await lab.run("n1", ["pgrep", "-f", "sleep 4242"]) == ""
+
+
+def test_an_agent_that_is_killed_takes_all_along(tmp_path: Path) -> None:
+    on_cluster(killed, tmp_path, machines=1)
+
+
 async def cleaned(local: LocalCluster) -> None:
     lab = await Lab.build(local)
     cluster = SshCluster(ClusterConfig(names=("n1",), folder=lab.folder / "run"), lab.hosts())
@@ -239,7 +253,7 @@ async def cleaned(local: LocalCluster) -> None:
     await lab.run("n1", ["nft", "add", "table", "inet", "acked"])
     assert (await lab.acked(*clean)).code == 0
     assert await lab.left_behind("n1") == ""
-    await lab.run("n1", ["pkill", "-KILL", "sshd"])
+    await lab.stop_sshd("n1")
     done = await lab.acked(*clean)
     assert (done.code, "10.77.0.1:22 can't be reached" in done.out) == (3, True), done
 

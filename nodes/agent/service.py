@@ -22,6 +22,7 @@ from nodes.agent.firewall import Cuts, Door
 from nodes.agent.frames import MOST_BODY_BYTES
 from nodes.agent.listing import listing
 from nodes.agent.tenancy import Tenancy, Wishes
+from nodes.linux import kernel
 from nodes.linux.machine import LinuxMachine
 from nodes.linux.probe import connects, family_of
 from nodes.linux.process import Supervised
@@ -323,12 +324,15 @@ def _piece(path: Path, at: int) -> bytes:
 
 
 def _expect_another(folder: Path) -> None:
-    """Leave word, durably, that `remove` is not to remove anything, once."""
-    with (folder / _OUTAGE).open("w") as file:
-        os.fsync(file.fileno())
+    """Leave word, durably, that `remove` is not to remove anything, once.
+
+    The software is made durable along with it, since a system may have unpacked it without a flush. The machine's
+    disk is another file system, of which nothing is flushed.
+    """
+    (folder / _OUTAGE).touch()
     home = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(home)
+        kernel.flush_file_system(home)
     finally:
         os.close(home)
 

@@ -85,6 +85,11 @@ def stop_ext4(fd: int) -> None:
     fcntl.ioctl(fd, _EXT4_IOC_SHUTDOWN, struct.pack("I", _EXT4_GOING_FLAGS_NOLOGFLUSH))
 
 
+def flush_file_system(fd: int) -> None:
+    """Write all that is unwritten of the file system that has `fd`, and of no other."""
+    _check(_libc.syncfs(ctypes.c_int(fd)), "syncfs")
+
+
 def _check(result: int, what: str) -> None:
     if result != 0:
         code = ctypes.get_errno()

@@ -5,6 +5,7 @@ is possible exactly if the set is not empty after it.
 """
 
 from collections.abc import Hashable, Iterable
+from typing import Any
 
 from checkers.linearizability.model import Call, Model, Overwriting
 
@@ -13,13 +14,18 @@ REFUSED = -1
 
 
 class Automaton:
-    """The machine of one model. `calls` are the calls it knows by number; `states` the sets by number."""
+    """The machine of one model. `calls` are the calls it knows by number; `states` the sets by number.
+
+    Calls that differ only in what was answered are of the same of the `families`.
+    """
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self.calls: list[Call] = []
         self.states: list[frozenset[Hashable]] = []
         self.overwrites: list[bool] = []
+        self.families: list[int] = []
+        self._family_numbers: dict[tuple[str, tuple[Any, ...]], int] = {}
         self._call_numbers: dict[Call, int] = {}
         self._state_numbers: dict[frozenset[Hashable], int] = {}
         self._steps: dict[tuple[int, int], int] = {}
@@ -30,6 +36,8 @@ class Automaton:
         number = self._call_numbers.setdefault(call, len(self.calls))
         if number == len(self.calls):
             self.calls.append(call)
+            family = self._family_numbers.setdefault((call.f, call.args), len(self._family_numbers))
+            self.families.append(family)
             self.overwrites.append(isinstance(self.model, Overwriting) and self.model.overwrites(call))
         return number
 

@@ -52,22 +52,26 @@ class Moves:
         """Yield (operation, configuration afterwards) for every way to change the state.
 
         Of operations with the same call and in the same condition only the one that returns first is tried,
-        and those of unknown outcome last: whoever keeps the others has no less left.
+        and one of unknown outcome only if none that is pending would do the same: whoever keeps the others has
+        no less left.
         """
         state, opened, free, used = configuration
         step, overwrites = self._automaton.step, self._automaton.overwrites
+        families = self._automaton.families
         tried = set()
+        reached = set()
         for bit, operation, number in self._pending:
             alike = (number, opened & bit != 0)
             if (opened | free) & bit and alike not in tried:
                 tried.add(alike)
                 after = step(state, number)
                 if after not in (REFUSED, state):
+                    reached.add((families[number], after))
                     yield operation, self._after(after, opened & ~bit, free & ~bit, used, overwrites[number])
         for number, mask in self._layer.unknown:
             left = mask & ~used
             after = step(state, number) if left else REFUSED
-            if after not in (REFUSED, state):
+            if after not in (REFUSED, state) and (families[number], after) not in reached:
                 lowest = left & -left
                 operation = self._strangers[lowest.bit_length() - 1]
                 yield operation, self._after(after, opened, free, used | lowest, overwrites[number])

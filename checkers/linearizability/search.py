@@ -28,7 +28,7 @@ class Found(Struct, frozen=True, kw_only=True):
     """What a search found: how the state changes in an order that explains all, or that there is none.
 
     `stuck` is then the operation that can't have happened before it returned, whatever came before, and
-    `states` are those that were possible since the return before. `steps` counts configurations.
+    `states` are all that were possible between that return and the one before. `steps` counts configurations.
     """
 
     uses: tuple[Use, ...] = ()
@@ -46,69 +46,94 @@ def sweep(
     steps = 0
     for layer in layers(events, numbers):
         moves = Moves(automaton, numbers, unknown, layer)
-        after = _through(moves, layer, front)
-        steps += len(after)
-        budget.spend(len(front) * CONFIGURATION_BYTES)
-        if not after:
-            states = dict.fromkeys(configuration[0] for configuration in front)
+        met = _through(moves, layer, front)
+        steps += len(met)
+        budget.spend(len(met) * CONFIGURATION_BYTES)
+        front = _beyond(moves, layer, met)
+        if not front:
+            states = dict.fromkeys(each.configuration[0] for each in met)
             return Found(stuck=layer.operation, states=tuple(states), steps=steps)
-        front = after
     trail = next(iter(front.values()))
     return Found(uses=_unwound(trail), steps=steps)
 
 
-def _through(moves: Moves, layer: Layer, front: dict[Configuration, Trail]) -> dict[Configuration, Trail]:
-    """Return the configurations after the layer's return that no other one dominates.
+class _Met:
+    """A configuration within a layer. Only a `fresh` one may leave it; one that is not `alive` is dominated."""
+
+    __slots__ = ("alive", "configuration", "fresh", "trail")
+
+    def __init__(self, configuration: Configuration, trail: Trail, fresh: bool) -> None:
+        self.configuration = configuration
+        self.trail = trail
+        self.fresh = fresh
+        self.alive = True
+
+
+def _through(moves: Moves, layer: Layer, front: dict[Configuration, Trail]) -> list[_Met]:
+    """Return the configurations before the layer's return that no other one dominates.
 
     One in which the returning operation is free stays as it is, or uses the operation now, at the last
     moment; what it uses before is only worth following for that.
     """
-    bit, at = layer.bit, layer.at
+    bit = layer.bit
     best = _Best()
-    kept: dict[Configuration, Trail] = {}
-    work: list[tuple[Configuration, Trail, bool]] = []
-
-    def meet(configuration: Configuration, trail: Trail, fresh: bool) -> None:
-        if best.takes(configuration):
-            _, opened, free, _ = configuration
-            if fresh and not opened & bit:
-                kept[configuration] = trail
-            if (opened | free) & bit:
-                work.append((configuration, trail, not opened & bit))
-
     for configuration, trail in front.items():
-        meet(moves.enter(configuration), trail, True)
-    for configuration, trail, done in work:
-        for operation, after in moves.uses(configuration):
-            meet(after, (trail, operation, at), not done or operation == layer.operation)
+        best.take(_Met(moves.enter(configuration), trail, True))
+    for met in best.all:
+        _, opened, free, _ = met.configuration
+        if met.alive and (opened | free) & bit:
+            for operation, after in moves.uses(met.configuration):
+                fresh = bool(opened & bit) or operation == layer.operation
+                best.take(_Met(after, (met.trail, operation, layer.at), fresh))
+    return best.all
+
+
+def _beyond(moves: Moves, layer: Layer, before: list[_Met]) -> dict[Configuration, Trail]:
+    """Return the configurations after the layer's return that no other one dominates."""
+    bit = layer.bit
     left = _Best()
-    return {
-        configuration: trail
-        for configuration, trail in ((moves.leave(each), trail) for each, trail in kept.items())
-        if left.takes(configuration)
-    }
+    for met in before:
+        if met.alive and met.fresh and not met.configuration[1] & bit:
+            left.take(_Met(moves.leave(met.configuration), met.trail, True))
+    return {met.configuration: met.trail for met in left.all if met.alive}
 
 
 class _Best:
-    """Configurations none of which dominates a later one."""
+    """Configurations none of which dominates another, in the order in which they were met."""
 
     def __init__(self) -> None:
-        self._by_state: dict[int, list[Configuration]] = {}
+        self.all: list[_Met] = []
+        self._by_state: dict[int, list[_Met]] = {}
 
-    def takes(self, configuration: Configuration) -> bool:
-        """Add a configuration unless one that is there dominates it; tell whether it was added.
+    def take(self, met: _Met) -> None:
+        """Add a configuration unless one that is there dominates it.
 
-        One dominates another of the same state if each operation that it has not free is in the same
-        condition in both, and if it used no unknown operation that the other has left.
+        Those that it dominates die, and it is fresh if they were. (One that is not fresh may dominate a
+        fresh one: what it comes from is there, and can do the same later.)
         """
-        state, opened, free, used = configuration
-        there = self._by_state.setdefault(state, [])
-        for place, (_, opened_, free_, used_) in enumerate(there):
-            if not (((opened_ ^ opened) | free) & ~free_ or used_ & ~used):
+        there = self._by_state.setdefault(met.configuration[0], [])
+        for place, other in enumerate(there):
+            if _dominates(other.configuration, met.configuration):
                 there.insert(0, there.pop(place))
-                return False
-        there.append(configuration)
-        return True
+                return
+        for other in there:
+            if _dominates(met.configuration, other.configuration):
+                met.fresh |= other.fresh
+                other.alive = False
+        there[:] = [other for other in there if other.alive]
+        there.append(met)
+        self.all.append(met)
+
+
+def _dominates(better: Configuration, worse: Configuration) -> bool:
+    """Tell whether one configuration allows all that another one of the same state does.
+
+    So it is if each operation that is not free in the better one is in the same condition in both, and if it
+    used no unknown operation that the worse one has left.
+    """
+    _, opened, free, used = better
+    _, opened_, free_, used_ = worse
+    return not (((opened ^ opened_) | free_) & ~free or used & ~used_)
 
 
 def dive(

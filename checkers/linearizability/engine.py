@@ -1,0 +1,85 @@
+"""The search for one object, by whatever does it fastest here: compiled, or in Python.
+
+Both give the same verdicts; `COMPILED` tells which there is.
+"""
+
+from collections.abc import Hashable
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from checkers.linearizability import search
+from checkers.linearizability.automaton import Automaton
+from checkers.linearizability.budget import Budget, OverBudget
+from checkers.linearizability.columns import Calls
+from checkers.linearizability.model import Model
+from checkers.linearizability.placement import order
+from checkers.linearizability.problem import Ints, events_of
+from checkers.linearizability.program import Program, numbered, program
+
+try:
+    from checkers.linearizability import _sweep
+except ImportError:
+    COMPILED = False
+else:
+    COMPILED = True
+
+Rows = NDArray[np.int32]
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """Whether there is an order, with its proof: `order` has the rows, or is None.
+
+    Then `stuck` is the row that can't have happened before it returned, and `states` are all states of the
+    model that were possible between that return and the one before. `steps` counts configurations.
+    """
+
+    order: Rows | None
+    stuck: int | None = None
+    states: frozenset[Hashable] = frozenset()
+    steps: int = 0
+
+
+def answer(model: Model, calls: Calls, return_ns: Ints, budget: Budget) -> Answer:
+    """Search an order of calls of one object, in rows by time of call; raises OverBudget.
+
+    `return_ns` may be earlier than the calls', where it is known that an operation happened by then.
+    """
+    events = events_of(calls.call_ns, return_ns)
+    found = program(model, calls)
+    if found is not None and COMPILED:
+        return compiled(found, events, budget)
+    return interpreted(model, calls, events, budget, wide=found is not None)
+
+
+def compiled(what: Program, events: Rows, budget: Budget) -> Answer:
+    """Search in C, breadth first."""
+    left_s = budget.left_s()
+    status, stuck, states, placed, steps, _ = _sweep.sweep(
+        events, what.kind, what.a, what.b, what.table, what.n_states, what.start,
+        -1.0 if left_s is None else left_s,
+        -1 if budget.memory_limit_mb is None else int(budget.memory_limit_mb * 1e6),
+        budget.stop,
+    )  # fmt: skip
+    match status:
+        case 0:
+            return Answer(order=np.frombuffer(placed, dtype=np.int32), steps=steps)
+        case 1:
+            possible = frozenset[Hashable]().union(*map(what.possible, states))
+            return Answer(order=None, stuck=stuck, states=possible, steps=steps)
+    raise OverBudget(budget.reason({2: "time", 3: "memory"}.get(status, "stop")))
+
+
+def interpreted(model: Model, calls: Calls, events: Rows, budget: Budget, *, wide: bool) -> Answer:
+    """Search in Python, breadth first if `wide`."""
+    automaton = Automaton(model)
+    numbers = numbered(automaton, calls).tolist()
+    listed = events.tolist()
+    way = search.sweep if wide else search.dive
+    found = way(automaton, automaton.start, listed, numbers, budget)
+    if found.stuck is None:
+        placed = order(automaton, automaton.start, listed, numbers, found.uses)
+        return Answer(order=np.array(placed, dtype=np.int32), steps=found.steps)
+    possible = frozenset[Hashable]().union(*(automaton.states[state] for state in found.states))
+    return Answer(order=None, stuck=found.stuck, states=possible, steps=found.steps)

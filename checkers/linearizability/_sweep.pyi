@@ -1,15 +1,19 @@
-from collections.abc import Buffer
+from typing import Any
+
+from numpy.typing import NDArray
+
+Column = NDArray[Any]
 
 def sweep(
-    events: Buffer,
-    kind: Buffer,
-    a: Buffer,
-    b: Buffer,
-    table: Buffer,
+    events: Column,
+    kind: Column,
+    a: Column,
+    b: Column,
+    table: Column,
     n_states: int,
     start: int,
     limit_s: float,
     limit_bytes: int,
-    stop: Buffer,
+    stop: bytearray,
     /,
 ) -> tuple[int, int, set[int], bytes, int, int]: ...

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+Limit = Literal["time", "memory", "stop"]
+
 
 class OverBudget(Exception):
     """A search was given up. `reason` says at which limit, for people."""
@@ -45,13 +47,15 @@ class Budget:
         if self.memory_limit_mb is not None and held_bytes > self.memory_limit_mb * 1e6:
             raise OverBudget(self.reason("memory"))
 
-    def reason(self, limit: Literal["time", "memory", "stop"]) -> str:
+    def reason(self, limit: Limit) -> str:
         """Return in words why there is no verdict."""
         match limit:
             case "time":
                 return f"no verdict within {self.time_limit_s:g} s"
             case "memory":
                 return "no verdict within " + (
-                    "the memory of this machine" if self.memory_limit_mb is None else f"{self.memory_limit_mb:g} MB"
+                    "the memory of this machine"
+                    if self.memory_limit_mb is None
+                    else f"{self.memory_limit_mb:g} MB"
                 )
         return "stopped before there was a verdict"

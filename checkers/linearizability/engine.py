@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from checkers.linearizability import search
 from checkers.linearizability.automaton import Automaton
-from checkers.linearizability.budget import Budget, OverBudget
+from checkers.linearizability.budget import Budget, Limit, OverBudget
 from checkers.linearizability.columns import Calls
 from checkers.linearizability.model import Model
 from checkers.linearizability.placement import order
@@ -68,7 +68,8 @@ def compiled(what: Program, events: Rows, budget: Budget) -> Answer:
         case 1:
             possible = frozenset[Hashable]().union(*map(what.possible, states))
             return Answer(order=None, stuck=stuck, states=possible, steps=steps)
-    raise OverBudget(budget.reason({2: "time", 3: "memory"}.get(status, "stop")))
+    limits: dict[int, Limit] = {2: "time", 3: "memory", 4: "stop"}
+    raise OverBudget(budget.reason(limits[status]))
 
 
 def interpreted(model: Model, calls: Calls, events: Rows, budget: Budget, *, wide: bool) -> Answer:

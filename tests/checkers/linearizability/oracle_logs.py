@@ -54,8 +54,8 @@ def _etcd(lines: list[str]) -> Calls:
             return_ns=at,
         )
     for process, (call_ns, f, args, number) in open_calls.items():
-        args = () if f == "read" else args
-        builder.add(id=number, process=int(process), f=f, args=args, call_ns=call_ns)
+        known = () if f == "read" else args
+        builder.add(id=number, process=int(process), f=f, args=known, call_ns=call_ns)
     return builder.build()
 
 

@@ -4,10 +4,11 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from checkers.linearizability.columns import NEVER
+from brute_orders import Op
+
+from checkers.linearizability.columns import NEVER, Calls, CallsBuilder
 from checkers.linearizability.model import UNKNOWN, Call, Model
 from checkers.linearizability.models import MODELS
-from brute_orders import Op
 
 Draw = Callable[[random.Random], tuple[str, tuple[Any, ...]]]
 
@@ -88,7 +89,7 @@ def answer(model: Model, state: Any, f: str, args: tuple[Any, ...], r: random.Ra
     elif f == "get":
         candidates = [state]
     elif f == "dequeue":
-        candidates += [each for each in range(6)]
+        candidates += list(range(6))
     fitting = [each for each in candidates if model.step(state, Call(f=f, args=args, result=each))]
     return r.choice(fitting or candidates)
 
@@ -127,3 +128,51 @@ def history(name: str, seed: int, *, most: int = 7) -> tuple[Op, ...]:
         )
     r.shuffle(ops)
     return tuple(ops)
+
+
+def unique(seed: int, *, most: int = 9) -> tuple[Op, ...]:
+    """Return a history of a compare-and-set register in which every value is written once."""
+    r = random.Random(seed)
+    count = r.randrange(1, most + 1)
+    spread = r.choice((2, 4, 8, 16))
+    effects = sorted(r.randrange(spread) for _ in range(count))
+    wrong = r.choice((0.0, 0.0, 0.1, 0.3))
+    past: list[int | None] = [None]
+    state: int | None = None
+    ops = []
+    for number, effect in enumerate(effects, start=1):
+        f = r.choice(("read", "read", "write", "cas", "cas"))
+        expected = state if r.random() < 0.6 else r.choice((*past, count + 1))
+        args = {"read": (), "write": (number,), "cas": (expected, number)}[f]
+        result = {"read": state, "write": None, "cas": expected == state}[f]
+        unknown = r.random() < 0.25
+        if f == "write" or (f == "cas" and expected == state):
+            if not unknown or r.random() < 0.5:
+                state = number
+            past.append(number)
+        if r.random() < wrong:
+            result = {"read": r.choice(past), "write": None, "cas": not result}[f]
+        ops.append(
+            Op(
+                call=Call(f=f, args=args, result=UNKNOWN if unknown else result),
+                call_ns=effect - r.randrange(4),
+                return_ns=NEVER if unknown else effect + r.randrange(4),
+            )
+        )
+    r.shuffle(ops)
+    return tuple(ops)
+
+
+def calls_of(ops: tuple[Op, ...]) -> Calls:
+    """Return a history as columns; row i is operation i."""
+    builder = CallsBuilder()
+    for number, op in enumerate(ops):
+        builder.add(
+            id=number,
+            f=op.call.f,
+            args=op.call.args,
+            result=op.call.result,
+            call_ns=op.call_ns,
+            return_ns=op.return_ns,
+        )
+    return builder.build()

@@ -53,5 +53,5 @@ def test_a_search_stops_at_its_limits() -> None:
     for way in (sweep, dive):
         with pytest.raises(OverBudget, match="0 s"):
             way(automaton, automaton.start, events(ops), numbers, Budget(time_limit_s=0))
-        with pytest.raises(OverBudget, match="0.0001 MB"):
+        with pytest.raises(OverBudget, match=r"0\.0001 MB"):
             way(automaton, automaton.start, events(ops), numbers, Budget(memory_limit_mb=0.0001))

@@ -13,8 +13,8 @@ between (a backward zone), but not if that lies inside a forward zone. That is t
 
 Unknown operations: one whose value is never seen need not have happened; one whose value is seen has.
 
-A refused compare-and-set only saw another value. It can be put anywhere else in the order found here, mostly; if
-it can't, another order might do, and the question is left to a search.
+A refused compare-and-set only saw another value. It mostly fits somewhere into the order found here; if it does
+not, another order might do, and the question is left to others (see `repair`).
 """
 
 import enum
@@ -34,6 +34,10 @@ ALWAYS = int(np.iinfo(np.int64).min)
 """When the value that nobody wrote was written."""
 
 
+GAP = 8
+"""How far one place is from the next."""
+
+
 class Ruling(enum.Enum):
     """What the zones say; UNDECIDED leaves it to a search."""
 
@@ -46,11 +50,15 @@ class Places(Struct, frozen=True, kw_only=True):
     """An order that explains all, as the place of the block that each of `rows` is in.
 
     Within a block the write (or compare-and-set) comes first, the others follow in the order of their calls.
+    Places are `GAP` apart, so that there is room between them. `homeless` are refused compare-and-sets that fit
+    nowhere in this order, `near` the places at which they would have to be.
     """
 
     rows: Rows
     place: Slots
     writes: NDArray[np.bool_]
+    homeless: Rows
+    near: Slots
 
     def order(self, calls: Calls) -> Rows:
         """Return the rows in this order. O(n log n)."""
@@ -58,7 +66,10 @@ class Places(Struct, frozen=True, kw_only=True):
 
 
 class Zones(Struct, frozen=True, kw_only=True):
-    """The ruling on one register, with its proof: `places`, or `suspects`, rows that alone can't be ordered."""
+    """The ruling on one register, with its proof: `places`, or `suspects`, rows that alone can't be ordered.
+
+    When it is undecided there are `places` only if values are unique and a few refused are homeless.
+    """
 
     ruling: Ruling
     places: Places | None = None
@@ -74,7 +85,7 @@ class _ViolatedError(Exception):
 
 
 class _UndecidedError(Exception):
-    """Values are not unique, or the order found does not explain a refused compare-and-set."""
+    """Values are not unique."""
 
 
 def rule(calls: Calls) -> Zones:
@@ -82,7 +93,9 @@ def rule(calls: Calls) -> Zones:
     try:
         register = _Register(calls)
         chains = _Chains(register)
-        return Zones(ruling=Ruling.HOLDS, places=_places(register, chains))
+        places = _places(register, chains)
+        ruling = Ruling.UNDECIDED if len(places.homeless) else Ruling.HOLDS
+        return Zones(ruling=ruling, places=places)
     except _ViolatedError as violated:
         return Zones(ruling=Ruling.VIOLATED, suspects=_closed(calls, violated.rows))
     except _UndecidedError:
@@ -270,22 +283,25 @@ def _places(register: _Register, chains: _Chains) -> Places:
 
 
 def _with_refused(register: _Register, place: Slots) -> Places:
-    """Put the refused compare-and-sets into blocks of other values, or raise."""
+    """Put the refused compare-and-sets into blocks of other values."""
     slots = np.empty(int(register.live.sum()), dtype=np.int64)
     slots[place[register.live]] = np.flatnonzero(register.live)
     written = register.writer[slots[slots != 0]]
-    rows = [written, register.reads]
-    places = [place[slots[slots != 0]], place[register.saw]]
-    if len(register.refused):
-        rows.append(register.refused)
-        places.append(_seats(register, slots, place[register.refused_saw]))
-    writes = np.zeros(sum(map(len, rows)), dtype=np.bool_)
+    seat, fits = _seats(register, slots, place[register.refused_saw])
+    rows = np.concatenate((written, register.reads, register.refused[fits]))
+    writes = np.zeros(len(rows), dtype=np.bool_)
     writes[: len(written)] = True
-    return Places(rows=np.concatenate(rows), place=np.concatenate(places), writes=writes)
+    return Places(
+        rows=rows,
+        place=GAP * np.concatenate((place[slots[slots != 0]], place[register.saw], seat[fits])),
+        writes=writes,
+        homeless=register.refused[~fits],
+        near=GAP * seat[~fits],
+    )
 
 
-def _seats(register: _Register, slots: Slots, avoid: Slots) -> Slots:
-    """Return a place for each refused compare-and-set: the earliest that is not the one to `avoid`.
+def _seats(register: _Register, slots: Slots, avoid: Slots) -> tuple[Slots, NDArray[np.bool_]]:
+    """Return a place for each refused compare-and-set, and whether it fits: the earliest but the one to `avoid`.
 
     It fits into a place if nothing in earlier ones, nor the write in it, was called after its return, and
     nothing in later ones returned before its call.
@@ -298,15 +314,15 @@ def _seats(register: _Register, slots: Slots, avoid: Slots) -> Slots:
     low = np.searchsorted(after, call_ns)
     high = np.searchsorted(before, return_ns, side="right") - 1
     seat: Slots = low + (low == avoid)
+    fits = seat <= high
     # Two of the same place, one of which had to move up, must not change their order.
-    moved = seat > low
+    moved = fits & (seat > low)
     limit = np.full(len(slots), NEVER)
     np.minimum.at(limit, low[moved], return_ns[moved])
-    follow = ~moved & (call_ns > limit[np.minimum(low, len(slots) - 1)])
+    follow = fits & ~moved & (call_ns > limit[low])
     seat += follow
-    if (seat > high).any() or (seat[follow] == avoid[follow]).any():
-        raise _UndecidedError
-    return seat
+    fits &= ~follow | ((seat != avoid) & (seat <= high))
+    return np.where(fits, seat, low), fits
 
 
 def _closed(calls: Calls, suspects: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,9 +1,9 @@
 """Another order of a few blocks, where the one that the zones gave does not explain a refused compare-and-set.
 
 The blocks of consecutive places can be taken in any order that explains them, from the value that was there
-before: what comes before and after them stays right. So around each operation that fits nowhere some blocks are searched
-anew together with it, and more of them if need be. Writes of unknown outcome that nobody saw may help: one that
-happens there leaves another value.
+before: what comes before and after them stays right. So around each operation that fits nowhere some blocks are
+searched anew together with it, and more of them if need be. Writes of unknown outcome that nobody saw may help: one
+that happens there leaves another value.
 """
 
 from collections import defaultdict
@@ -79,9 +79,7 @@ class _Desk:
         place = np.array(list(self._place.values()), dtype=np.int64)
         return Places(
             rows=np.concatenate((self._old.rows[untouched], rows)),
-            place=np.concatenate(
-                (self._old.place[untouched], np.array(list(self._place.values()), dtype=np.int64))
-            ),
+            place=np.concatenate((self._old.place[untouched], place)),
             writes=np.concatenate((self._old.writes[untouched], writes)),
             homeless=np.empty(0, dtype=np.intp),
             near=np.empty(0, dtype=np.int64),

@@ -12,7 +12,7 @@ VENV := .venv
 READY := $(VENV)/ready
 RUN := $(VENV)/bin/python -m
 
-.PHONY: verify test clean
+.PHONY: verify test test-long clean
 .DELETE_ON_ERROR:
 
 verify: $(READY)
@@ -30,6 +30,10 @@ test: $(READY)
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) pytest $(PYTEST_ARGS)
+
+# The zones of unique values against the search, on 100,000 histories.
+test-long: $(READY)
+	ACKED_HISTORIES=100000 $(RUN) pytest tests/checkers/linearizability/test_zones.py $(PYTEST_ARGS)
 
 # Made anew whenever pyproject.toml is newer; one that was not finished is not ready.
 $(READY): pyproject.toml

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from checkers.linearizability.model import UNKNOWN, Call
@@ -80,6 +81,19 @@ class Calls(Struct, frozen=True, kw_only=True):
             process=self.process[rows],
         )
 
+    def compact(self) -> "Calls":
+        """Return the same rows over those values only that are in them."""
+        codes = [self.first, self.second, self.result]
+        held, places = np.unique(np.concatenate(([ABSENT, NIL], *codes)), return_inverse=True)
+        first, second, result = np.split(places[2:].astype(np.int32) - 1, 3)
+        return replace(
+            self,
+            first=first,
+            second=second,
+            result=result,
+            values=tuple(self.values[code] for code in held[1:].tolist()),
+        )
+
     def code_of(self, kind: str) -> int:
         """Return the code of a kind of operation, ABSENT if there is none of it."""
         return self.kinds.index(kind) if kind in self.kinds else ABSENT
@@ -88,13 +102,13 @@ class Calls(Struct, frozen=True, kw_only=True):
 class CallsBuilder:
     """Collects operations one by one and makes columns of them; some microseconds an operation.
 
-    Values are told apart as Python does: 1, 1.0 and True are one value.
+    Values are told apart as Python does, except that True and False are no numbers.
     """
 
     def __init__(self) -> None:
         self._keys: dict[Hashable, int] = {}
         self._kinds: dict[str, int] = {}
-        self._values: dict[Hashable, int] = {None: NIL}
+        self._values: dict[Hashable, int] = {_identity(None): NIL}
         self._spelled: list[Any] = [None]
         self._long = tuple(array("q") for _ in range(3))
         self._int = tuple(array("i") for _ in range(5))
@@ -152,7 +166,7 @@ class CallsBuilder:
 
     def _code(self, value: Any) -> int:
         frozen = freeze(value)
-        code = self._values.setdefault(frozen, len(self._spelled))
+        code = self._values.setdefault(_identity(frozen), len(self._spelled))
         if code == len(self._spelled):
             self._spelled.append(frozen)
         return code
@@ -168,3 +182,8 @@ def freeze(value: Any) -> Any:
         case dict():
             return tuple(sorted((freeze(key), freeze(each)) for key, each in value.items()))
     return value
+
+
+def _identity(value: Any) -> Hashable:
+    """Return what tells a value from others; Python takes True for 1."""
+    return (bool, value) if isinstance(value, bool) else value

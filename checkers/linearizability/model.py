@@ -42,7 +42,9 @@ class Model(Protocol):
     leaves the state as it is.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return what it is called."""
 
     def init(self) -> Hashable:
         """Return the state in which every object begins."""
@@ -84,3 +86,35 @@ class Observing(Protocol):
 
     def sees(self, call: Call) -> tuple[Hashable, ...]:
         """Return the marks that the operation's known result shows."""
+
+
+PROBE = "\0probe"
+"""What no model can do: before it every state is met that was possible."""
+
+
+class From(Struct, frozen=True):
+    """A model that begins in another state, and in which a PROBE is impossible."""
+
+    model: Model
+    state: Hashable
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+    def init(self) -> Hashable:
+        """Return the state to begin with."""
+        return self.state
+
+    def step(self, state: Any, call: Call) -> tuple[Hashable, ...]:
+        """Step as the model does."""
+        return () if call.f == PROBE else self.model.step(state, call)
+
+    def overwrites(self, call: Call) -> bool:
+        """Tell what the model tells, if it does."""
+        return isinstance(self.model, Overwriting) and self.model.overwrites(call)
+
+    def describe(self, call: Call) -> str:
+        """Return the operation in the model's words."""
+        return self.model.describe(call)

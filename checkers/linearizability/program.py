@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from checkers.linearizability.automaton import REFUSED, Automaton
 from checkers.linearizability.columns import ABSENT, NIL, Calls
-from checkers.linearizability.model import Model
+from checkers.linearizability.model import From, Model
 from checkers.linearizability.models.registers import CasRegister
 
 READ, WRITE, CAS, CAS_REFUSED, CAS_UNKNOWN, TABLE, TABLE_OVERWRITES, IDLE = range(8)
@@ -40,15 +40,29 @@ class Program(Struct, frozen=True, kw_only=True):
     start: int
     possible: Callable[[int], frozenset[Hashable]]
 
+    def changes(self) -> NDArray[np.bool_]:
+        """Tell which rows may change the state."""
+        changes: NDArray[np.bool_] = (self.kind == WRITE) | (self.kind == CAS) | (self.kind == CAS_UNKNOWN)
+        rows = np.flatnonzero((self.kind == TABLE) | (self.kind == TABLE_OVERWRITES))
+        table = self.table.reshape(-1, self.n_states)
+        moving = ((table != np.arange(self.n_states)) & (table != REFUSED)).any(axis=1)
+        changes[rows] = moving[self.a[rows]]
+        return changes
+
 
 def program(model: Model, calls: Calls) -> Program | None:
     """Return the program of these calls of one object, or None when it has too many states."""
-    if isinstance(model, CasRegister) and type(model).step is CasRegister.step:
-        return _register(model, calls)
+    if is_register(model.model if isinstance(model, From) else model):
+        return _register(model.init(), calls)
     automaton = Automaton(model)
     numbers = numbered(automaton, calls)
     steps = _closure(automaton)
     return None if steps is None else _table(automaton, numbers, steps, calls.known)
+
+
+def is_register(model: Model) -> bool:
+    """Tell whether the model's steps are those of a compare-and-set register."""
+    return isinstance(model, CasRegister) and type(model).step is CasRegister.step
 
 
 def numbered(automaton: Automaton, calls: Calls) -> NDArray[np.int32]:
@@ -67,7 +81,7 @@ def numbered(automaton: Automaton, calls: Calls) -> NDArray[np.int32]:
     return found
 
 
-def _register(model: CasRegister, calls: Calls) -> Program:
+def _register(initial: Hashable, calls: Calls) -> Program:
     known = calls.known
     read, write, cas = (calls.kind == calls.code_of(f) for f in ("read", "write", "cas"))
     agreed, refused = (np.isin(calls.result, _codes(calls, cas, answer)) & known for answer in (True, False))
@@ -83,15 +97,16 @@ def _register(model: CasRegister, calls: Calls) -> Program:
     odd |= (calls.second != ABSENT) != cas
     odd |= (calls.first == ABSENT) != read
     kind[odd], a[odd], b[odd] = READ, IMPOSSIBLE, 0
-    start = NIL if model.initial is None else _code(calls.values, model.initial)
-    held = np.unique(np.concatenate(([start], a[kind != IDLE], b[(kind == CAS) | (kind == CAS_UNKNOWN)])))
+    held = np.unique(np.concatenate((a[kind != IDLE], b[(kind == CAS) | (kind == CAS_UNKNOWN)])))
     held = held[held != IMPOSSIBLE]
+    start = NIL if initial is None else _code(calls.values, held, initial)
+    held = np.union1d(held, [start])
     a = np.where((a == IMPOSSIBLE) | (kind == IDLE), a, np.searchsorted(held, a))
     b = np.where((kind == CAS) | (kind == CAS_UNKNOWN), np.searchsorted(held, b), 0)
 
     def possible(state: int) -> frozenset[Hashable]:
         code = int(held[state])
-        return frozenset((model.initial if code == start else calls.values[code],))
+        return frozenset((initial if code == start else calls.values[code],))
 
     return Program(
         kind=kind,
@@ -110,8 +125,9 @@ def _codes(calls: Calls, rows: NDArray[np.bool_], answer: bool) -> list[int]:
     return [code for code in codes.tolist() if code != ABSENT and calls.values[code] == answer]
 
 
-def _code(values: Sequence[Any], value: Hashable) -> int:
-    return next((code for code, each in enumerate(values) if each == value), len(values))
+def _code(values: Sequence[Any], codes: NDArray[np.int32], value: Hashable) -> int:
+    """Return which of the codes stands for a value, or one that none does."""
+    return next((code for code in codes.tolist() if values[code] == value), len(values))
 
 
 def _closure(automaton: Automaton) -> list[list[int]] | None:

@@ -2,8 +2,8 @@
 
 The blocks of consecutive places can be taken in any order that explains them, from the value that was there
 before: what comes before and after them stays right. So around each operation that fits nowhere some blocks are
-searched anew together with it, and more of them if need be. Writes of unknown outcome that nobody saw may help: one
-that happens there leaves another value.
+searched anew together with it, and more of them if need be. Writes of unknown outcome that nobody saw may help:
+one that happens there leaves another value.
 """
 
 from collections import defaultdict

@@ -214,6 +214,9 @@ class _Chains:
 
     def __init__(self, register: _Register) -> None:
         expected, sets = register.expected, register.set
+        itself = sets[sets == expected]
+        if len(itself):
+            raise _ViolatedError(register.writer[itself[:1]])
         twice = np.flatnonzero(np.bincount(expected, minlength=register.size) > 1)
         if len(twice):
             rivals = sets[expected == twice[0]]

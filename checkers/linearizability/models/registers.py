@@ -25,11 +25,11 @@ class CasRegister:
         """Return the one value afterwards."""
         match call.f, call.args:
             case "read", _:
-                return (state,) if call.result is UNKNOWN or call.result == state else ()
+                return (state,) if call.result is UNKNOWN or _same(call.result, state) else ()
             case "write", (new,):
                 return (new,)
             case "cas", (expected, new):
-                matches = state == expected
+                matches = _same(state, expected)
                 if call.result is UNKNOWN or call.result == matches:
                     return (new,) if matches else (state,)
         return ()
@@ -88,6 +88,11 @@ class MultiRegister:
             return described(call)
         told = ", ".join(f"{name}={shown(pairs[name])}" for name in sorted(pairs))
         return f"{call.f} {told}{'' if call.known else ' ?'}"
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Tell whether two values are the same; Python takes True for 1."""
+    return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
 
 
 def _pairs(value: Any) -> dict[Any, Any] | None:

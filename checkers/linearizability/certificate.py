@@ -27,7 +27,8 @@ class Role(enum.StrEnum):
 class WindowOperation(Struct, frozen=True, kw_only=True):
     """One operation of a window; times as in the history. `known` is False where the outcome is not.
 
-    `story` says why no order works for a required one, in words.
+    `story` says why no order works for a required one, in words. `place` counts from 1 in an order of all but the
+    one at which it gets stuck; None for what is not in it.
     """
 
     id: int
@@ -41,6 +42,7 @@ class WindowOperation(Struct, frozen=True, kw_only=True):
     role: Role
     text: str
     story: str = ""
+    place: int | None = None
 
 
 class Window(Struct, frozen=True, kw_only=True):

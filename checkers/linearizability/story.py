@@ -23,13 +23,24 @@ def told(contradiction: Contradiction, budget: Budget) -> Window:
     calls, model = contradiction.calls, contradiction.model
     required = np.flatnonzero(contradiction.required).tolist()
     helpers = contradiction.helpers().tolist()
-
-    def story(row: int) -> str:
-        return _story(contradiction, row, required, budget) if len(required) <= MOST else ""
-
-    operations = [_operation(contradiction, row, Role.REQUIRED, story(row)) for row in required]
-    operations += [_operation(contradiction, row, Role.POSSIBLE, "") for row in helpers]
     stuck = max(required, key=lambda row: int(contradiction.return_ns[row]))
+    orders: dict[int, tuple[int, ...] | None] = {}
+    try:
+        for row in (stuck, *required) if len(required) <= MOST else ():
+            orders[row] = _others(contradiction, row, required, budget)
+    except OverBudget:
+        pass  # those that were not reached in time have no story
+    places = {row: place for place, row in enumerate(orders.get(stuck) or (), start=1)}
+    operations = [
+        _operation(
+            contradiction,
+            row,
+            role=Role.REQUIRED if contradiction.required[row] else Role.POSSIBLE,
+            story=_story(contradiction, row, orders[row]) if row in orders else "",
+            place=places.get(row),
+        )
+        for row in (*required, *helpers)
+    ]
     return Window(
         key=calls.keys[calls.key[required[0]]],
         model=model.name,
@@ -43,7 +54,9 @@ def told(contradiction: Contradiction, budget: Budget) -> Window:
     )
 
 
-def _operation(contradiction: Contradiction, row: int, role: Role, story: str) -> WindowOperation:
+def _operation(
+    contradiction: Contradiction, row: int, *, role: Role, story: str, place: int | None
+) -> WindowOperation:
     calls = contradiction.calls
     call = calls.call(row)
     return_ns = int(calls.return_ns[row])
@@ -59,22 +72,24 @@ def _operation(contradiction: Contradiction, row: int, role: Role, story: str) -
         role=role,
         text=contradiction.model.describe(call),
         story=story,
+        place=place,
     )
 
 
-def _story(contradiction: Contradiction, row: int, required: Sequence[int], budget: Budget) -> str:
-    """Say what stands against one operation, in an order of all others."""
+def _others(
+    contradiction: Contradiction, row: int, required: Sequence[int], budget: Budget
+) -> tuple[int, ...] | None:
+    """Return an order of all but one operation; None when there is none without it."""
     others = np.array([each for each in required if each != row], dtype=np.intp)
-    without = contradiction.requiring(others).without(row)
-    try:
-        found = without.order(budget)
-    except OverBudget:
-        return "the others were not ordered in time"
-    name = _named(contradiction, row)
-    if found.order is None:
-        return f"{name} has to happen for what others saw; when it may, they can't all be explained"
-    order = found.order.tolist()
-    told = f"the others can be ordered: {_listed(contradiction, order)}" if order else "alone"
+    found = contradiction.requiring(others).without(row).order(budget)
+    return None if found.order is None else tuple(found.order.tolist())
+
+
+def _story(contradiction: Contradiction, row: int, order: tuple[int, ...] | None) -> str:
+    """Say what stands against one operation, in an order of all others."""
+    if order is None:
+        return "what others saw is only explained by it, but not at any time at which it can have happened"
+    told = f"the others can be ordered: {_listed(contradiction, order)}" if order else "it is alone"
     return f"{told}; {_objection(contradiction, row, order)}"
 
 

@@ -36,9 +36,9 @@ class Mutex:
 
 
 class Counter:
-    """A number that begins as 0: `increment` and `decrement` (by, or by 1), `read`.
+    """A number that begins as 0: `add`, which is also called `increment`, and `decrement` (by, or by 1), `read`.
 
-    What `increment` and `decrement` answer counts when it is a number: the value afterwards.
+    What all but `read` answer counts when it is a number: the value afterwards.
     """
 
     name = "counter"
@@ -50,7 +50,9 @@ class Counter:
     def step(self, state: Any, call: Call) -> tuple[Hashable, ...]:
         """Return the one number afterwards."""
         by = call.args[0] if call.args else 1
-        after = {"increment": state + by, "decrement": state - by, "read": state}.get(call.f)
+        after = {"add": state + by, "increment": state + by, "decrement": state - by, "read": state}.get(
+            call.f
+        )
         silent = call.result is UNKNOWN or (call.f != "read" and call.result is None)
         return (after,) if after is not None and (silent or call.result == after) else ()
 

@@ -11,6 +11,7 @@ import jinja2
 from msgspec import Struct
 
 from checkers.linearizability.certificate import Role, Window, WindowOperation
+from checkers.linearizability.models.words import shown
 
 WIDTH = 1000
 LEFT = 96
@@ -111,9 +112,10 @@ def picture(window: Window, bands: Iterable[Band] = ()) -> Picture:
     top = TOP + BAND * len(shades)
     lanes, intervals, bottom = _lanes(window, axis, top + 16)
     stuck = next(each for each in window.operations if each.id == window.stuck)
+    named = "" if window.key is None else f" {shown(window.key)}"
     held = "whatever it held" if window.any_state else f"holds {' or '.join(window.entry_texts)}"
     return Picture(
-        title=f"{window.model} {'' if window.key is None else window.key}: no order of these is possible",
+        title=f"{window.model}{named}: no order of these is possible",
         height=bottom + 44,
         top=top,
         bottom=bottom,
@@ -196,20 +198,19 @@ def _lanes(window: Window, axis: _Axis, top: float) -> tuple[tuple[Lane, ...], t
                 need = max(end, x + len(each.text) * _LETTER + 26) + 4
                 row = next((index for index, until in enumerate(free) if until <= x), len(free))
                 free[row : row + 1] = [need]
-                intervals.append(_interval(window, each, x, max(3.0, end - x), top + ROW * row, axis))
+                intervals.append(_interval(window, each, axis, top + ROW * row))
         lanes.append(Lane(y=top, height=ROW * len(free), label=f"process {process}"))
         top += ROW * len(free)
     return tuple(lanes), tuple(intervals), top
 
 
-def _interval(
-    window: Window, each: WindowOperation, x: float, width: float, y: float, axis: _Axis
-) -> Interval:
+def _interval(window: Window, each: WindowOperation, axis: _Axis, y: float) -> Interval:
+    x = axis.x(each.call_ns)
     kind = "stuck" if each.id == window.stuck else "required" if each.role is Role.REQUIRED else "possible"
     return Interval(
         x=x,
         y=y + 20,
-        width=round(width, 2),
+        width=round(max(3.0, axis.x(_end(each, axis)) - x), 2),
         kind=kind,
         text=each.text,
         title=f"operation {each.id}: {each.story or 'it may have happened, which does not help'}",

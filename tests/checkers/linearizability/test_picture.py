@@ -10,12 +10,28 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def window(value: object = 2, key: str = "x") -> Window:
+    """Return the window of a read of 1 after 1 was overwritten; another write of 1 leaves it to a search."""
     builder = CallsBuilder()
-    builder.add(
-        id=1, f="write", args=(value,), result=None, call_ns=20_000, return_ns=30_000, key=key, process=2
-    )
-    builder.add(id=2, f="write", args=("late",), call_ns=25_000, key=key, process=4)
-    builder.add(id=3, f="read", result=1, call_ns=40_000, return_ns=50_000, key=key, process=3)
+    for number, (f, told, call_ns, return_ns) in enumerate(
+        (
+            ("write", 1, 0, 10_000),
+            ("write", value, 20_000, 30_000),
+            ("write", "late", 25_000, None),
+            ("read", 1, 40_000, 50_000),
+            ("write", 1, 90_000, 99_000),
+        )
+    ):
+        args, result = ((), told) if f == "read" else ((told,), None)
+        builder.add(
+            id=number,
+            f=f,
+            args=args,
+            result=result,
+            call_ns=call_ns,
+            return_ns=return_ns,
+            key=key,
+            process=number,
+        )
     return check(builder.build(), MODELS["register"]).windows[0]
 
 
@@ -23,8 +39,8 @@ def test_it_shows_what_has_to_happen_and_where_it_gets_stuck() -> None:
     drawn = picture(window())
     assert [(each.kind, each.text) for each in drawn.intervals] == [
         ("required", "write 2"),
-        ("stuck", "read 1"),
         ("possible", "write late ?"),
+        ("stuck", "read 1"),
     ]
     stuck = next(each for each in drawn.intervals if each.kind == "stuck")
     assert stuck.x < drawn.stuck_x <= stuck.x + stuck.width + 1

@@ -15,10 +15,11 @@
 #include <time.h>
 
 enum kind { READ, WRITE, CAS, CAS_REFUSED, CAS_UNKNOWN, TABLE, TABLE_OVERWRITES, IDLE, KINDS };
-enum status { HOLDS, VIOLATED, OUT_OF_TIME, OUT_OF_MEMORY, STOPPED };
+enum status { HOLDS, VIOLATED, OUT_OF_TIME, OUT_OF_MEMORY, STOPPED, LOST };
 
 #define REFUSED (-1)
 #define NONE (-1)
+#define RANKS 256
 
 /* A configuration; its words are W of open, W of free, and U of used unknown operations. */
 struct node {
@@ -51,6 +52,9 @@ struct search {
     const uint8_t *kind;
     int64_t n_events, n;
     int32_t n_states, start;
+    /* how many configurations are followed, 0 for all; whether some were not */
+    int64_t width;
+    int cut;
     /* limits */
     double until_s;
     int64_t memory_limit;
@@ -476,6 +480,53 @@ static int leave(struct search *s, int32_t slot)
     return 1;
 }
 
+static int promise(const struct search *s, struct node *node)
+{
+    int promise = 0;
+    for (int32_t w = 0; w < s->W; w++)
+        promise += __builtin_popcountll(freed(s, node)[w]) - __builtin_popcountll(opened(node)[w]);
+    for (int32_t w = 0; w < s->U; w++)
+        promise -= 2 * __builtin_popcountll(used(s, node)[w]);
+    return promise;
+}
+
+static int rank(const struct search *s, struct node *node, int most)
+{
+    int rank = most - promise(s, node);
+    return rank < RANKS ? rank : RANKS - 1;
+}
+
+/* Follow only the most promising configurations, about as many as the width, some of each state. */
+static void narrow(struct search *s)
+{
+    if (!s->width || s->front.count <= s->width)
+        return;
+    s->cut = 1;
+    int64_t counts[RANKS] = {0}, kept = 0, n = 0;
+    int most = INT_MIN, last = 0;
+    for (int64_t i = 0; i < s->front.count; i++) {
+        int this = promise(s, at(s, &s->front, i));
+        most = this > most ? this : most;
+    }
+    for (int64_t i = 0; i < s->front.count; i++)
+        counts[rank(s, at(s, &s->front, i), most)]++;
+    while (last < RANKS - 1 && (n += counts[last]) < s->width)
+        last++;
+    s->stamp++;
+    for (int64_t i = 0; i < s->front.count; i++) {
+        struct node *node = at(s, &s->front, i);
+        int only = s->head_stamp[node->state] != s->stamp;
+        if (!only && (rank(s, node, most) > last || kept >= 2 * s->width))
+            continue;
+        s->head_stamp[node->state] = s->stamp;
+        s->head[node->state] = NONE;
+        if (kept < i)
+            memcpy(at(s, &s->front, kept), node, s->stride);
+        kept++;
+    }
+    s->front.count = kept;
+}
+
 /* Forget the trails that no configuration of the front comes from. */
 static int tidy(struct search *s)
 {
@@ -534,7 +585,7 @@ static int pass(struct search *s, int32_t op, int32_t event)
     }
     if (!possible_after(s, slot)) {
         s->stuck = op;
-        return fail(s, VIOLATED);
+        return fail(s, s->cut ? LOST : VIOLATED);
     }
     if (!leave(s, slot))
         return 0;
@@ -542,6 +593,7 @@ static int pass(struct search *s, int32_t op, int32_t event)
     clear(s->overwriting, slot);
     memmove(s->pending, s->pending + 1, sizeof *s->pending * (size_t)--s->n_pending);
     s->spare[s->n_spare++] = slot;
+    narrow(s);
     return tidy(s) && in_budget(s);
 }
 
@@ -827,7 +879,7 @@ static int consistent(const struct search *s, Py_ssize_t table)
 }
 
 PyDoc_STRVAR(sweep_doc,
-"sweep(events, kind, a, b, table, n_states, start, limit_s, limit_bytes, stop)\n"
+"sweep(events, kind, a, b, table, n_states, start, width, limit_s, limit_bytes, stop)\n"
 "--\n\n"
 "Return (status, stuck, states, order, steps, widest); see checkers.linearizability.compiled.\n\n"
 "`events`, `a`, `b` and `table` are int32, `kind` uint8, `stop` one byte; a negative limit is none.");
@@ -836,10 +888,10 @@ static PyObject *sweep(PyObject *module, PyObject *args)
 {
     (void)module;
     Py_buffer events, kind, a, b, table, stop;
-    int n_states, start;
+    int n_states, start, width;
     double limit_s;
     long long limit_bytes;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*y*iidLy*", &events, &kind, &a, &b, &table, &n_states, &start, &limit_s,
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*iiidLy*", &events, &kind, &a, &b, &table, &n_states, &start, &width, &limit_s,
                           &limit_bytes, &stop))
         return NULL;
     PyObject *result = NULL, *order = NULL, *states = NULL;
@@ -847,7 +899,7 @@ static PyObject *sweep(PyObject *module, PyObject *args)
         .events = events.buf, .kind = kind.buf, .a = a.buf, .b = b.buf, .table = table.buf,
         .n_events = events.len / 4, .n = kind.len, .n_states = n_states, .start = start,
         .until_s = limit_s < 0 ? -1 : now_s() + limit_s, .memory_limit = limit_bytes, .stop = stop.buf,
-        .status = HOLDS, .stuck = NONE,
+        .width = width, .status = HOLDS, .stuck = NONE,
     };
     int32_t *placed = NULL;
     int64_t count = 0;

@@ -12,6 +12,7 @@ def sweep(
     table: Column,
     n_states: int,
     start: int,
+    width: int,
     limit_s: float,
     limit_bytes: int,
     stop: bytearray,

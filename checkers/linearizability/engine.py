@@ -32,32 +32,37 @@ class Answer(Struct, frozen=True, kw_only=True):
     """Whether there is an order, with its proof: `order` has the rows, or is None.
 
     Then `stuck` is the row that can't have happened before it returned, and `states` are all states of the
-    model that were possible between that return and the one before. `steps` counts configurations.
+    model that were possible between that return and the one before; but if it is `lost` not all was tried, and
+    there may be an order. `steps` counts configurations.
     """
 
     order: Rows | None
     stuck: int | None = None
     states: frozenset[Hashable] = frozenset()
+    lost: bool = False
     steps: int = 0
 
 
-def answer(model: Model, calls: Calls, return_ns: Ints, budget: Budget) -> Answer:
+def answer(
+    model: Model, calls: Calls, return_ns: Ints, budget: Budget, *, width: int | None = None
+) -> Answer:
     """Search an order of calls of one object, in rows by time of call; raises OverBudget.
 
-    `return_ns` may be earlier than the calls', where it is known that an operation happened by then.
+    `return_ns` may be earlier than the calls', where it is known that an operation happened by then. With a
+    `width` the compiled search follows only about as many configurations, the most promising, and may get lost.
     """
     events = events_of(calls.call_ns, return_ns)
     found = program(model, calls)
     if found is not None and COMPILED:
-        return compiled(found, events, budget)
+        return compiled(found, events, budget, width=width)
     return interpreted(model, calls, events, budget, wide=found is not None)
 
 
-def compiled(what: Program, events: Rows, budget: Budget) -> Answer:
-    """Search in C, breadth first."""
+def compiled(what: Program, events: Rows, budget: Budget, *, width: int | None = None) -> Answer:
+    """Search in C, breadth first; see `answer`."""
     left_s = budget.left_s()
     status, stuck, states, placed, steps, _ = _sweep.sweep(
-        events, what.kind, what.a, what.b, what.table, what.n_states, what.start,
+        events, what.kind, what.a, what.b, what.table, what.n_states, what.start, width or 0,
         -1.0 if left_s is None else left_s,
         -1 if budget.memory_limit_mb is None else int(budget.memory_limit_mb * 1e6),
         budget.stop,
@@ -68,6 +73,8 @@ def compiled(what: Program, events: Rows, budget: Budget) -> Answer:
         case 1:
             possible = frozenset[Hashable]().union(*map(what.possible, states))
             return Answer(order=None, stuck=stuck, states=possible, steps=steps)
+        case 5:
+            return Answer(order=None, stuck=stuck, lost=True, steps=steps)
     limits: dict[int, Limit] = {2: "time", 3: "memory", 4: "stop"}
     raise OverBudget(budget.reason(limits[status]))
 

@@ -13,6 +13,7 @@ from checkers.linearizability import engine, repair, zones
 from checkers.linearizability.budget import Budget, OverBudget
 from checkers.linearizability.certificate import Linearization, Window
 from checkers.linearizability.columns import Calls
+from checkers.linearizability.decision import decide
 from checkers.linearizability.model import Model, Partitioned
 from checkers.linearizability.problem import Ints
 from checkers.linearizability.program import is_register
@@ -207,15 +208,17 @@ def _searched(task: _Task, calls: Calls, budget: Budget) -> ObjectResult:
     kept, by_ns = settle(task.model, calls)
     order = order[kept[order]]
     calls, by_ns = calls.take(order), by_ns[order]
-    found = engine.answer(task.model, calls, by_ns, budget)
-    if found.stuck is not None:
-        window = _window(task.model, calls, by_ns, found.stuck, closed=False)
+    decision = decide(task.model, calls, by_ns, budget)
+    if decision.order is not None:
+        placed = task.rows[order[decision.order]]
         return ObjectResult(
-            key=task.key, verdict=Verdict.VIOLATED, rows=task.rows, window=window, steps=found.steps
+            key=task.key, verdict=Verdict.HOLDS, rows=task.rows, order=placed, steps=decision.steps
         )
-    assert found.order is not None
-    placed = task.rows[order[found.order]]
-    return ObjectResult(key=task.key, verdict=Verdict.HOLDS, rows=task.rows, order=placed, steps=found.steps)
+    assert decision.stuck is not None
+    window = _window(task.model, calls, by_ns, decision.stuck, closed=False)
+    return ObjectResult(
+        key=task.key, verdict=Verdict.VIOLATED, rows=task.rows, window=window, steps=decision.steps
+    )
 
 
 def _window(model: Model, calls: Calls, by_ns: Ints, stuck: int, *, closed: bool) -> Window:

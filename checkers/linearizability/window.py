@@ -34,10 +34,7 @@ def narrow(
     `closed` calls are known to be a contradiction whatever else happened: their window is from the beginning.
     When the budget ends before, the window is right, but not the smallest.
     """
-    end_ns = int(return_ns[stuck])
-    involved = calls.call_ns <= end_ns
-    required = involved & (return_ns <= end_ns)
-    window = Contradiction(model, calls, return_ns, required, involved & ~required, (model.init(),), None)
+    window = _until(model, calls, return_ns, stuck)
     try:
         if not closed:
             window = _latest_entry(window, stuck, budget)
@@ -45,6 +42,29 @@ def narrow(
     except OverBudget:
         pass
     return window
+
+
+def refuted(
+    model: Model, calls: Calls, return_ns: Ints, stuck: int, budget: Budget, *, back: int
+) -> "Contradiction | None":
+    """Return a window of up to `back` rows before `stuck` that proves by itself that it can't have happened.
+
+    That is much less work than all that was before; None when there is none so short. Raises OverBudget.
+    """
+    every = _all_states(model, calls)
+    if not every:
+        return None
+    last = int(np.searchsorted(calls.call_ns, calls.call_ns[stuck], side="right")) - 1
+    window = _until(model, calls, return_ns, stuck)
+    return _latest(window, last, lambda _: every, budget, back=back)
+
+
+def _until(model: Model, calls: Calls, return_ns: Ints, stuck: int) -> "Contradiction":
+    """Return the window from the beginning to the return of an operation."""
+    end_ns = int(return_ns[stuck])
+    involved = calls.call_ns <= end_ns
+    required = involved & (return_ns <= end_ns)
+    return Contradiction(model, calls, return_ns, required, involved & ~required, (model.init(),), None)
 
 
 def _latest_entry(window: "Contradiction", stuck: int, budget: Budget) -> "Contradiction":
@@ -65,10 +85,10 @@ def _latest_entry(window: "Contradiction", stuck: int, budget: Budget) -> "Contr
         return engine.answer(From(model, model.init()), past, past_ns, budget).states
 
     every = _all_states(model, calls)
-    found = _latest(window, last, whatever, budget) if every else None
+    found = _latest(window, last, whatever, budget, back=last) if every else None
     if found is not None:
         return replace(found, any_state=True)
-    return _latest(window, last, reached, budget) or window
+    return _latest(window, last, reached, budget, back=last) or window
 
 
 def _all_states(model: Model, calls: Calls) -> frozenset[Hashable]:
@@ -80,9 +100,14 @@ def _all_states(model: Model, calls: Calls) -> frozenset[Hashable]:
 
 
 def _latest(
-    window: "Contradiction", last: int, states_at: Callable[[int], frozenset[Hashable]], budget: Budget
+    window: "Contradiction",
+    last: int,
+    states_at: Callable[[int], frozenset[Hashable]],
+    budget: Budget,
+    *,
+    back: int,
 ) -> "Contradiction | None":
-    """Return the window with the latest entry, not after the call of row `last`, that leaves no order.
+    """Return the window with the latest entry, by up to `back` rows before the row `last`, that leaves no order.
 
     An earlier entry leaves less than a later one, so that looking back in growing steps, and then between the
     last two, finds it.
@@ -94,9 +119,10 @@ def _latest(
         some = window.since(entry_ns, tuple(sorted(states, key=str)))
         return some if len(states) <= ENTRIES and some.order(budget).order is None else None
 
-    back, good = 0, tried(last)
-    while good is None and back < last:
-        back = min(last, 2 * back + 1)
+    most, back = min(last, back), 0
+    good = tried(last)
+    while good is None and back < most:
+        back = min(most, 2 * back + 1)
         good = tried(last - back)
     low, high = last - back, last - back // 2
     while high - low > 1:

@@ -15,8 +15,8 @@ from checkers.linearizability import ABSENT, NEVER, NIL, Calls
 READ, WRITE, CAS = range(3)
 KINDS = ("read", "write", "cas")
 SMALL = 5
-STALE = 400
-"""How many effects old the value is that a stale read shows."""
+SPAN = 400
+"""How many effects back a stale read looks for a value that is surely gone."""
 
 
 class Numbers(Sequence[Any]):
@@ -42,7 +42,7 @@ def register_calls(
     stale: bool = False,
     seed: int = 1,
 ) -> Calls:
-    """Return a history; with `stale`, a read in its middle shows a value that was overwritten long before."""
+    """Return a history; with `stale`, one read shows a value that was surely overwritten: the last that can."""
     random = np.random.default_rng(seed)
     share = -(-operations // clients) + 20
     durations = random.exponential(1e6, (clients, share)).astype(np.int64) + 1
@@ -61,9 +61,11 @@ def register_calls(
     guess = _wrong(random, before, new, applied, unique=unique)
     shown = before.copy()
     if stale:
-        read = np.flatnonzero((kind == READ) & ~lost)
-        read = read[len(read) // 2]
-        shown[read] = next(value for value in before[read - STALE : read] if value != before[read])
+        sets = (kind == WRITE) | ((kind == CAS) & (right | lost))
+        until_ns = np.where(lost, NEVER, return_ns)
+        candidates = reversed(np.flatnonzero((kind == READ) & ~lost & (key == 0)).tolist())
+        read, value = next(filter(None, (_gone(row, call_ns, until_ns, sets, new) for row in candidates)))
+        shown[read] = value
     result = np.where(kind == READ, shown, np.where(kind == WRITE, NIL, np.where(right, 2, 1)))
     return Calls(
         key=key.astype(np.int32),
@@ -107,3 +109,21 @@ def _wrong(
     past = new[applied]
     place = np.searchsorted(past, before) - 1 - random.integers(0, 20, len(new))
     return np.where(place >= 0, past[np.maximum(place, 0)], 3 + len(new))
+
+
+def _gone(
+    read: int,
+    call_ns: NDArray[np.int64],
+    return_ns: NDArray[np.int64],
+    sets: NDArray[np.bool_],
+    new: NDArray[np.int64],
+) -> tuple[int, int] | None:
+    """Return the read and a value that it can't show whatever is unknown; None if there is none."""
+    begun = np.flatnonzero(sets & (call_ns <= return_ns[read]))
+    over = begun[return_ns[begun] < call_ns[read]]
+    if not len(over):
+        return None
+    last_call = call_ns[over].max()
+    possible = new[begun[return_ns[begun] >= last_call]]
+    gone = np.setdiff1d(new[over[-SPAN:]], possible)
+    return (read, int(gone[0])) if len(gone) else None

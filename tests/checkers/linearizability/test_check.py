@@ -11,7 +11,7 @@ from brute_orders import Op, explains, linearizable
 from msgspec.structs import replace
 from small_histories import calls_of, history
 
-from checkers.linearizability import MODELS, Calls, CallsBuilder, Result, Window, check, engine
+from checkers.linearizability import MODELS, Calls, CallsBuilder, Result, Window, check, decision, engine
 from checkers.linearizability.certificate import Linearization, Role
 from checkers.linearizability.columns import NEVER
 from checkers.linearizability.model import UNKNOWN, Call
@@ -158,6 +158,55 @@ def test_past_a_limit_there_is_no_verdict_but_a_reason() -> None:
     ops = next(ops for seed in range(99) if len(ops := history("cas-register", seed)) > 4)
     result = check(calls_of(ops), MODELS["cas-register"], time_limit_s=0)
     assert (result.verdict, result.reasons) == (Verdict.INCONCLUSIVE, ("no verdict within 0 s",))
+
+
+@pytest.mark.parametrize("name", ["register", "cas-register", "mutex", "set"])
+def test_following_few_configurations_at_first_changes_no_verdict(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decision, "ATTEMPTS", ((1, 2), (2, 8)))
+    for seed in range(200):
+        ops = history(name, seed)
+        calls = calls_of(ops)
+        result = check(calls, MODELS[name])
+        assert result.verdict is verdict(linearizable(MODELS[name], ops)), (seed, ops)
+        prove(result, calls, ops, name)
+
+
+class Ring:
+    """A model of one's own: the last two things that were pushed, on numbered rings."""
+
+    name = "ring"
+
+    def init(self) -> tuple[None, None]:
+        return (None, None)
+
+    def step(self, state: tuple[object, object], call: Call) -> tuple[tuple[object, object], ...]:
+        match call.f:
+            case "push":
+                return ((call.args[1], state[0]),)
+            case "last":
+                return (state,) if not call.known or call.result == state[0] else ()
+        return ()
+
+    def part(self, call: Call) -> object:
+        return call.args[0]
+
+    def describe(self, call: Call) -> str:
+        return f"{call.f} {call.args}"
+
+
+def test_a_model_of_ones_own_with_parts() -> None:
+    builder = CallsBuilder()
+    for number, (ring, value) in enumerate([(1, "a"), (2, "b"), (1, "c")]):
+        builder.add(id=number, f="push", args=(ring, value), result=None, call_ns=number, return_ns=number)
+    builder.add(id=3, f="last", args=(1,), result="c", call_ns=9, return_ns=9)
+    builder.add(id=4, f="last", args=(2,), result="c", call_ns=9, return_ns=9)
+    result = check(builder.build(), Ring())
+    assert {each.key: str(each.verdict) for each in result.objects} == {
+        (None, 1): "holds",
+        (None, 2): "violated",
+    }
 
 
 def test_nothing_at_all_holds() -> None:

@@ -480,13 +480,14 @@ static int leave(struct search *s, int32_t slot)
     return 1;
 }
 
+/* How much a configuration can still do: what is free, less what still has to happen, less what was used up. */
 static int promise(const struct search *s, struct node *node)
 {
     int promise = 0;
     for (int32_t w = 0; w < s->W; w++)
         promise += __builtin_popcountll(freed(s, node)[w]) - __builtin_popcountll(opened(node)[w]);
     for (int32_t w = 0; w < s->U; w++)
-        promise -= 2 * __builtin_popcountll(used(s, node)[w]);
+        promise -= __builtin_popcountll(used(s, node)[w]);
     return promise;
 }
 

@@ -54,9 +54,8 @@ def refuted(
     every = _all_states(model, calls)
     if not every:
         return None
-    last = int(np.searchsorted(calls.call_ns, calls.call_ns[stuck], side="right")) - 1
     window = _until(model, calls, return_ns, stuck)
-    return _latest(window, last, lambda _: every, budget, back=back)
+    return _latest_of(window, stuck, lambda _: every, budget, back=back)
 
 
 def _until(model: Model, calls: Calls, return_ns: Ints, stuck: int) -> "Contradiction":
@@ -73,7 +72,6 @@ def _latest_entry(window: "Contradiction", stuck: int, budget: Budget) -> "Contr
     If possible one that needs no knowledge of what was before: from any state at all.
     """
     calls, return_ns, model = window.calls, window.return_ns, window.model
-    last = int(np.searchsorted(calls.call_ns, calls.call_ns[stuck], side="right")) - 1
 
     def whatever(_: int) -> frozenset[Hashable]:
         return every
@@ -85,10 +83,10 @@ def _latest_entry(window: "Contradiction", stuck: int, budget: Budget) -> "Contr
         return engine.answer(From(model, model.init()), past, past_ns, budget).states
 
     every = _all_states(model, calls)
-    found = _latest(window, last, whatever, budget, back=last) if every else None
+    found = _latest_of(window, stuck, whatever, budget, back=len(calls)) if every else None
     if found is not None:
         return replace(found, any_state=True)
-    return _latest(window, last, reached, budget, back=last) or window
+    return _latest_of(window, stuck, reached, budget, back=len(calls)) or window
 
 
 def _all_states(model: Model, calls: Calls) -> frozenset[Hashable]:
@@ -97,6 +95,27 @@ def _all_states(model: Model, calls: Calls) -> frozenset[Hashable]:
     if found is None or found.n_states > ENTRIES:
         return frozenset()
     return frozenset[Hashable]().union(*map(found.possible, range(found.n_states)))
+
+
+def _latest_of(
+    window: "Contradiction",
+    stuck: int,
+    states_at: Callable[[int], frozenset[Hashable]],
+    budget: Budget,
+    *,
+    back: int,
+) -> "Contradiction | None":
+    """Return a window with a late entry: if possible one in which nothing concurrent with `stuck` is required.
+
+    With many clients that is a much smaller question.
+    """
+    calls = window.calls
+    before = window.required & (window.return_ns < calls.call_ns[stuck])
+    before[stuck] = True
+    last = int(np.searchsorted(calls.call_ns, calls.call_ns[stuck], side="right")) - 1
+    light = window.requiring(np.flatnonzero(before))
+    found = _latest(light, last, states_at, budget, back=back)
+    return found or _latest(window, last, states_at, budget, back=back)
 
 
 def _latest(

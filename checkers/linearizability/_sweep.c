@@ -49,7 +49,7 @@ struct strangers {
 struct search {
     /* the problem */
     const int32_t *events, *a, *b, *table;
-    const uint8_t *kind;
+    const uint8_t *kind, *excused; /* excused: may count as done from its call on */
     int64_t n_events, n;
     int32_t n_states, start;
     /* how many configurations are followed, 0 for all; whether some were not */
@@ -72,7 +72,7 @@ struct search {
     int32_t *pending, n_pending;
     int32_t *movers, *alike, n_movers;
     int32_t *spare, n_spare;
-    uint64_t *overwriting, *arrived;
+    uint64_t *overwriting, *arrived, *let_off; /* let_off: those of the arrived that are excused */
     /* per state, valid where the stamp is the present one */
     int32_t *head;
     uint32_t *head_stamp, *idle_stamp;
@@ -568,8 +568,9 @@ static int pass(struct search *s, int32_t op, int32_t event)
         memcpy(s->scratch, at(s, &s->front, i), s->stride);
         const uint64_t *idle = idle_in(s, s->scratch->state);
         for (int32_t w = 0; w < s->W; w++) {
-            opened(s->scratch)[w] |= s->arrived[w] & ~idle[w];
-            freed(s, s->scratch)[w] |= s->arrived[w] & idle[w];
+            uint64_t free_now = s->arrived[w] & (idle[w] | s->let_off[w]);
+            opened(s->scratch)[w] |= s->arrived[w] & ~free_now;
+            freed(s, s->scratch)[w] |= free_now;
         }
         s->scratch->fresh = 1;
         if (!meet(s, NONE, event))
@@ -591,6 +592,7 @@ static int pass(struct search *s, int32_t op, int32_t event)
     if (!leave(s, slot))
         return 0;
     memset(s->arrived, 0, sizeof *s->arrived * (size_t)s->W);
+    memset(s->let_off, 0, sizeof *s->let_off * (size_t)s->W);
     clear(s->overwriting, slot);
     memmove(s->pending, s->pending + 1, sizeof *s->pending * (size_t)--s->n_pending);
     s->spare[s->n_spare++] = slot;
@@ -609,6 +611,8 @@ static void call(struct search *s, int32_t op)
     s->slot[op] = slot;
     s->occupant[slot] = op;
     put(s->arrived, slot);
+    if (s->excused[op])
+        put(s->let_off, slot);
     if (overwrites(s, op))
         put(s->overwriting, slot);
     for (; place > 0 && s->returns[s->occupant[s->pending[place - 1]]] > s->returns[op]; place--)
@@ -717,6 +721,7 @@ static int prepare(struct search *s)
     s->spare = malloc(sizeof *s->spare * slots);
     s->overwriting = calloc(words, sizeof *s->overwriting);
     s->arrived = calloc(words, sizeof *s->arrived);
+    s->let_off = calloc(words, sizeof *s->let_off);
     s->head = malloc(sizeof *s->head * states);
     s->head_stamp = calloc(states, sizeof *s->head_stamp);
     s->idle_stamp = calloc(states, sizeof *s->idle_stamp);
@@ -725,7 +730,7 @@ static int prepare(struct search *s)
     s->trail_room = 1024;
     s->trail_limit = 65536;
     s->trail = malloc(sizeof *s->trail * (size_t)s->trail_room);
-    if (!s->occupant || !s->pending || !s->movers || !s->alike || !s->spare || !s->overwriting || !s->arrived
+    if (!s->occupant || !s->pending || !s->movers || !s->alike || !s->spare || !s->overwriting || !s->arrived || !s->let_off
         || !s->head || !s->head_stamp || !s->idle_stamp || !s->idle || !s->scratch || !s->trail)
         return 0;
     for (int32_t slot = s->slots; slot > 0; slot--)
@@ -741,7 +746,7 @@ static int prepare(struct search *s)
 static void release(struct search *s)
 {
     void *all[] = {s->returns, s->slot, s->occupant, s->classes, s->members, s->class_of, s->cover, s->pending, s->movers, s->alike,
-                   s->spare, s->overwriting, s->arrived, s->head, s->head_stamp, s->idle_stamp, s->idle,
+                   s->spare, s->overwriting, s->arrived, s->let_off, s->head, s->head_stamp, s->idle_stamp, s->idle,
                    s->front.nodes, s->pool.nodes, s->scratch, s->trail};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
@@ -797,7 +802,7 @@ static int64_t place(const struct search *s, int32_t *order)
             continue;
         }
         op = ~op;
-        if (bucket[op] != NONE)
+        if (bucket[op] != NONE || s->excused[op])
             continue;
         int64_t from = below(times, count, calls[op]), to = below(times, count, (int32_t)e + 1), i = from;
         while (i <= to && step(s, states[i], op) != states[i])
@@ -880,31 +885,31 @@ static int consistent(const struct search *s, Py_ssize_t table)
 }
 
 PyDoc_STRVAR(sweep_doc,
-"sweep(events, kind, a, b, table, n_states, start, width, limit_s, limit_bytes, stop)\n"
+"sweep(events, kind, a, b, excused, table, n_states, start, width, limit_s, limit_bytes, stop)\n"
 "--\n\n"
 "Return (status, stuck, states, order, steps, widest); see checkers.linearizability.compiled.\n\n"
-"`events`, `a`, `b` and `table` are int32, `kind` uint8, `stop` one byte; a negative limit is none.");
+"`events`, `a`, `b` and `table` are int32, `kind` and `excused` uint8, `stop` one byte; a negative limit is none.");
 
 static PyObject *sweep(PyObject *module, PyObject *args)
 {
     (void)module;
-    Py_buffer events, kind, a, b, table, stop;
+    Py_buffer events, kind, a, b, excused, table, stop;
     int n_states, start, width;
     double limit_s;
     long long limit_bytes;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*y*iiidLy*", &events, &kind, &a, &b, &table, &n_states, &start, &width, &limit_s,
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*iiidLy*", &events, &kind, &a, &b, &excused, &table, &n_states, &start, &width, &limit_s,
                           &limit_bytes, &stop))
         return NULL;
     PyObject *result = NULL, *order = NULL, *states = NULL;
     struct search s = {
-        .events = events.buf, .kind = kind.buf, .a = a.buf, .b = b.buf, .table = table.buf,
+        .events = events.buf, .kind = kind.buf, .a = a.buf, .b = b.buf, .excused = excused.buf, .table = table.buf,
         .n_events = events.len / 4, .n = kind.len, .n_states = n_states, .start = start,
         .until_s = limit_s < 0 ? -1 : now_s() + limit_s, .memory_limit = limit_bytes, .stop = stop.buf,
         .width = width, .status = HOLDS, .stuck = NONE,
     };
     int32_t *placed = NULL;
     int64_t count = 0;
-    if (a.len != 4 * kind.len || b.len != a.len || stop.len < 1 || events.len / 4 >= INT32_MAX
+    if (a.len != 4 * kind.len || b.len != a.len || excused.len != kind.len || stop.len < 1 || events.len / 4 >= INT32_MAX
         || !consistent(&s, table.len / 4)) {
         PyErr_SetString(PyExc_ValueError, "the columns do not fit together");
         goto done;
@@ -937,6 +942,7 @@ done:
     PyBuffer_Release(&kind);
     PyBuffer_Release(&a);
     PyBuffer_Release(&b);
+    PyBuffer_Release(&excused);
     PyBuffer_Release(&table);
     PyBuffer_Release(&stop);
     return result;

@@ -9,6 +9,7 @@ def sweep(
     kind: Column,
     a: Column,
     b: Column,
+    excused: Column,
     table: Column,
     n_states: int,
     start: int,

@@ -18,7 +18,7 @@ class Linearization(Struct, frozen=True, kw_only=True):
 
 
 class Role(enum.StrEnum):
-    """Whether an operation of a window must happen in it: `required`, or `possible`: it may have, or not."""
+    """Whether an operation of a window must happen in it: `required`; or `possible`: if so, before its return."""
 
     REQUIRED = "required"
     POSSIBLE = "possible"

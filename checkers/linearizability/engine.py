@@ -15,7 +15,7 @@ from checkers.linearizability.budget import Budget, Limit, OverBudget
 from checkers.linearizability.columns import Calls
 from checkers.linearizability.model import Model
 from checkers.linearizability.placement import order
-from checkers.linearizability.problem import Ints, events_of
+from checkers.linearizability.problem import Ints, Question, events_of
 from checkers.linearizability.program import Program, numbered, program
 
 try:
@@ -26,6 +26,7 @@ else:
     COMPILED = True
 
 Rows = NDArray[np.int32]
+Flags = NDArray[np.bool_]
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -44,25 +45,36 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 def answer(
-    model: Model, calls: Calls, return_ns: Ints, budget: Budget, *, width: int | None = None
+    model: Model,
+    calls: Calls,
+    return_ns: Ints,
+    budget: Budget,
+    *,
+    excused: Flags | None = None,
+    width: int | None = None,
 ) -> Answer:
     """Search an order of calls of one object, in rows by time of call; raises OverBudget.
 
-    `return_ns` may be earlier than the calls', where it is known that an operation happened by then. With a
-    `width` the compiled search follows only about as many configurations, the most promising, and may get lost.
+    `return_ns` may be earlier than the calls', where it is known that an operation happened by then. What is
+    `excused` need not happen, but if it does then before its return. With a `width` the compiled search follows
+    only about as many configurations, the most promising, and may get lost.
     """
     events = events_of(calls.call_ns, return_ns)
     found = program(model, calls)
+    if excused is None:
+        excused = np.zeros(len(calls), dtype=np.bool_)
     if found is not None and COMPILED:
-        return compiled(found, events, budget, width=width)
-    return interpreted(model, calls, events, budget, wide=found is not None)
+        return compiled(found, events, excused, budget, width=width)
+    return interpreted(model, calls, events, excused, budget, wide=found is not None)
 
 
-def compiled(what: Program, events: Rows, budget: Budget, *, width: int | None = None) -> Answer:
+def compiled(
+    what: Program, events: Rows, excused: Flags, budget: Budget, *, width: int | None = None
+) -> Answer:
     """Search in C, breadth first; see `answer`."""
     left_s = budget.left_s()
     status, stuck, states, placed, steps, _ = _sweep.sweep(
-        events, what.kind, what.a, what.b, what.table, what.n_states, what.start, width or 0,
+        events, what.kind, what.a, what.b, excused, what.table, what.n_states, what.start, width or 0,
         -1.0 if left_s is None else left_s,
         -1 if budget.memory_limit_mb is None else int(budget.memory_limit_mb * 1e6),
         budget.stop,
@@ -79,15 +91,23 @@ def compiled(what: Program, events: Rows, budget: Budget, *, width: int | None =
     raise OverBudget(budget.reason(limits[status]))
 
 
-def interpreted(model: Model, calls: Calls, events: Rows, budget: Budget, *, wide: bool) -> Answer:
+def interpreted(
+    model: Model, calls: Calls, events: Rows, excused: Flags, budget: Budget, *, wide: bool
+) -> Answer:
     """Search in Python, breadth first if `wide`."""
     automaton = Automaton(model)
     numbers = numbered(automaton, calls).tolist()
-    listed = events.tolist()
+    question = Question(
+        automaton=automaton,
+        start=automaton.start,
+        events=events.tolist(),
+        numbers=numbers,
+        excused=frozenset(np.flatnonzero(excused).tolist()),
+    )
     way = search.sweep if wide else search.dive
-    found = way(automaton, automaton.start, listed, numbers, budget)
+    found = way(question, budget)
     if found.stuck is None:
-        placed = order(automaton, automaton.start, listed, numbers, found.uses)
+        placed = order(question, found.uses)
         return Answer(order=np.array(placed, dtype=np.int32), steps=found.steps)
     possible = frozenset[Hashable]().union(*(automaton.states[state] for state in found.states))
     return Answer(order=None, stuck=found.stuck, states=possible, steps=found.steps)

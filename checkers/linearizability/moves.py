@@ -9,15 +9,16 @@ operation whether it is
   value that was there) or when another one overwrote it; but it may still be used to change the state, or
 - used: it changed the state, and is done.
 
-Operations of unknown outcome are free for ever. Free is better than open and better than used, so that
-configurations dominate each other, and only a few have to be followed: an order that a worse one allows is
-allowed by the better one as well. Of operations that are alike the one that returns first is used first.
+Operations of unknown outcome are free for ever, excused ones until they return. Free is better than open and
+better than used, so that configurations dominate each other, and only a few have to be followed: an order that a
+worse one allows is allowed by the better one as well. Of operations that are alike the one that returns first is
+used first.
 """
 
 from collections.abc import Iterator, Sequence
 
-from checkers.linearizability.automaton import REFUSED, Automaton
-from checkers.linearizability.problem import Layer
+from checkers.linearizability.automaton import REFUSED
+from checkers.linearizability.problem import Layer, Question
 
 Configuration = tuple[int, int, int, int]
 """State; the bits of open and of free operations; the bits of unknown operations that were used."""
@@ -26,12 +27,13 @@ Configuration = tuple[int, int, int, int]
 class Moves:
     """How configurations change within a layer."""
 
-    def __init__(
-        self, automaton: Automaton, numbers: Sequence[int], strangers: Sequence[int], layer: Layer
-    ) -> None:
+    def __init__(self, question: Question, strangers: Sequence[int], layer: Layer) -> None:
+        automaton, numbers = question.automaton, question.numbers
         self._automaton = automaton
         self._strangers = strangers
         self._layer = layer
+        self._arrived = sum(bit for bit, _ in layer.arrived)
+        self._let_off = sum(bit for bit, each in layer.arrived if each in question.excused)
         self._pending = tuple((bit, each, numbers[each]) for bit, each in layer.pending)
         self._overwritten = sum(bit for bit, _, number in self._pending if automaton.overwrites[number])
         self._unchanged: dict[int, int] = {}
@@ -39,9 +41,8 @@ class Moves:
     def enter(self, configuration: Configuration) -> Configuration:
         """Return the configuration after the calls of the layer."""
         state, opened, free, used = configuration
-        arrived = sum(bit for bit, _ in self._layer.arrived)
-        idle = self._idle(state) & arrived
-        return state, opened | (arrived & ~idle), free | idle, used
+        freed = (self._idle(state) & self._arrived) | self._let_off
+        return state, opened | (self._arrived & ~freed), free | freed, used
 
     def leave(self, configuration: Configuration) -> Configuration:
         """Return the configuration after the return of the layer."""

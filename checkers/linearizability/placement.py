@@ -7,23 +7,21 @@ which leave the state as it is, or as writes that another one overwrites before 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from checkers.linearizability.automaton import Automaton
-from checkers.linearizability.problem import Use
+from checkers.linearizability.problem import Question, Use
 
 
-def order(
-    automaton: Automaton, start: int, events: Sequence[int], numbers: Sequence[int], uses: Sequence[Use]
-) -> list[int]:
+def order(question: Question, uses: Sequence[Use]) -> list[int]:
     """Return the operations in an order that explains all; without those that need not have happened."""
+    automaton, numbers, events = question.automaton, question.numbers, question.events
     called = {event: at for at, event in enumerate(events) if event >= 0}
     used = {use.operation for use in uses}
-    states = [start]
+    states = [question.start]
     for use in uses:
         states.append(automaton.step(states[-1], numbers[use.operation]))
     times = [use.event for use in uses]
     placed = [((4 * index, 0), use.operation) for index, use in enumerate(uses, start=1)]
     for at, event in enumerate(events):
-        if event < 0 and ~event not in used:
+        if event < 0 and ~event not in used and ~event not in question.excused:
             operation = ~event
             number = numbers[operation]
             first, last = bisect_left(times, called[operation]), bisect_right(times, at)

@@ -4,12 +4,13 @@ The order of time is a list of events. An operation that never returned has no s
 or never.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from checkers.linearizability.automaton import Automaton
 from checkers.linearizability.columns import NEVER
 
 Ints = NDArray[np.int64]
@@ -24,6 +25,19 @@ def events_of(call_ns: Ints, return_ns: Ints) -> NDArray[np.int32]:
     events = np.concatenate((np.arange(len(call_ns), dtype=np.int32), ~returned))
     at_ns = np.concatenate((call_ns, return_ns[returned]))
     return events[np.argsort(at_ns, kind="stable")]
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """Whether there is an order: the calls' `numbers` in the automaton, its state at the start, and the events.
+
+    Operations that are `excused` need not happen, but if they do then before they return.
+    """
+
+    automaton: Automaton
+    start: int
+    events: Sequence[int]
+    numbers: Sequence[int]
+    excused: Set[int] = frozenset()
 
 
 class Use(Struct, frozen=True, array_like=True):

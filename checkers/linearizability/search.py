@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from checkers.linearizability.automaton import Automaton
 from checkers.linearizability.budget import Budget
 from checkers.linearizability.moves import Configuration, Moves
-from checkers.linearizability.problem import Layer, Use, layers, strangers
+from checkers.linearizability.problem import Layer, Question, Use, layers, strangers
 
 Trail = tuple["Trail", int, int] | tuple[()]
 """The trail before, the operation that changed the state, and before which event; () at the start."""
@@ -37,15 +36,13 @@ class Found(Struct, frozen=True, kw_only=True):
     steps: int = 0
 
 
-def sweep(
-    automaton: Automaton, start: int, events: Sequence[int], numbers: Sequence[int], budget: Budget
-) -> Found:
+def sweep(question: Question, budget: Budget) -> Found:
     """Search breadth first; raises OverBudget."""
-    unknown = strangers(events)
-    front: dict[Configuration, Trail] = {(start, 0, 0, 0): ()}
+    unknown = strangers(question.events)
+    front: dict[Configuration, Trail] = {(question.start, 0, 0, 0): ()}
     steps = 0
-    for layer in layers(events, numbers):
-        moves = Moves(automaton, numbers, unknown, layer)
+    for layer in layers(question.events, question.numbers):
+        moves = Moves(question, unknown, layer)
         met = _through(moves, layer, front)
         steps += len(met)
         budget.spend(len(met) * CONFIGURATION_BYTES)
@@ -136,15 +133,15 @@ def _dominates(better: Configuration, worse: Configuration) -> bool:
     return not (((opened ^ opened_) | free_) & ~free or used & ~used_)
 
 
-def dive(
-    automaton: Automaton, start: int, events: Sequence[int], numbers: Sequence[int], budget: Budget
-) -> Found:
+def dive(question: Question, budget: Budget) -> Found:
     """Search depth first; raises OverBudget."""
-    unknown = strangers(events)
-    levels = [(layer, Moves(automaton, numbers, unknown, layer)) for layer in layers(events, numbers)]
+    unknown = strangers(question.events)
+    levels = [(layer, Moves(question, unknown, layer)) for layer in layers(question.events, question.numbers)]
     seen: set[tuple[int, Configuration, bool]] = set()
-    deepest, states = 0, {start: None}
-    first = _Node(0, levels[0][1].enter((start, 0, 0, 0)) if levels else (start, 0, 0, 0), False, ())
+    deepest, states = 0, {question.start: None}
+    first = _Node(
+        0, levels[0][1].enter((question.start, 0, 0, 0)) if levels else (question.start, 0, 0, 0), False, ()
+    )
     stack = [iter((first,))]
     while stack:
         node = next(stack[-1], None)

@@ -1,9 +1,9 @@
 """From "there is no order" to the few operations that show it.
 
 A window begins at an instant, its entry, with all states that the object may be in there. What was called before
-the entry and had not returned may have happened already, or happen in the window. If even so nothing orders what
-was called later, the history before need not be looked at. The latest such entry is taken; then every operation is
-let go that the contradiction does not need: an observation is dropped, a change is let off: it may happen or not.
+the entry and had not returned may have happened already, or happen in the window before it returns. If even so
+nothing orders what was called later, the history before need not be looked at. The latest such entry is taken;
+then every operation is let go that the contradiction does not need: it may still happen, but need not.
 """
 
 from collections.abc import Callable, Hashable
@@ -227,10 +227,12 @@ class Contradiction(Struct, frozen=True):
         rows = np.flatnonzero(self.required | self.possible)
         rows = rows[self.calls.call_ns[rows] <= self.until_ns()]
         some = self.calls.take(rows)
-        return_ns = np.where(self.required[rows], self.return_ns[rows], NEVER)
+        excused = ~self.required[rows]
         found = engine.Answer(order=None)
         for state in self.states:
-            found = engine.answer(From(self.model, state), some, return_ns, budget)
+            found = engine.answer(
+                From(self.model, state), some, self.return_ns[rows], budget, excused=excused
+            )
             if found.order is not None:
                 return replace(found, order=rows[found.order].astype(np.int32))
         return found

@@ -9,27 +9,34 @@ from checkers.linearizability.model import Call, Model
 
 
 class Op(Struct, frozen=True, kw_only=True):
-    """One operation: `return_ns` is NEVER when its outcome is unknown."""
+    """One operation: `return_ns` is NEVER when its outcome is unknown; an excused one need not happen."""
 
     call: Call
     call_ns: int
     return_ns: int
+    excused: bool = False
 
     @property
     def known(self) -> bool:
         return self.return_ns != NEVER
+
+    @property
+    def required(self) -> bool:
+        return self.known and not self.excused
 
 
 def linearizable(model: Model, ops: tuple[Op, ...], states: tuple[Any, ...] | None = None) -> bool:
     """Tell whether some order of all known and some unknown operations is possible from one of `states`."""
     if states is None:
         states = (model.init(),)
-    if not any(op.known for op in ops):
+    if not any(op.required for op in ops):
         return True
     for index, op in enumerate(ops):
         rest = ops[:index] + ops[index + 1 :]
-        if any(other.return_ns < op.call_ns for other in rest):
+        # Whatever returned before this one was called comes before it; an excused one then never happened.
+        if any(other.return_ns < op.call_ns for other in rest if other.required):
             continue
+        rest = tuple(other for other in rest if other.return_ns >= op.call_ns)
         after = tuple(next_ for state in states for next_ in model.step(state, op.call))
         if after and linearizable(model, rest, tuple(dict.fromkeys(after))):
             return True

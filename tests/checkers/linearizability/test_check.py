@@ -24,16 +24,16 @@ def verdict(expected: bool) -> Verdict:
     return Verdict.HOLDS if expected else Verdict.VIOLATED
 
 
-def window_ops(window: Window, *, without: int | None = None) -> tuple[Op, ...]:
-    """Return a window's operations as the definition reads them; all possible ones of unknown outcome."""
+def window_ops(window: Window) -> tuple[Op, ...]:
+    """Return a window's operations as the definition reads them: possible ones need not happen."""
     return tuple(
         Op(
             call=Call(f=each.f, args=each.args, result=each.result if each.known else UNKNOWN),
             call_ns=each.call_ns,
-            return_ns=each.return_ns if each.role is Role.REQUIRED and each.return_ns is not None else NEVER,
+            return_ns=NEVER if each.return_ns is None else each.return_ns,
+            excused=each.role is Role.POSSIBLE,
         )
         for each in window.operations
-        if each.id != without
     )
 
 

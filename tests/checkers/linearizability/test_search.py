@@ -7,19 +7,26 @@ from small_histories import DRAWS, history
 
 from checkers.linearizability.automaton import Automaton
 from checkers.linearizability.budget import Budget, OverBudget
+from checkers.linearizability.model import Model
 from checkers.linearizability.models import MODELS
 from checkers.linearizability.placement import order
-from checkers.linearizability.problem import events_of
+from checkers.linearizability.problem import Question, events_of
 from checkers.linearizability.search import dive, sweep
 
 HISTORIES = 400
 
 
-def events(ops: tuple[Op, ...]) -> list[int]:
+def ask(model: Model, ops: tuple[Op, ...]) -> Question:
     call_ns, return_ns = (
         np.array([getattr(op, name) for op in ops], dtype=np.int64) for name in ("call_ns", "return_ns")
     )
-    return events_of(call_ns, return_ns).tolist()
+    automaton = Automaton(model)
+    return Question(
+        automaton=automaton,
+        start=automaton.start,
+        events=events_of(call_ns, return_ns).tolist(),
+        numbers=[automaton.call(op.call) for op in ops],
+    )
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -28,15 +35,14 @@ def test_verdicts_are_those_of_all_orders(name: str) -> None:
     violated = 0
     for seed in range(HISTORIES):
         ops = history(name, seed)
-        automaton = Automaton(model)
-        numbers = [automaton.call(op.call) for op in ops]
+        question = ask(model, ops)
         expected = linearizable(model, ops)
         violated += not expected
         for way in (sweep, dive):
-            found = way(automaton, automaton.start, events(ops), numbers, Budget())
+            found = way(question, Budget())
             assert (found.stuck is None) == expected, (way.__name__, seed, ops)
             if expected:
-                placed = order(automaton, automaton.start, events(ops), numbers, found.uses)
+                placed = order(question, found.uses)
                 assert explains(model, ops, placed), (way.__name__, seed, ops)
     assert 10 < violated < HISTORIES - 10
 
@@ -48,10 +54,9 @@ def test_every_model_is_drawn() -> None:
 def test_a_search_stops_at_its_limits() -> None:
     ops = history("cas-register", 2)
     model = MODELS["cas-register"]
-    automaton = Automaton(model)
-    numbers = [automaton.call(op.call) for op in ops]
+    question = ask(model, ops)
     for way in (sweep, dive):
         with pytest.raises(OverBudget, match="0 s"):
-            way(automaton, automaton.start, events(ops), numbers, Budget(time_limit_s=0))
+            way(question, Budget(time_limit_s=0))
         with pytest.raises(OverBudget, match=r"0\.0001 MB"):
-            way(automaton, automaton.start, events(ops), numbers, Budget(memory_limit_mb=0.0001))
+            way(question, Budget(memory_limit_mb=0.0001))

@@ -13,7 +13,7 @@ VENV := .venv
 READY := $(VENV)/ready
 RUN := $(VENV)/bin/python -m
 
-.PHONY: verify test vm clean
+.PHONY: verify test test-long vm clean
 .DELETE_ON_ERROR:
 
 verify: $(READY)
@@ -31,6 +31,10 @@ test: $(READY)
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) pytest $(PYTEST_ARGS)
+
+# The zones of unique values against the search, on 100,000 histories.
+test-long: $(READY)
+	ACKED_HISTORIES=100000 $(RUN) pytest tests/checkers/linearizability/test_zones.py $(PYTEST_ARGS)
 
 vm: $(READY)
 	@.ci/host vm

@@ -80,6 +80,8 @@ def check(
     from harness import cli_check
     from harness.history_checker import Request
 
+    if model and not checkers:
+        checkers = (OF_MODELS,)
     request = Request(
         model=model,
         consistency=consistency,
@@ -90,6 +92,10 @@ def check(
     return cli_check.run(
         file, cli_check.Wanted(request=request, checkers=checkers, patterns=patterns, as_json=as_json, **rest)
     )
+
+
+OF_MODELS = "linearizable"
+"""The checker that a model is for."""
 
 
 def _history_in(path: Path) -> Path | None:

@@ -4,16 +4,20 @@ import traceback
 from collections.abc import Callable
 
 from harness.checker import CheckResult, Finding
+from harness.system import SettingError
 from harness.verdict import Verdict
 
 
 def guarded(name: str, check: Callable[[], CheckResult]) -> CheckResult:
     """Return what a checker finds, or that it failed and how.
 
-    One for which there is not enough memory has found nothing: that is inconclusive.
+    One for which there is not enough memory has found nothing: that is inconclusive. A setting that it does not
+    know is the user's affair: SettingError.
     """
     try:
         return check()
+    except SettingError:
+        raise
     except MemoryError as error:
         verdict, summary = Verdict.INCONCLUSIVE, f"not enough memory: {error}"
         lines: tuple[str, ...] = ()

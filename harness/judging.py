@@ -76,7 +76,8 @@ def judge(
     """Judge a history by the `named` checkers, or by those of the `available` ones that are for its operations.
 
     A history without an acknowledged operation proves nothing, and neither does one that no checker is for: both
-    are inconclusive. The time limit is for all checkers together.
+    are inconclusive. The time limit is for all checkers together. Raises UsageError for a request that a checker
+    does not know.
     """
     began = time.monotonic()
     checks: list[CheckResult] = []
@@ -89,7 +90,10 @@ def judge(
         if request.time_limit_s is not None:
             spent = time.monotonic() - began
             left = replace(request, time_limit_s=max(0.0, request.time_limit_s - spent))
-        checks.append(guarded(checker.name, partial(checker.check, table, left)))
+        try:
+            checks.append(guarded(checker.name, partial(checker.check, table, left)))
+        except SettingError as error:
+            raise _refused(f"--{error.field}", error) from error
     if not named and not chosen:
         checks.insert(0, _nobody(table))
     if not (table.outcome == OK).any():
@@ -107,9 +111,13 @@ def _made(name: str, options: Mapping[str, Any]) -> HistoryChecker:
     try:
         made: HistoryChecker = plugins.make(group, name, HistoryChecker, options)
     except SettingError as error:
-        allowed = f"; allowed: {', '.join(error.allowed)}" if error.allowed else ""
-        raise UsageError(f"--set {name}.{error.field}: {error}{allowed}") from error
+        raise _refused(f"--set {name}.{error.field}", error) from error
     return made
+
+
+def _refused(option: str, error: SettingError) -> UsageError:
+    allowed = f"; allowed: {', '.join(error.allowed)}" if error.allowed else ""
+    return UsageError(f"{option}: {error}{allowed}")
 
 
 def _fits(checker: HistoryChecker, table: Table) -> bool:

@@ -6,14 +6,14 @@ answer to a write is no result. A failed operation did not happen and is left ou
 kept as an observation that the value was another one (Jepsen's clients fail it for that, and for other reasons).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from checkers.histories.objects import NO_CELL, Objects, objects
+from checkers.linearizability.columns import ABSENT, NEVER, Calls
 from harness.columns.identity import identified
 from harness.columns.table import Table
 from harness.columns.values import Kind, frozen
@@ -21,14 +21,8 @@ from harness.history import FAIL, INFO, OK
 
 Ints = NDArray[np.int64]
 
-NEVER = int(np.iinfo(np.int64).max)
-"""When an operation returned whose outcome is unknown."""
-
 NIL, FALSE, TRUE = range(3)
 """The codes of None, False and True among the values."""
-
-ABSENT = -1
-"""The code of an argument or a result that there is not."""
 
 WORDS: Mapping[str, Mapping[str, str]] = {
     "register": {"read": "read", "get": "read", "write": "write", "put": "write"},
@@ -45,30 +39,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 
 _ANSWERS = frozenset({"read", "get", "dequeue", "contains"})
 """The kinds whose answer is a result; all others are merely done."""
-
-
-class KeyedCalls(Struct, frozen=True, kw_only=True):
-    """Operations, one a row, in the order of their calls.
-
-    `key` indexes `keys`, `kind` indexes `kinds`. `first` and `second` are the arguments, `result` the answer:
-    codes into `values`, ABSENT where there is none. Where `known` is False the outcome is unknown, and
-    `return_ns` is NEVER. `id` and `process` tell what a row is in the recorded history, `row` in its table.
-    """
-
-    key: NDArray[np.int32]
-    keys: Sequence[Any]
-    call_ns: Ints
-    return_ns: Ints
-    kind: NDArray[np.uint8]
-    kinds: tuple[str, ...]
-    first: NDArray[np.int32]
-    second: NDArray[np.int32]
-    result: NDArray[np.int32]
-    known: NDArray[np.bool_]
-    values: Sequence[Any]
-    id: Ints
-    process: NDArray[np.int32]
-    row: Ints
 
 
 def model_for(table: Table) -> str | None:
@@ -88,7 +58,7 @@ def _reads_scalars(table: Table) -> bool:
     return not np.isin(table.values.kinds_at(found.result), (Kind.LIST, Kind.SET, Kind.MAP)).any()
 
 
-def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> KeyedCalls:
+def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> Calls:
     """Return the operations that a model knows; `failed_cas` keeps failed compare-and-sets as observations.
 
     O(n log n), O(n) where keys and values are dense numbers.
@@ -112,7 +82,7 @@ def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> KeyedC
     result = np.where(answers, answer, NIL)
     result[is_cas] = _applied(table, found, rows)[is_cas]
     no_argument = _without_argument(kinds)[kind]
-    return KeyedCalls(
+    return Calls(
         key=found.key.astype(np.int32),
         keys=[frozen(name) for name in table.values.objects(found.names)],
         call_ns=table.call_ns[rows],
@@ -126,7 +96,6 @@ def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> KeyedC
         values=values,
         id=table.id[rows],
         process=table.process[rows].astype(np.int32),
-        row=rows,
     )
 
 

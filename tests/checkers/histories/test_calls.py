@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import FAIL, INFO, OK, op, outcomes, spans, table
 
-from checkers.histories.calls import ABSENT, NEVER, keyed_calls, model_for
+from checkers.histories.calls import keyed_calls, model_for
+from checkers.linearizability.columns import ABSENT, NEVER
 
 
 def told(operations, model, **how):

@@ -11,10 +11,14 @@ from brute_orders import Op, explains, linearizable
 from msgspec.structs import replace
 from small_histories import calls_of, history
 
+from checkers.histories.linearizable import Linearizable
 from checkers.linearizability import MODELS, Calls, CallsBuilder, Result, Window, check, decision, engine
 from checkers.linearizability.certificate import Linearization, Role
 from checkers.linearizability.columns import NEVER
 from checkers.linearizability.model import UNKNOWN, Call
+from harness.history_checker import Request
+from harness.judging import judge
+from harness.reading.read import read
 from harness.verdict import Verdict
 
 HISTORIES = 150
@@ -68,6 +72,15 @@ def test_verdicts_of_others_histories() -> None:
             wrong[name] = result.verdict
         assert {each.verdict is Verdict.VIOLATED for each in result.objects if each.window} <= {True}
     assert wrong == {}
+
+
+@pytest.mark.skipif(not oracle_logs.verdicts(), reason="the histories with known verdicts are not here")
+@pytest.mark.parametrize("failed_cas", [False, True])
+def test_verdicts_of_others_histories_as_files(failed_cas: bool) -> None:
+    judges = [Linearizable({"failed_cas": failed_cas})]
+    for name, expected in oracle_logs.verdicts().items():
+        table = read(oracle_logs.FOLDER / name).table
+        assert judge(table, Request(), available=judges).verdict == expected, name
 
 
 @pytest.mark.skipif(not oracle_logs.verdicts(), reason="the histories with known verdicts are not here")

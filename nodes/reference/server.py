@@ -231,7 +231,11 @@ class Server:
                 self._fail(FatalError(f"flushing the log failed: {error}"))
                 return
             if flush.generation == self._node.generation:
-                self._storage.wal.synced(flush.upto)
+                try:
+                    self._storage.wal.synced(flush.upto)
+                except OSError as problem:
+                    self._fail(FatalError(f"the log's hint could not be written: {problem}"))
+                    return
             self._node.flushed_to(flush.upto, flush.generation, self._host.now_ns())
             self.wake()
 

@@ -14,6 +14,7 @@ At recovery the end of the log is where the last segment has no whole frame any 
 durable, hence never acknowledged, and is removed, unless a mark or the small `flushed` file proves that it was.
 """
 
+import errno
 import itertools
 import struct
 import threading
@@ -135,11 +136,19 @@ class Wal:
         return self._current
 
     def synced(self, upto: int) -> None:
-        """Note that entries up to `upto` are durable."""
+        """Note that entries up to `upto` are durable; raises OSError if that can't be written down.
+
+        On a full disk it need not be: a hint that was lost with the power takes room again, and the entries are
+        as durable without it.
+        """
         while self._retired:
             self._files.close(self._retired.pop())
         self._flushed = upto
-        self._files.write(self._hint, _VALUE.pack(upto), 0)
+        try:
+            self._files.write(self._hint, _VALUE.pack(upto), 0)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
 
     def cut(self, after: int, frames: tuple[bytes, ...]) -> None:
         """Remove the entries behind `after` durably; `frames`, the removed ones, are kept in `cut/`."""

@@ -80,11 +80,11 @@ def run(
         cells = verify.plan_cells(plan)
     except PluginError as error:
         raise cli_output.with_traceback(error, home().resolve()) from error
-    for cell in cells:
-        assembly.machine_kind(cell.scenario, hosts.hosts if hosts else None)
     kind = plugins.load("acked.machines", plan.machines)
     if hosts is not None or isinstance(kind, Unhurried):
         jobs = cli_hosts.one_at_a_time(jobs)
+    for cell in cells:
+        assembly.machine_kind(cell.scenario, hosts.hosts if hosts else None)
     assembly.refuse_folder(kind, results_dir)
     folder = home().resolve()
     info = results.describe(plan.seed, ["acked", *sys.argv[1:]], started)

@@ -19,6 +19,9 @@ def told(capsys: pytest.CaptureFixture[str], *args: str) -> str:
 
 @pytest.fixture(autouse=True)
 def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("ACKED_SSH_PASSWORD", "ACKED_SUDO_PASSWORD"):
+        monkeypatch.setenv(variable, "")  # so that whatever a test sets is gone when it ends
+        monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
     Path("x.yaml").write_text(SCENARIO)
 

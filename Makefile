@@ -1,9 +1,10 @@
-# `make verify` and `make test` need nothing but make on a fresh Debian or Ubuntu: what is missing is installed
+# `make verify`, `make test` and `make vm` need nothing but make on a fresh Debian or Ubuntu: what is missing is installed
 # when run as root, and named otherwise.
 #
 #   make verify ARGS="--mode sync --seed 7"     options for `acked verify`
 #   make test PYTEST_ARGS="-k schema"           options for pytest
 #   make test PYTHON=python3.12                 another Python (3.11 or newer)
+#   make vm ARGS="--mode sync"                  the same as `make verify`, on three virtual machines (as root)
 
 SHELL := /bin/bash
 ARGS ?=
@@ -12,7 +13,7 @@ VENV := .venv
 READY := $(VENV)/ready
 RUN := $(VENV)/bin/python -m
 
-.PHONY: verify test clean
+.PHONY: verify test test-long vm clean
 .DELETE_ON_ERROR:
 
 verify: $(READY)
@@ -31,11 +32,19 @@ test: $(READY)
 	$(RUN) mypy
 	$(RUN) pytest $(PYTEST_ARGS)
 
+# The zones of unique values against the search, on 100,000 histories.
+test-long: $(READY)
+	ACKED_HISTORIES=100000 $(RUN) pytest tests/checkers/linearizability/test_zones.py $(PYTEST_ARGS)
+
+vm: $(READY)
+	@.ci/host vm
+	@.ci/vm $(ARGS)
+
 # Made anew whenever pyproject.toml is newer; one that was not finished is not ready.
 $(READY): pyproject.toml
 	@PYTHON="$(PYTHON)" .ci/host venv $(VENV)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

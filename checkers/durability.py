@@ -15,7 +15,7 @@ from typing import Any
 
 from checkers.counters import Counters
 from checkers.evidence.case import Case
-from checkers.evidence.sightings import Sightings
+from checkers.evidence.sightings import all_sightings
 from checkers.integrity import breaches
 from checkers.rulings.certificate import certificate
 from checkers.rulings.losses import Court
@@ -40,19 +40,18 @@ class Durability:
         self._tolerance_ns = round(tolerance_s * 1e9)
 
     def check(self, run: RecordedRun) -> CheckResult:
-        """Judge the run: two passes over its history, about 15 µs an operation."""
+        """Judge the run: three passes over its history, about 15 µs an operation."""
         case = Case(run, tolerance_ns=self._tolerance_ns)
         court = Court(case)
         ledger = case.ledger
         toll = Toll(case, court.rulings(court.lost_rows()))
-        sightings, counters = Sightings(case), Counters(case)
+        counters = Counters(case)
         for operation in run.history:
-            sightings.see(operation)
             counters.see(operation)
         findings = (
             *_rivals(case),
             *toll.gravest.findings(partial(tell, case), what="acknowledged and lost"),
-            *breaches(case, sightings),
+            *breaches(case, all_sightings(case)),
             *counters.out_of_bounds(),
             *_gaps(case),
         )

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from checkers.evidence.case import Case
 from checkers.evidence.ledger import Write
-from checkers.evidence.sightings import Sighting, Sightings
+from checkers.evidence.sightings import Sighting, Sightings, all_sightings
 from checkers.rulings.losses import Court
 from checkers.rulings.ruling import GRAVEST_FIRST, Judgement
 from checkers.rulings.story import VERDICTS, Gravest
@@ -51,9 +51,7 @@ class PhantomReads:
         case = Case(run, tolerance_ns=self._tolerance_ns)
         if not case.ledger.final:
             return self._result(Verdict.INCONCLUSIVE, "there is no final state to compare reads with", ())
-        sightings = Sightings(case)
-        for operation in run.history:
-            sightings.see(operation)
+        sightings = all_sightings(case)
         phantoms = sorted(_phantoms(case, sightings), key=lambda phantom: phantom.sighting.return_ns)
         if run.contract.visibility is Visibility.ON_APPLY:
             summary = f"reads showed {plural(len(phantoms), 'element')} that did not last, as on_apply allows"

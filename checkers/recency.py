@@ -9,30 +9,16 @@ affair. Reads of a named node (`peek`) may be stale. Where an operator makes the
 an old primary that nobody has told goes on: nothing is promised then.
 """
 
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterator
-
-from msgspec import Struct
-
+from checkers.evidence.lasting import Lasting, Missed
 from checkers.words import at, seconds
 from harness.checker import CheckResult, Finding, RecordedRun
-from harness.contract import Failover
-from harness.operation import Operation, Outcome
+from harness.contract import Reads
+from harness.operation import Outcome
 from harness.verdict import Verdict
 from harness.words import plural
-from harness.workload import Element, is_final_read
 
 STORIES = 5
 """How many stale reads are told one by one."""
-
-
-class Stale(Struct, frozen=True, kw_only=True):
-    """A read that misses an element, which had been acknowledged at `acknowledged_ns`."""
-
-    read: Operation
-    element: Element
-    acknowledged_ns: int
 
 
 class Recency:
@@ -48,19 +34,19 @@ class Recency:
 
     def check(self, run: RecordedRun) -> CheckResult:
         """Judge every read: two passes over the history, O(elements of each key) a read."""
-        if run.contract.failover is Failover.MANUAL:
+        if run.contract.primary_reads is Reads.STALE:
             return self._result(Verdict.HOLDS, "not judged: without leases an old primary may answer reads")
         if run.left_down:
             return self._result(Verdict.HOLDS, "not judged: the system is expected not to recover")
         if run.survivor is None:
             return self._result(Verdict.INCONCLUSIVE, "there is no final state to compare reads with")
-        acknowledged = _acknowledged(run)
+        lasting = Lasting(run)
         judged = 0
-        stale: list[Stale] = []
+        stale: list[Missed] = []
         for operation in run.history:
             if operation.f == "get" and operation.outcome is Outcome.OK:
                 judged += 1
-                stale.extend(self._missed(run, operation, acknowledged))
+                stale.extend(lasting.missed(operation, before_ns=operation.call_ns - self._tolerance_ns))
         stale.sort(key=lambda one: one.read.return_ns or 0)
         if not stale:
             return self._result(
@@ -70,41 +56,11 @@ class Recency:
         summary = f"of {plural(judged, 'read')}, {reads} missed what had been acknowledged before"
         return self._result(Verdict.VIOLATED, summary, tuple(_told(one) for one in stale[:STORIES]))
 
-    def _missed(
-        self, run: RecordedRun, read: Operation, acknowledged: dict[str, list[tuple[int, int]]]
-    ) -> Iterator[Stale]:
-        key = read.args[0]
-        known = acknowledged.get(key, [])
-        before = bisect_left(known, (read.call_ns - self._tolerance_ns, 0))
-        if not before:
-            return
-        seen = {value for _, value in run.workload.sees(read)}
-        for acknowledged_ns, value in known[:before]:
-            if value not in seen:
-                yield Stale(read=read, element=(key, value), acknowledged_ns=acknowledged_ns)
-
     def _result(self, verdict: Verdict, summary: str, findings: tuple[Finding, ...] = ()) -> CheckResult:
         return CheckResult(checker=self.name, verdict=verdict, summary=summary, findings=findings)
 
 
-def _acknowledged(run: RecordedRun) -> dict[str, list[tuple[int, int]]]:
-    """Return when each element that is there in the end was acknowledged, by key and in that order."""
-    final: set[Element] = set()
-    for operation in run.history:
-        if is_final_read(operation, node=run.survivor, stopped_ns=run.stopped_ns):
-            final.update(run.workload.sees(operation))
-    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for operation in run.history:
-        if operation.outcome is Outcome.OK and operation.return_ns is not None:
-            for key, value in run.workload.writes(operation):
-                if (key, value) in final:
-                    found[key].append((operation.return_ns, value))
-    for known in found.values():
-        known.sort()
-    return dict(found)
-
-
-def _told(stale: Stale) -> Finding:
+def _told(stale: Missed) -> Finding:
     read, (key, value) = stale.read, stale.element
     age_ns = read.call_ns - stale.acknowledged_ns
     return Finding(

@@ -26,7 +26,17 @@ COUNTER = "counter-"
 """What the names of counters begin with: their values are sums, not traces."""
 
 _REMEMBERED = 8
-_CHECKERS = ("durability", "copies", "phantom", "convergence", "liveness", "recency")
+_CHECKERS = (
+    "durability",
+    "copies",
+    "phantom",
+    "convergence",
+    "liveness",
+    "recency",
+    "staleness",
+    "retention",
+)
+_READS = ("reads", "replica_reads", "bounded", "max_lag_ms")
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -61,7 +71,7 @@ class Traced:
     def sees(self, operation: Operation) -> Iterator[Element]:
         """Yield the elements that an `ok` read showed; lists and sets element by element, in their order."""
         match operation.f:
-            case "get":
+            case "get" | "get_within":
                 yield from _elements(operation.args[0], operation.value)
             case "peek":
                 for key, value in zip(operation.args[0], operation.value or (), strict=False):
@@ -78,18 +88,40 @@ class Traced:
             yield Invocation(f="peek", args=(ordered[first : first + BATCH],), node=node)
 
 
+class Reading:
+    """Which reads a workload makes: the options that all workloads have in common.
+
+    `reads` is the share of operations that read (0.2); `replica_reads` the share of the reads that ask one
+    node for what it has, however stale (0.25); `bounded` the share of these that a node must refuse when it is
+    more than `max_lag_ms` (200) behind (0: the system need not know such reads).
+    """
+
+    def __init__(self, read: Options) -> None:
+        self.share = read.share("reads", 0.2)
+        self._replicas = read.share("replica_reads", 0.25)
+        self._bounded = read.share("bounded", 0.0)
+        self._max_lag_ms = read.whole("max_lag_ms", 200)
+
+    def of(self, key: str, draws: Draws, nodes: tuple[str, ...]) -> Invocation:
+        """Return a read of a key."""
+        if not draws.chance(self._replicas):
+            return Invocation(f="get", args=(key,))
+        node = draws.choice(nodes)
+        if self._bounded and draws.chance(self._bounded):
+            return Invocation(f="get_within", args=(key, self._max_lag_ms), node=node)
+        return Invocation(f="peek", args=((key,),), node=node)
+
+
 class append(Traced):  # noqa: N801 - an entry point is called as scenarios spell it
     """Unique integers appended to lists, and reads of the lists written last.
 
-    Options: `reads`, the share of operations that read (0.2); `replica_reads`, the share of the reads that
-    ask one node for what it has, however stale (0.25); `length`, how many elements a list gets before a
-    fresh one follows (100); `lists`, how many lists are written at the same time (4).
+    Options: those of `Reading`; `length`, how many elements a list gets before a fresh one follows (100);
+    `lists`, how many lists are written at the same time (4).
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        read = Options(options, ("reads", "replica_reads", "length", "lists"))
-        self.reads = read.share("reads", 0.2)
-        self.replica_reads = read.share("replica_reads", 0.25)
+        read = Options(options, (*_READS, "length", "lists"))
+        self.reading = Reading(read)
         self.length = read.whole("length", 100, least=1)
         self.lists = read.whole("lists", 4, least=1)
 
@@ -97,8 +129,8 @@ class append(Traced):  # noqa: N801 - an entry point is called as scenarios spel
         """Return appends in the order of their values, mixed with reads."""
 
         def step(_: Context, state: State, draws: Draws) -> tuple[Step, State]:
-            if state.recent and draws.chance(self.reads):
-                return _read(state, draws, nodes, self.replica_reads), state
+            if state.recent and draws.chance(self.reading.share):
+                return self.reading.of(draws.choice(state.recent), draws, nodes), state
             key = self._list(state.value)
             return Invocation(f="append", args=(key, state.value)), state.after(key)
 
@@ -113,15 +145,14 @@ class mixed(Traced):  # noqa: N801 - an entry point is called as scenarios spell
     """Every write whose fate can be told, increments, and reads.
 
     Puts and compare-and-sets go to fresh keys, so nothing is overwritten; adds and appends to shared sets
-    and lists; a transaction writes two or three of them, all or nothing, and may read. Options: `reads`
-    (0.2) and `replica_reads` (0.25) as for `append`; `length`, over how many writes the same sets and lists
-    are used (100); `counters`, how many counters are incremented (4; 0 leaves increments out).
+    and lists; a transaction writes two or three of them, all or nothing, and may read. Options: those of
+    `Reading`; `length`, over how many writes the same sets and lists are used (100); `counters`, how many
+    counters are incremented (4; 0 leaves increments out).
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        read = Options(options, ("reads", "replica_reads", "length", "counters"))
-        self.reads = read.share("reads", 0.2)
-        self.replica_reads = read.share("replica_reads", 0.25)
+        read = Options(options, (*_READS, "length", "counters"))
+        self.reading = Reading(read)
         self.length = read.whole("length", 100, least=1)
         self.counters = read.whole("counters", 4)
 
@@ -130,8 +161,8 @@ class mixed(Traced):  # noqa: N801 - an entry point is called as scenarios spell
         kinds = ("put", "cas", "add", "append", "txn") + (("increment",) if self.counters else ())
 
         def step(_: Context, state: State, draws: Draws) -> tuple[Step, State]:
-            if state.recent and draws.chance(self.reads):
-                return _read(state, draws, nodes, self.replica_reads), state
+            if state.recent and draws.chance(self.reading.share):
+                return self.reading.of(draws.choice(state.recent), draws, nodes), state
             return self._write(draws.choice(kinds), state, draws)
 
         return stateful(step, State(), seed=seed)
@@ -176,13 +207,6 @@ def _transaction(state: State, generation: int, draws: Draws) -> tuple[Invocatio
     if state.recent and draws.chance(0.3):
         micro.append(("get", draws.choice(state.recent), None))
     return Invocation(f="txn", args=(tuple(micro),)), state.after(*written)
-
-
-def _read(state: State, draws: Draws, nodes: tuple[str, ...], replica_share: float) -> Invocation:
-    key = draws.choice(state.recent)
-    if draws.chance(replica_share):
-        return Invocation(f="peek", args=((key,),), node=draws.choice(nodes))
-    return Invocation(f="get", args=(key,))
 
 
 def _refused(operation: Operation | Invocation) -> bool:

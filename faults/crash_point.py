@@ -2,7 +2,7 @@
 
 Options: `at`, the step (`harness.machine.Point`); `count`, at which of its occurrences after the injection
 (default 1); `within_s`, how long to wait for it (default 2). Needs machines that can look into a process's
-steps, as simulated ones can.
+steps, as simulated ones and those in namespaces can.
 """
 
 from collections.abc import Collection, Mapping

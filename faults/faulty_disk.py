@@ -11,7 +11,7 @@ from typing import Any
 from faults.downtime import revive
 from harness import machine
 from harness.episode import Proof
-from harness.errors import HarnessError
+from harness.errors import HarnessError, NodeError
 from harness.fault import World
 from harness.machine import DiskFault, DiskProbe, FaultyDisk, PowerCut
 from harness.options import Options
@@ -19,8 +19,9 @@ from harness.tasks import together
 from harness.words import plural
 
 _MS = 1_000_000
-_REFUSES_S = 0.5
-"""A node that does not want to start on what it finds has ended by then."""
+_REFUSES_S = 3.0
+"""A node that does not want to start on what it finds has ended by then, or answers before."""
+_ASK_EVERY_S = 0.05
 
 Looks = Callable[[DiskProbe], bool]
 
@@ -141,19 +142,7 @@ class Spoilt(BrokenDisk):
 
     async def restart(self, world: World, name: str) -> tuple[Proof, ...]:
         """Start the system if it does not run; if it does not want to, on a blank disk."""
-        if await world.machine(name).alive():
-            return (Proof(what=f"{name} runs", shown=True),)
-        await world.hold(name)
-        if not await world.release(name):
-            return (Proof(what=f"{name} is kept down by another fault", shown=True),)
-        await asyncio.sleep(_REFUSES_S)
-        if await world.machine(name).alive():
-            return (Proof(what=f"{name} runs again", shown=True),)
-        target = world.machine(name)
-        if not isinstance(target, machine.DiskLoss):
-            return (Proof(what=f"{name} does not start on this disk", shown=False),)
-        await target.wipe()
-        return (await revive(world, name, on="a blank disk"),)
+        return (await revive_or_replace(world, name),)
 
 
 class LyingFlush(Spoilt):
@@ -164,15 +153,6 @@ class LyingFlush(Spoilt):
     def __init__(self, options: Mapping[str, Any]) -> None:
         Options(options)
         super().__init__(looks=lambda probe: not probe.durable)
-
-
-class BitRot(Spoilt):
-    """Bits of what is durable flip. Options: `bits`, how many (default 1)."""
-
-    fault = DiskFault.BIT_ROT
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        super().__init__(amount=Options(options, ("bits",)).whole("bits", 1, least=1))
 
 
 class LostWrite(Spoilt):
@@ -193,6 +173,38 @@ class MisdirectedWrite(Spoilt):
     def __init__(self, options: Mapping[str, Any]) -> None:
         Options(options)
         super().__init__()
+
+
+async def revive_or_replace(world: World, name: str) -> Proof:
+    """Start the system on a node whose disk may be damaged; if it does not want to, on a blank disk."""
+    if await _stays(world, name):
+        return Proof(what=f"{name} runs", shown=True)
+    await world.hold(name)
+    if not await world.release(name):
+        return Proof(what=f"{name} is kept down by another fault", shown=True)
+    if await _stays(world, name):
+        return Proof(what=f"{name} runs again", shown=True)
+    target = world.machine(name)
+    if not isinstance(target, machine.DiskLoss):
+        return Proof(what=f"{name} does not start on this disk", shown=False)
+    await target.wipe()
+    return await revive(world, name, on="a blank disk")
+
+
+async def _stays(world: World, name: str) -> bool:
+    """Tell whether the system runs on a node, and goes on: one that has just been started may yet refuse."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _REFUSES_S
+    while await world.machine(name).alive():
+        try:
+            await world.system.status(name)
+        except NodeError:
+            if loop.time() > end:
+                return True
+            await asyncio.sleep(_ASK_EVERY_S)
+        else:
+            return True
+    return False
 
 
 def _told(probe: DiskProbe) -> str:

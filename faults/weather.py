@@ -1,6 +1,6 @@
-"""What happens in a network short of a cut: bad weather, clogs that end in a burst, connections that break.
+"""What happens in a network short of a cut: bad weather, and connections that break.
 
-All come between the targets and all other nodes, in both directions, and with the option `clients` also between
+Both come between the targets and all other nodes, in both directions, and with the option `clients` also between
 the targets and the clients.
 """
 
@@ -16,7 +16,6 @@ from harness.errors import HarnessError
 from harness.fault import World
 from harness.machine import CLIENTS, Link, Mischief, Weather
 from harness.options import Options
-from harness.words import plural
 
 _MS = 1_000_000
 _HEALED_S = 5.0
@@ -111,55 +110,6 @@ class Flaky:
         return ()
 
 
-class Clog:
-    """Keeps all packets, and lets them go in one burst at the heal: what was late is then all there at once.
-
-    Options: `clients`.
-    """
-
-    needs: tuple[type, ...] = (machine.Clog,)
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._clients = Options(options, ("clients",)).flag("clients", False)
-        self._links: tuple[Link, ...] = ()
-        self._before: Mapping[Link, int] = {}
-
-    def target(self) -> str | None:
-        """Aim at the primary."""
-        return "primary"
-
-    async def inject(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
-        """Clog the links; proved by probes that get no answer."""
-        self._links = links_of(world, targets, clients=self._clients)
-        if not self._links:
-            return (Proof(what="there is no link to clog", shown=False),)
-        clog = _clog(world)
-        await clog.clog(self._key, self._links)
-        self._before = await clog.held()
-        answers = await probes.probe(world, probes.sample(probes.pairs(self._links)))
-        return (probes.proof("clogged", {pair: not answered for pair, answered in answers.items()}),)
-
-    async def evidence(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
-        """Return how many packets of the system and its clients were kept."""
-        now = await _clog(world).held()
-        kept = sum(now.get(link, 0) - self._before.get(link, 0) for link in self._links)
-        return (Proof(what=f"{plural(kept, 'packet')} kept", shown=kept > 0),) if self._links else ()
-
-    async def heal(self, world: World, targets: tuple[str, ...]) -> tuple[Proof, ...]:
-        """Let everything go; proved by probes that get through, where no other fault is in the way."""
-        if not self._links:
-            return (Proof(what="no link had been clogged", shown=True),)
-        await _clog(world).unclog(self._key)
-        heard = await probes.probe_open(world, probes.pairs(self._links), within_s=_HEALED_S)
-        if heard:
-            return (probes.proof("open again", heard),)
-        return (Proof(what="withdrawn; other faults keep these places apart", shown=True),)
-
-    @property
-    def _key(self) -> str:
-        return f"clog {id(self)}"
-
-
 class Reset:
     """Breaks all connections at one instant, as a firewall that forgets them does. Options: `clients`."""
 
@@ -205,11 +155,4 @@ def _weather(world: World) -> machine.BadWeather:
     cluster = world.cluster
     if not isinstance(cluster, machine.BadWeather):
         raise HarnessError(f"bad weather was asked of {cluster.kind} machines, which have none")
-    return cluster
-
-
-def _clog(world: World) -> machine.Clog:
-    cluster = world.cluster
-    if not isinstance(cluster, machine.Clog):
-        raise HarnessError(f"a clog was asked of {cluster.kind} machines, whose links have none")
     return cluster

@@ -16,6 +16,7 @@ _TEXTS: Mapping[type, str] = {
     machine.DiskLoss: "machines that can lose their disk",
     machine.CrashPoints: "machines whose processes can be crashed at a chosen step",
     machine.FaultyDisk: "machines whose disks can be made to fail",
+    machine.RottingDisk: "machines on whose disks bits can flip",
     machine.Clocks: "machines with clocks of their own",
     machine.Switch: "a network whose links can be cut",
     machine.BadWeather: "a network that can delay and lose packets",
@@ -29,7 +30,8 @@ _TEXTS: Mapping[type, str] = {
 def lacking(plan: Iterable[tuple[FaultStep, Fault]], *, cluster: Cluster, system: System) -> str | None:
     """Return why the plan can't be carried out here, fault by fault, in one line; None when it can.
 
-    An ability is there when the cluster, every one of its machines, or the system has it.
+    An ability is there when the cluster, every one of its machines, or the system has it, and the cluster
+    does not say that it is missing.
     """
     reasons: dict[str, None] = {}
     for step, fault in plan:
@@ -42,7 +44,7 @@ def lacking(plan: Iterable[tuple[FaultStep, Fault]], *, cluster: Cluster, system
 
 def _offered(ability: type, cluster: Cluster, system: System) -> bool:
     machines: Iterable[Any] = cluster.machines.values()
-    return (
+    return ability.__name__ not in cluster.missing and (
         isinstance(cluster, ability)
         or isinstance(system, ability)
         or all(isinstance(each, ability) for each in machines)

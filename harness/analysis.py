@@ -4,8 +4,7 @@ Everything is read from the folder: the scenario, the course, the history, the e
 a verdict can be had again, by anyone, from what was recorded.
 """
 
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,15 @@ import msgspec
 from msgspec.structs import replace
 
 from harness import assembly, course, episodes, evidence, figures, plugins, soundness
-from harness.checker import Checker, CheckResult, Finding, RecordedRun
+from harness.checker import Checker, CheckResult, RecordedRun
 from harness.course import Course
 from harness.errors import DamagedError, UsageError
 from harness.figures import Figures
+from harness.guarded import guarded
 from harness.history import History
+from harness.observer import Observer
 from harness.result import Rpo, RunResult
-from harness.scenario import Scenario
+from harness.scenario import SIMULATED, Scenario
 from harness.system import Reports, System
 from harness.verdict import Verdict, merge
 from harness.workload import Workload
@@ -52,6 +53,7 @@ def analyse(
     *,
     system: System | None = None,
     workload: Workload | None = None,
+    observer: Observer | None = None,
 ) -> RunResult:
     """Judge the recorded run in `folder`.
 
@@ -70,6 +72,8 @@ def analyse(
         )
     system, workload = system or assembly.system(scenario), workload or assembly.workload(scenario)
     run = _recorded(folder, scenario, went, system, workload)
+    if observer is not None:
+        observer.on_recorded(run)
     measured = figures.measure(run.history, workload, run.episodes)
     checks = [
         soundness.judge(
@@ -80,9 +84,9 @@ def analyse(
             recovery_expected=run.recovery_expected,
         )
     ]
-    checks.extend(_guarded(name, partial(_check, name, run)) for name in workload.checkers)
+    checks.extend(guarded(name, partial(_check, name, run)) for name in workload.checkers)
     if scenario.expect:
-        checks.append(_guarded("expectations", partial(_expectations, scenario.expect, run, tuple(checks))))
+        checks.append(guarded("expectations", partial(_expectations, scenario.expect, run, tuple(checks))))
     result = _conclude(scenario, went or Course(), measured, checks, run)
     return replace(result, system=system.name)
 
@@ -98,17 +102,22 @@ def _recorded(
     last_ns = None if went is None else went.stopped_ns
     if last_ns is None:
         last_ns = max((operation.return_ns or operation.call_ns for operation in history), default=0)
+    reported = evidence.read(folder, assembly.node_names(scenario.nodes), system, origin)
     return RecordedRun(
         contract=system.contract(),
         history=history,
         workload=workload,
         episodes=episodes.read(folder / EPISODES_FILE),
-        events=evidence.read(folder, assembly.node_names(scenario.nodes), system, origin),
+        events=reported.events,
+        clock_error_ns=reported.clock_error_ns,
         reports=isinstance(system, Reports),
         survivor=None if went is None else went.survivor,
         recovered=None if went is None else went.recovered,
+        protected=None if went is None else went.protected,
+        recovery_s=scenario.recovery_s,
         settled=went is not None and went.settled,
         deaths=() if went is None else went.deaths,
+        strangers=scenario.machines != SIMULATED,
         stopped_ns=last_ns,
         recovery_expected=expectations.recovery_expected(scenario.expect),
     )
@@ -123,16 +132,6 @@ def _expectations(expect: Mapping[str, Any], run: RecordedRun, results: Sequence
     from checkers import expectations
 
     return expectations.check(expect, run, results)
-
-
-def _guarded(name: str, check: Callable[[], CheckResult]) -> CheckResult:
-    try:
-        return check()
-    except Exception as error:
-        summary = f"the checker failed: {type(error).__name__}: {error}"
-        lines = tuple(traceback.format_exc().splitlines())
-        finding = Finding(verdict=Verdict.ERROR, title=summary, lines=lines)
-        return CheckResult(checker=name, verdict=Verdict.ERROR, summary=summary, findings=(finding,))
 
 
 def unjudged(scenario: Scenario, went: Course, verdict: Verdict) -> RunResult:

@@ -9,7 +9,8 @@ from harness import plugins
 from harness.contract import Contract
 from harness.errors import UsageError
 from harness.fault import Fault
-from harness.machine import MachineKind, RefusesFolders
+from harness.hosts import Hosts, OnHosts
+from harness.machine import MachineKind, RefusesFolders, Unhurried
 from harness.scenario import FaultStep, Scenario
 from harness.system import System, SystemConfig
 from harness.workload import Workload
@@ -20,10 +21,31 @@ def node_names(count: int) -> tuple[str, ...]:
     return tuple(f"n{index}" for index in range(1, count + 1))
 
 
-def machine_kind(scenario: Scenario) -> MachineKind:
-    """Return the kind of machines; raises UsageError when it is not installed."""
+def machine_kind(scenario: Scenario, hosts: Hosts | None = None) -> MachineKind:
+    """Return the kind of machines, on `hosts` if there are any.
+
+    Raises UsageError when it is not installed, and when hosts are too few, missing, or not for this kind.
+    """
     kind: MachineKind = plugins.load("acked.machines", scenario.machines)
-    return kind
+    if hosts is None:
+        if isinstance(kind, OnHosts):
+            raise UsageError(f"machines: {scenario.machines} run on hosts; say which: --nodes-file or --node")
+        return kind
+    if not isinstance(kind, OnHosts):
+        raise UsageError(
+            f"machines: {scenario.machines} don't run on hosts; leave out --nodes-file and --node"
+        )
+    if len(hosts.hosts) < scenario.nodes:
+        raise UsageError(
+            f"{scenario.name} has {scenario.nodes} nodes, and {len(hosts.hosts)} hosts are named"
+        )
+    return kind.on_hosts(hosts)
+
+
+def patience_s(scenario: Scenario) -> float:
+    """Return how much longer than usual the scenario's machines may take for what a scenario bounds."""
+    kind = plugins.load("acked.machines", scenario.machines)
+    return kind.patience_s if isinstance(kind, Unhurried) else 0.0
 
 
 def refuse_folder(kind: MachineKind, folder: Path) -> None:

@@ -8,10 +8,11 @@ nothing else. What a command does is in a module of its own, imported when the c
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from harness import cli_campaigns
+from harness import cli_campaigns, cli_cluster, cli_histories, cli_hosts
 from harness.errors import AckedError, UsageError
 from harness.verdict import ExitCode, Verdict
 
@@ -41,6 +42,7 @@ def cli() -> None:
 @click.option("--machines", metavar="KIND", help="Run on these machines instead: local, …")
 @click.option("--system", metavar="NAME", help="Test this system instead: a name, or ./mine.py:MySystem")
 @click.option("--seed", type=click.IntRange(min=0), help="Use this seed instead.")
+@cli_hosts.options
 @_RESULTS
 @click.option(
     "--folder",
@@ -58,22 +60,35 @@ def run(
     results_dir: Path,
     folder: Path | None,
     as_json: bool,
+    **on_hosts: Any,
 ) -> int:
     """Run one scenario and judge it."""
     from harness import cli_run, overrides
 
+    named = cli_hosts.read(on_hosts)
+    if named is not None and machines is None:
+        machines = cli_hosts.KIND
     wanted = [overrides.of_set(change) for change in changes]
     for option, value in (("machines", machines), ("system", system), ("seed", seed)):
         if value is not None:
             wanted.append(overrides.of_option(f"--{option}", option, value))
-    return cli_run.run(scenario, wanted, results_dir=results_dir, folder=folder, as_json=as_json)
+    return cli_run.run(
+        scenario,
+        wanted,
+        hosts=named.hosts if named else None,
+        results_dir=results_dir,
+        folder=folder,
+        as_json=as_json,
+    )
 
 
 @cli.command()
 @click.option("--mode", "modes", multiple=True, metavar="MODE", help="Only this mode (repeatable).")
 @click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Only this fault (repeatable).")
 @click.option("--case", "cases", multiple=True, metavar="NAME", help="Only this textbook case (repeatable).")
-@click.option("--machines", default="local", show_default=True, metavar="KIND", help="Kind of machines.")
+@click.option(
+    "--machines", metavar="KIND", help="Kind of machines. [default: local; ssh where hosts are named]"
+)
 @click.option("--system", default="reference", show_default=True, help="A name, or ./mine.py:MySystem")
 @click.option("--nodes", type=click.IntRange(3, 99), default=3, show_default=True)
 @click.option("--time-limit", type=click.FloatRange(min=1), default=4.0, show_default=True, metavar="S")
@@ -82,6 +97,7 @@ def run(
 @click.option("--expect-no-loss", is_flag=True, help="Call a permitted loss a violation too.")
 @click.option("--full", is_flag=True, help="Every shape and target instead of one drawn for each cell.")
 @click.option("--allow-skipped", is_flag=True, help="Leave skipped cells out of the verdict.")
+@cli_hosts.options
 @_RESULTS
 @_JSON
 def verify(
@@ -89,7 +105,7 @@ def verify(
     modes: tuple[str, ...],
     faults: tuple[str, ...],
     cases: tuple[str, ...],
-    machines: str,
+    machines: str | None,
     system: str,
     nodes: int,
     time_limit: float,
@@ -100,15 +116,17 @@ def verify(
     allow_skipped: bool,
     results_dir: Path,
     as_json: bool,
+    **on_hosts: Any,
 ) -> int:
     """Run every mode against every fault, and the textbook cases."""
     from harness import cli_verify
 
+    named = cli_hosts.read(on_hosts)
     plan = cli_verify.plan(
         modes=modes,
         faults=faults,
         cases=cases,
-        machines=machines,
+        machines=machines or ("local" if named is None else cli_hosts.KIND),
         system=system,
         nodes=nodes,
         time_limit_s=time_limit,
@@ -117,18 +135,13 @@ def verify(
         expect_no_loss=expect_no_loss,
     )
     return cli_verify.run(
-        plan, jobs=jobs, results_dir=results_dir, allow_skipped=allow_skipped, as_json=as_json
+        plan,
+        hosts=named,
+        jobs=jobs,
+        results_dir=results_dir,
+        allow_skipped=allow_skipped,
+        as_json=as_json,
     )
-
-
-@cli.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@_JSON
-def check(*, run_folder: Path, as_json: bool) -> int:
-    """Judge a recorded run again, from what it recorded."""
-    from harness import cli_run
-
-    return cli_run.check(run_folder, as_json=as_json)
 
 
 @cli.command()
@@ -161,7 +174,8 @@ def client(*, args: tuple[str, ...]) -> int:
     return commands.main(args)
 
 
-for _command in cli_campaigns.COMMANDS:
+cli.add_command(cli_cluster.cluster)
+for _command in (*cli_campaigns.COMMANDS, *cli_histories.COMMANDS):
     cli.add_command(_command)
 
 

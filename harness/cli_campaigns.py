@@ -73,9 +73,11 @@ def fuzz(
     "--time", "time_s", type=_TIME, default=300.0, show_default=True, metavar="S", help="For each bug."
 )
 @click.option(
-    "--seeds", type=_SEEDS, default=200, show_default=True, help="How many seeds of the correct store."
+    "--seeds", type=_SEEDS, help="How many seeds of the correct store. [default: 200, without --silence]"
 )
+@click.option("--silence", "silence_s", type=_TIME, metavar="S", help="How long the correct store is tried.")
 @click.option("--bug-seeds", type=_SEEDS, help="How many seeds for each bug. [default: no limit]")
+@click.option("--machines", default="sim", show_default=True, metavar="KIND", help="On these machines.")
 @_SEED
 @_JOBS
 @click.option(
@@ -85,30 +87,30 @@ def fuzz(
     help="Leave this checker's findings out, to see it fail (repeatable).",
 )
 @click.option("--table", type=click.Path(path_type=Path, dir_okay=False), help="Write a Markdown table here.")
+@_RESULTS
 @_JSON
 def selftest(
     *,
     bugs: tuple[str, ...],
     time_s: float,
-    seeds: int,
+    seeds: int | None,
+    silence_s: float | None,
     bug_seeds: int | None,
     first: int | None,
-    jobs: int | None,
-    blind: tuple[str, ...],
-    table: Path | None,
-    as_json: bool,
+    **given: Any,
 ) -> int:
     """Show that planted bugs are found, and nothing where there is none."""
-    from harness import cli_selftest, cli_workers
-    from harness.campaign.selftest import Limits
+    from harness import cli_selftest
 
-    chosen = cli_selftest.bugs_of(bugs)
-    limits = Limits(time_s=time_s, bug_seeds=bug_seeds, silence=seeds, first=1 if first is None else first)
-    with cli_workers.workers("local", jobs, None) as workers:
-        interrupts = cli_workers.asked_to_stop()
-        return cli_selftest.run(
-            chosen, workers, interrupts, limits=limits, blind=blind, table=table, as_json=as_json
-        )
+    limits = cli_selftest.limits(
+        machines=given["machines"],
+        time_s=time_s,
+        seeds=seeds,
+        silence_s=silence_s,
+        bug_seeds=bug_seeds,
+        first=1 if first is None else first,
+    )
+    return cli_selftest.run(cli_selftest.bugs_of(bugs), limits=limits, **given)
 
 
 @click.command()

@@ -85,7 +85,7 @@ class Display:
         elif hunt.faults is None:
             end = f"found by {hunt.checker}"
         else:
-            end = f"found by {hunt.checker}, shrunk to {story(hunt.faults, hunt.operations or 0)}"
+            end = f"found by {hunt.checker}, with {story(hunt.faults, hunt.operations or 0)}"
         self.say(f"{hunt.name}: {end}; {plural(hunt.seeds, 'seed')}, {hunt.seconds:.1f} s")
 
     def say(self, line: str, style: str = "") -> None:

@@ -20,12 +20,11 @@ from harness.campaign import shrink as shrinking
 from harness.cli_display import story
 from harness.errors import HarnessError, UsageError
 from harness.matrix import Cell
-from harness.scenario import Scenario
+from harness.scenario import SIMULATED, Scenario
 from harness.verdict import Verdict, exit_code, merge
 from harness.verify import CellResult
 from harness.words import plural
 
-SIMULATED = "sim"
 SHRUNK_FILE = "shrunk.yaml"
 CHART_FILE = "shrunk.txt"
 

@@ -12,22 +12,29 @@ import click
 import msgspec
 from msgspec.structs import replace
 
-from harness import analysis, assembly, report, results, running, schema, signals, summary
+from harness import analysis, assembly, log_patterns, logs, report, results, running, schema, signals, summary
 from harness.analysis import HISTORY_FILE
 from harness.cli_output import kept, told, with_traceback
 from harness.errors import KilledError, PluginError, UsageError
+from harness.hosts import Hosts
 from harness.interrupts import Interrupts
 from harness.machine import MachineKind
 from harness.observer import Observer
 from harness.overrides import Override
 from harness.result import RunResult
 from harness.scenario import Scenario
-from harness.verdict import ExitCode, exit_code
+from harness.verdict import ExitCode, exit_code, merge
 from harness.verify import VERIFY_FILE
 
 
 def run(
-    path: Path, changes: Sequence[Override], *, results_dir: Path, folder: Path | None, as_json: bool
+    path: Path,
+    changes: Sequence[Override],
+    *,
+    hosts: Hosts | None = None,
+    results_dir: Path,
+    folder: Path | None,
+    as_json: bool,
 ) -> int:
     """Run the scenario in `path` and return the exit code of its verdict."""
     # Libraries that start a thread for each core at import would keep the process from unsharing.
@@ -43,13 +50,21 @@ def run(
         scenario = schema.parse(text, str(path), changes, base=path.parent)
     except PluginError as error:
         raise with_traceback(error, home(path.stem, 0)) from error
-    kind = assembly.machine_kind(scenario)
+    kind = assembly.machine_kind(scenario, hosts)
     assembly.refuse_folder(kind, folder or results_dir)
-    return _run(scenario, kind, text, home(scenario.name, scenario.seed), started, as_json=as_json)
+    place = home(scenario.name, scenario.seed)
+    return _run(scenario, kind, text, place, started, hosts=hosts, as_json=as_json)
 
 
 def _run(
-    scenario: Scenario, kind: MachineKind, text: str, folder: Path, started: datetime, *, as_json: bool
+    scenario: Scenario,
+    kind: MachineKind,
+    text: str,
+    folder: Path,
+    started: datetime,
+    *,
+    hosts: Hosts | None,
+    as_json: bool,
 ) -> int:
     results.write(folder / "scenario.yaml", _kept(text, scenario, folder).encode())
     info = results.describe(scenario.seed, ["acked", *sys.argv[1:]], started)
@@ -63,7 +78,7 @@ def _run(
     # To the end: once there is a verdict, no signal keeps it from being told.
     signals.give(interrupts.notice)
     with _watching(quiet=as_json) as observer:
-        result = running.perform(scenario, folder, interrupts=interrupts, observer=observer)
+        result = running.perform(scenario, folder, hosts=hosts, interrupts=interrupts, observer=observer)
 
     def keep() -> None:
         results.write_json(folder / "run.json", results.ended(info, datetime.now(UTC)))
@@ -74,12 +89,21 @@ def _run(
     return _tell(result, folder, as_json=as_json)
 
 
-def check(run_folder: Path, *, as_json: bool) -> int:
-    """Judge what a run recorded, and return the exit code of the verdict; the folder stays as it is."""
+def check(run_folder: Path, *, patterns: Sequence[str] = (), as_json: bool) -> int:
+    """Judge what a run recorded, and return the exit code of the verdict; the folder stays as it is.
+
+    `patterns` are regular expressions that no line of its logs may match.
+    """
+    wanted = log_patterns.compiled(patterns)
     folder = results.find(run_folder)
     if (folder / VERIFY_FILE).is_file():
         raise UsageError(f"{run_folder}: a verification, not a run; its runs are in {folder / 'cells'}")
-    return _tell(analysis.analyse(folder), folder, as_json=as_json)
+    result = analysis.analyse(folder)
+    if wanted:
+        searched = log_patterns.search(log_patterns.logs_in(folder / logs.FOLDER), wanted)
+        verdict = merge((result.verdict, searched.verdict))
+        result = replace(result, checks=(*result.checks, searched), verdict=verdict)
+    return _tell(result, folder, as_json=as_json)
 
 
 def report_again(run_folder: Path, *, as_json: bool) -> int:

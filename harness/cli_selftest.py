@@ -1,6 +1,7 @@
 """`acked selftest`: whether the harness finds every planted bug, and nothing where there is none."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -9,15 +10,27 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness import cli_console, cli_display, progress, results
-from harness.campaign import aims, selftest
-from harness.campaign.executors import Executor
+from harness import assembly, cli_console, cli_display, cli_workers, plugins, progress, results
+from harness.campaign import aims, tables
 from harness.campaign.selftest import Hunt, Hunter, Limits, SelfTest
+from harness.campaign.stage import Real, Simulated, Stage
 from harness.errors import UsageError
-from harness.interrupts import Interrupts
+from harness.scenario import SIMULATED
 from harness.verdict import ExitCode, Verdict
 from harness.words import plural
 from nodes.planted import BUGS, Bug
+
+RESULT = "selftest.json"
+"""The file with the outcome of a self-test with real processes."""
+
+
+SILENT_SEEDS = 200
+CANARY_SEEDS = 40
+REAL_CANARY = 12
+"""How many seeds of the correct store and of the canary are tried."""
+
+REAL_SHARE = 0.9
+"""How many of the bugs must be found with real processes, whose runs no seed determines."""
 
 
 def bugs_of(names: Sequence[str]) -> tuple[Bug, ...]:
@@ -25,30 +38,77 @@ def bugs_of(names: Sequence[str]) -> tuple[Bug, ...]:
     return tuple(aims.of(name) for name in names) or tuple(BUGS.values())
 
 
+def limits(
+    *,
+    machines: str,
+    time_s: float,
+    seeds: int | None,
+    silence_s: float | None,
+    bug_seeds: int | None,
+    first: int,
+) -> Limits:
+    """Return how far a self-test goes, as it was asked for or as it fits the machines."""
+    if seeds is None and silence_s is None:
+        seeds = SILENT_SEEDS
+    real = machines != SIMULATED
+    return Limits(
+        time_s=time_s,
+        bug_seeds=bug_seeds,
+        canary=REAL_CANARY if real else CANARY_SEEDS,
+        silence=seeds,
+        silence_s=silence_s,
+        first=first,
+        share=REAL_SHARE if real else 1.0,
+    )
+
+
 def run(
     bugs: Sequence[Bug],
-    executor: Executor,
-    interrupts: Interrupts,
     *,
+    machines: str,
+    jobs: int | None,
     limits: Limits,
     blind: Sequence[str],
+    results_dir: Path,
     table: Path | None,
     as_json: bool,
 ) -> int:
-    """Carry out a self-test; returns 0 only if every bug was found, and the correct store never accused."""
+    """Carry out a self-test; returns 0 only if enough bugs were found, and the correct store never accused."""
     console = cli_console.console(stderr=as_json)
     if table is not None and not table.resolve().parent.is_dir():
         raise UsageError(f"--table {table}: there is no folder {table.parent}")
-    with interrupts.blocking(), cli_display.Display(console, "selftest") as display:
-        hunter = Hunter(executor, limits=limits, watcher=display, blind=blind, stop=interrupts.stop.is_set)
-        outcome = hunter.run(bugs)
+    folder = None if machines == SIMULATED else _folder(machines, results_dir, limits.first)
+    stage: Stage = Simulated() if folder is None else Real(machines, folder)
+    with cli_workers.workers("local", jobs, None, scratch=folder) as workers:
+        interrupts = cli_workers.asked_to_stop()
+        with interrupts.blocking(), cli_display.Display(console, "selftest") as display:
+            hunter = Hunter(
+                workers,
+                limits=limits,
+                watcher=display,
+                stage=stage,
+                blind=blind,
+                stop=interrupts.stop.is_set,
+            )
+            outcome = hunter.run(bugs)
     if table is not None:
-        results.write(table, selftest.table(outcome.bugs).encode())
+        text = table.read_text(encoding="utf-8") if table.exists() else ""
+        results.write(table, tables.placed(text, machines, tables.table(outcome)).encode())
+    if folder is not None:
+        results.write_json(folder / RESULT, outcome)
     if as_json:
         click.echo(msgspec.json.encode(outcome))
     else:
         _show(console, outcome)
+        if folder is not None:
+            console.print(f"violated runs are kept in {folder}", soft_wrap=True)
     return _code(outcome)
+
+
+def _folder(machines: str, results_dir: Path, seed: int) -> Path:
+    """Make the folder for runs on a kind of machines; raises UsageError where they can't be kept there."""
+    assembly.refuse_folder(plugins.load("acked.machines", machines), results_dir)
+    return results.create(results_dir, "selftest", seed, datetime.now(UTC)).resolve()
 
 
 def _code(outcome: SelfTest) -> int:
@@ -64,7 +124,7 @@ def _code(outcome: SelfTest) -> int:
     errors = (silence is not None and silence.errors) or (canary is not None and canary.errors)
     if errors:
         return ExitCode.ERROR
-    return ExitCode.VIOLATED if outcome.found < outcome.wanted else ExitCode.INCONCLUSIVE
+    return ExitCode.VIOLATED if outcome.found < outcome.needed else ExitCode.INCONCLUSIVE
 
 
 def _show(console: Console, outcome: SelfTest) -> None:
@@ -76,6 +136,8 @@ def _show(console: Console, outcome: SelfTest) -> None:
         table.add_column(name, justify="right")
     for hunt in outcome.bugs:
         table.add_row(*_row(hunt))
+    for each in outcome.waiting:
+        table.add_row(each.name, str(each.way), f"waits for {each.fault}")
     console.print(table)
     for line in _told(outcome):
         console.print(line, soft_wrap=True)
@@ -112,7 +174,10 @@ def _told(outcome: SelfTest) -> Iterator[str]:
         yield f"canary (the store without a bug, hunted like one): {found}; {plural(canary.seeds, 'seed')}"
     if silence is not None:
         accused = plural(len(silence.accused), "accusation")
-        yield f"correct store: {accused} in {plural(silence.seeds, 'seed')}, {silence.holds} of them hold"
+        yield (
+            f"correct store: {accused} in {plural(silence.seeds, 'seed')}, {silence.holds} of them hold, "
+            f"{silence.inconclusive} are inconclusive"
+        )
         yield from (f"  accused: seed {each.seed}: {each.error}" for each in silence.accused)
         yield from (f"  error: seed {each.seed}: {each.error}" for each in silence.errors)
     if outcome.interrupted:

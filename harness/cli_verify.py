@@ -19,6 +19,7 @@ from rich.text import Text
 from harness import (
     assembly,
     cli_console,
+    cli_hosts,
     cli_output,
     plugins,
     progress,
@@ -29,9 +30,11 @@ from harness import (
     summary,
     verify,
 )
+from harness.cli_hosts import HostOptions
 from harness.contract import Mode
 from harness.errors import PluginError, UsageError
 from harness.interrupts import Interrupts
+from harness.machine import Unhurried
 from harness.matrix import NONE, Plan
 from harness.problems import hint
 from harness.summary import RunSummary
@@ -59,8 +62,16 @@ def plan(
     )
 
 
-def run(plan: Plan, *, jobs: int | None, results_dir: Path, allow_skipped: bool, as_json: bool) -> int:
-    """Verify a plan and return the exit code of its verdict."""
+def run(
+    plan: Plan,
+    *,
+    hosts: HostOptions | None = None,
+    jobs: int | None,
+    results_dir: Path,
+    allow_skipped: bool,
+    as_json: bool,
+) -> int:
+    """Verify a plan and return the exit code of its verdict; on hosts, one cell after the other."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     begun = time.monotonic()
     started = datetime.now(UTC)
@@ -69,7 +80,12 @@ def run(plan: Plan, *, jobs: int | None, results_dir: Path, allow_skipped: bool,
         cells = verify.plan_cells(plan)
     except PluginError as error:
         raise cli_output.with_traceback(error, home().resolve()) from error
-    assembly.refuse_folder(plugins.load("acked.machines", plan.machines), results_dir)
+    kind = plugins.load("acked.machines", plan.machines)
+    if hosts is not None or isinstance(kind, Unhurried):
+        jobs = cli_hosts.one_at_a_time(jobs)
+    for cell in cells:
+        assembly.machine_kind(cell.scenario, hosts.hosts if hosts else None)
+    assembly.refuse_folder(kind, results_dir)
     folder = home().resolve()
     info = results.describe(plan.seed, ["acked", *sys.argv[1:]], started)
     results.write_json(folder / "run.json", info)
@@ -80,7 +96,14 @@ def run(plan: Plan, *, jobs: int | None, results_dir: Path, allow_skipped: bool,
     signals.give(interrupts.notice)
     with _display(console, len(cells)) as display:
         done, interrupted = asyncio.run(
-            verify.run_cells(cells, folder, jobs=_at_once(jobs), watcher=display, interrupts=interrupts)
+            verify.run_cells(
+                cells,
+                folder,
+                jobs=_at_once(jobs),
+                watcher=display,
+                interrupts=interrupts,
+                command=None if hosts is None else partial(verify.worker, options=hosts.arguments),
+            )
         )
     outcome = verify.conclude(
         plan,

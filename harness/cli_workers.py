@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from harness import signals
@@ -13,12 +14,15 @@ from harness.interrupts import Interrupts
 
 
 @contextlib.contextmanager
-def workers(kind: str, jobs: int | None, scheduler: str | None) -> Iterator[Executor]:
+def workers(
+    kind: str, jobs: int | None, scheduler: str | None, *, scratch: Path | None = None
+) -> Iterator[Executor]:
     """Have workers: processes of this host, or a Dask cluster; they are gone, or left, at the end.
 
+    Processes of this host keep their temporary files in `scratch`, by default in memory.
     Raises UsageError for options that do not fit, MissingError where Dask is not installed.
     """
-    executor = _executor(kind, jobs, scheduler)
+    executor = _executor(kind, jobs, scheduler, scratch)
     try:
         yield executor
     finally:
@@ -33,13 +37,13 @@ def asked_to_stop() -> Interrupts:
     return interrupts
 
 
-def _executor(kind: str, jobs: int | None, scheduler: str | None) -> Executor:
+def _executor(kind: str, jobs: int | None, scheduler: str | None, scratch: Path | None) -> Executor:
     if kind == "local":
         if scheduler is not None:
             raise UsageError("--scheduler: only with --executor dask")
         # Libraries that start a thread for each core would make it unsafe to fork the workers.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        return LocalProcesses(jobs or os.cpu_count() or 1)
+        return LocalProcesses(jobs or os.cpu_count() or 1, scratch=scratch)
     if scheduler is None:
         raise UsageError("--executor dask: name the scheduler of the cluster, with --scheduler ADDRESS")
     if jobs is not None:

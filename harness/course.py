@@ -17,7 +17,8 @@ class Course(Struct, frozen=True, kw_only=True):
 
     `started_ns` is when the clients began, `stopped_ns` when they had stopped. `recovered` tells whether a
     write was acknowledged after the last heal, and `survivor` by whom; it is False only when writes were tried
-    for as long as the scenario allows, and None when the run did not come so far. `settled` tells that all
+    for as long as the scenario allows, and None when the run did not come so far. `protected` tells, of a
+    system that may degrade, whether a write was then acknowledged that is not degraded. `settled` tells that all
     nodes were seen to have applied the same before the final reads; `unsettled` says what was amiss with them
     when the run gave up waiting. `error` is what ended the run early, `warnings` are failures that cost
     nothing. `deaths` are the processes that died by themselves. `seconds` is how long each phase took.
@@ -26,6 +27,7 @@ class Course(Struct, frozen=True, kw_only=True):
     started_ns: int | None = None
     stopped_ns: int | None = None
     recovered: bool | None = None
+    protected: bool | None = None
     survivor: str | None = None
     settled: bool = False
     unsettled: str | None = None

@@ -66,7 +66,7 @@ class SteppedDown(NodeEvent, frozen=True, kw_only=True):
 
 
 class Waiting(NodeEvent, frozen=True, kw_only=True):
-    """The node would stand for election but must not yet; `reason` says what it waits for."""
+    """The node knows of no primary and must not be one itself yet; `reason` says what it waits for."""
 
     epoch: int
     reason: str

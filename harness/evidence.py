@@ -6,18 +6,23 @@ of its arrival, so a wiped disk takes no proof along. After the run the system t
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness.alignment import Alignment
 from harness.clock import Origin
 from harness.errors import DamagedError, FolderError
 from harness.events import NodeEvent
+from harness.machine import ClockSample
 from harness.spool import LineFile, Spool
 from harness.system import Reports, System
 
 FOLDER = "evidence"
+
+T = TypeVar("T", bound=Struct)
 
 
 class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -32,16 +37,26 @@ class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True):
     exact: bool = False
 
 
-class EvidenceRecorder:
-    """Writes down each node's lines; `take` is a cluster's `on_line`.
+class Reported(NamedTuple):
+    """What nodes reported, sorted by time, and by how much the times of two places may be wrong to each other."""
 
-    It keeps lines between `start` and `stop`. `take` does not raise, as it is called by whoever reads a
-    process's output: `error` holds the first failure to write.
+    events: tuple[NodeEvent, ...]
+    clock_error_ns: int
+
+
+class EvidenceRecorder:
+    """Writes down each node's lines, and how its clock compares, as a cluster tells it.
+
+    It keeps what comes between `start` and `stop`. `take` and `take_clock` do not raise, as they are called by
+    whoever reads a process's output: `error` holds the first failure to write.
     """
 
     def __init__(self) -> None:
         self.error: FolderError | None = None
         self._files: dict[str, LineFile] = {}
+        self._clocks: dict[str, LineFile] = {}
+        self._spool: Spool | None = None
+        self._folder = Path()
         self._origin_ns = 0
         self._exact = False
         self._encode = msgspec.json.Encoder().encode
@@ -53,10 +68,11 @@ class EvidenceRecorder:
         self._origin_ns = origin.monotonic_ns
         self._exact = exact
         self._files = {node: spool.open(folder / FOLDER / f"{node}.jsonl") for node in nodes}
+        self._spool, self._folder = spool, folder / FOLDER
 
     def stop(self) -> None:
         """Keep nothing from now on."""
-        self._files = {}
+        self._files, self._clocks, self._spool = {}, {}, None
 
     def take(self, node: str, monotonic_ns: int, line: bytes) -> None:
         """Keep a line that a node printed at `monotonic_ns` of CLOCK_MONOTONIC."""
@@ -64,40 +80,73 @@ class EvidenceRecorder:
         if file is None:
             return
         text = line.decode("utf-8", "backslashreplace")
+        self._append(file, Heard(recv=monotonic_ns - self._origin_ns, line=text, exact=self._exact))
+
+    def take_clock(self, node: str, sample: ClockSample) -> None:
+        """Keep how a machine's clock compares; only machines with clocks of their own have such a file."""
+        if self._spool is None:
+            return
         try:
-            file.append(
-                self._encode(Heard(recv=monotonic_ns - self._origin_ns, line=text, exact=self._exact))
-            )
+            if node not in self._clocks:
+                self._clocks[node] = self._spool.open(self._folder / f"{node}.clock.jsonl")
+        except FolderError as error:
+            self.error = self.error or error
+            return
+        self._append(self._clocks[node], replace(sample, at_ns=sample.at_ns - self._origin_ns))
+
+    def _append(self, file: LineFile, what: Heard | ClockSample) -> None:
+        try:
+            file.append(self._encode(what))
         except FolderError as error:
             self.error = self.error or error
 
 
-def read(folder: Path, nodes: tuple[str, ...], system: System, origin: Origin) -> tuple[NodeEvent, ...]:
-    """Return what the nodes of a recorded run reported, sorted by time; () if the system does not report.
+def read(folder: Path, nodes: tuple[str, ...], system: System, origin: Origin) -> Reported:
+    """Return what the nodes of a recorded run reported; nothing if the system does not report.
 
-    Events of one node at the same time stay in the order in which it printed them. A last line that was cut
-    off is left out; any other damage raises DamagedError with file and line.
+    Times are as the harness's clock would have shown them, as far as is known; none is later than when the
+    report arrived. Events of one node stay in the order in which it printed them. A last line that was cut off
+    is left out; any other damage raises DamagedError with file and line.
     """
     if not isinstance(system, Reports):
-        return ()
+        return Reported((), 0)
     events: list[NodeEvent] = []
+    errors_ns = [0, 0]
     for node in nodes:
-        path = folder / FOLDER / f"{node}.jsonl"
-        for number, heard in _lines(path):
-            try:
-                event = system.report(node, heard.line.encode(), origin.monotonic_ns)
-            except Exception as error:
-                raise DamagedError(
-                    f"{path}:{number}: the system can't read its own report: {type(error).__name__}: {error}"
-                ) from error
-            if event is not None:
-                events.append(replace(event, at_ns=heard.recv) if heard.exact else event)
+        of_node, error_ns = _of_node(folder, node, system, origin)
+        events.extend(of_node)
+        errors_ns.append(error_ns)
     events.sort(key=lambda event: event.at_ns)
-    return tuple(events)
+    return Reported(tuple(events), sum(sorted(errors_ns)[-2:]))
 
 
-def _lines(path: Path) -> Iterator[tuple[int, Heard]]:
-    decode = msgspec.json.Decoder(Heard).decode
+def _of_node(folder: Path, node: str, system: Reports, origin: Origin) -> tuple[list[NodeEvent], int]:
+    """Return the events of one node in their order, and by how much their times may be wrong."""
+    path, clock = folder / FOLDER / f"{node}.jsonl", folder / FOLDER / f"{node}.clock.jsonl"
+    samples = [sample for _, sample in _lines(clock, ClockSample)] if clock.exists() else []
+    alignment = Alignment(samples) if samples else None
+    events: list[NodeEvent] = []
+    last_ns, worst_ns = -1 << 62, 0
+    for number, heard in _lines(path, Heard):
+        try:
+            event = system.report(node, heard.line.encode(), origin.monotonic_ns)
+        except Exception as error:
+            raise DamagedError(
+                f"{path}:{number}: the system can't read its own report: {type(error).__name__}: {error}"
+            ) from error
+        if event is None:
+            continue
+        at_ns = heard.recv if heard.exact else event.at_ns
+        if alignment is not None:
+            aligned_ns, error_ns = alignment.of(event.at_ns)
+            at_ns = last_ns = max(last_ns, min(aligned_ns, heard.recv))
+            worst_ns = max(worst_ns, error_ns)
+        events.append(replace(event, at_ns=at_ns))
+    return events, worst_ns
+
+
+def _lines(path: Path, kind: type[T]) -> Iterator[tuple[int, T]]:
+    decode = msgspec.json.Decoder(kind).decode
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, start=1):

@@ -1,6 +1,7 @@
 """Readers of single fields: from a node of a document to a checked value, or `Wrong` with what is allowed."""
 
 import enum
+import ipaddress
 import math
 import re
 from collections.abc import Callable
@@ -95,6 +96,31 @@ def one_of(*allowed: int) -> Reader[int]:
         raise Wrong(f"{document.describe(node)} is not known; allowed: {spelled}")
 
     return read
+
+
+def flag(node: Node) -> bool:
+    """Read true or false."""
+    match node:
+        case Leaf(value=bool() as value):
+            return value
+    raise Wrong(f"{document.describe(node)} is not allowed; allowed: true, false")
+
+
+def address(node: Node) -> str:
+    """Read an IP address."""
+    value = text(node)
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise Wrong(f"'{value}' is no IP address") from None
+
+
+def absolute(node: Node) -> str:
+    """Read the path of a folder of its own, from the root on."""
+    value = text(node)
+    if not value.startswith("/") or value.strip("/") == "" or ".." in value.split("/"):
+        raise Wrong(f"'{value}' is not allowed; allowed: the full path of a folder, without '..'")
+    return value.rstrip("/")
 
 
 def table(node: Node) -> Table:

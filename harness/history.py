@@ -1,9 +1,10 @@
 """Every operation of a run, to be read as often as needed, as records or as columns.
 
 A history on disk is streamed: reading holds only the calls that have not returned yet, so its length is
-limited by the disk. `columns` holds about 45 bytes an operation.
+limited by the disk; a small one is read once and kept. `columns` holds about 45 bytes an operation.
 """
 
+import functools
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +17,7 @@ from msgspec import Struct
 from harness.clock import Origin
 from harness.errors import DamagedError
 from harness.operation import Operation, Outcome
-from harness.recording import FORMAT, VERSION, Header
+from harness.recording import Header, read_header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,10 @@ OUTCOMES: tuple[Outcome, ...] = (Outcome.OK, Outcome.FAIL, Outcome.INFO)
 
 OK, FAIL, INFO = range(3)
 """The codes of `Columns.outcome`."""
+
+
+SMALL_BYTES = 4 << 20
+"""A history up to this size is kept in memory, where it takes a few times as much."""
 
 
 class Columns(Struct, frozen=True, kw_only=True):
@@ -96,12 +101,17 @@ class History:
     @classmethod
     def open(cls, path: Path) -> "History":
         """Return the history in a file; reads the header only."""
-        header, truncated = _open(path)
+        header, truncated, size_bytes = _open(path)
+        if size_bytes > SMALL_BYTES:
+            return cls(
+                lambda: _operations(path),
+                lambda: _joined(path, _Row),
+                origin=header.origin,
+                truncated=truncated,
+            )
+        kept = functools.cache(lambda: tuple(_operations(path)))
         return cls(
-            lambda: _operations(path),
-            lambda: _joined(path, _Row),
-            origin=header.origin,
-            truncated=truncated,
+            lambda: iter(kept()), lambda: map(_rows, kept()), origin=header.origin, truncated=truncated
         )
 
     @classmethod
@@ -110,7 +120,7 @@ class History:
         kept = tuple(operations)
         returned = sorted((op for op in kept if op.return_ns is not None), key=lambda op: op.return_ns or 0)
         ordered = (*returned, *sorted((op for op in kept if op.return_ns is None), key=lambda op: op.call_ns))
-        return cls(lambda: iter(ordered), lambda: ((_call(op), _return(op)) for op in ordered))
+        return cls(lambda: iter(ordered), lambda: map(_rows, ordered))
 
     def __iter__(self) -> Iterator[Operation]:
         return self._operations()
@@ -122,27 +132,17 @@ class History:
         return self._columns
 
 
-def _open(path: Path) -> tuple[Header, bool]:
+def _open(path: Path) -> tuple[Header, bool, int]:
+    """Return a file's header, whether its last line was cut off, and its size in bytes."""
     try:
         with path.open("rb") as file:
             first = file.readline()
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 1))
+            size_bytes = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size_bytes - 1))
             truncated = file.read(1) != b"\n"
     except OSError as error:
         raise DamagedError(f"{path}: {error.strerror or error}") from error
-    if not first.endswith(b"\n"):
-        raise DamagedError(f"{path}:1: nothing was recorded: the header is missing or incomplete")
-    try:
-        header = msgspec.json.decode(first, type=Header)
-    except msgspec.DecodeError as error:
-        raise DamagedError(f"{path}:1: this is no history: {error}") from error
-    if (header.format, header.version) != (FORMAT, VERSION):
-        raise DamagedError(
-            f"{path}:1: format {header.format!r} version {header.version}; "
-            f"this reads {FORMAT!r} version {VERSION}"
-        )
-    return header, truncated
+    return read_header(first, str(path)), truncated, size_bytes
 
 
 def _joined(path: Path, kind: type[_Row]) -> Iterator[tuple[Any, Any]]:
@@ -199,18 +199,18 @@ def _operations(path: Path) -> Iterator[Operation]:
             )
 
 
-def _call(operation: Operation) -> _Row:
-    return _Row(id=operation.id, process=operation.process, f=operation.f, call=operation.call_ns)
-
-
-def _return(operation: Operation) -> _Row:
-    return _Row(
-        id=operation.id,
-        returned=operation.return_ns,
-        outcome=operation.outcome,
-        epoch=operation.epoch,
-        offset=operation.offset,
-        degraded=operation.degraded,
+def _rows(operation: Operation) -> tuple[_Row, _Row]:
+    """Return the rows of an operation's call and of its return."""
+    return (
+        _Row(id=operation.id, process=operation.process, f=operation.f, call=operation.call_ns),
+        _Row(
+            id=operation.id,
+            returned=operation.return_ns,
+            outcome=operation.outcome,
+            epoch=operation.epoch,
+            offset=operation.offset,
+            degraded=operation.degraded,
+        ),
     )
 
 

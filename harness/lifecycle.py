@@ -63,6 +63,7 @@ async def execute(
             seed=scenario.seed,
             on_line=evidence.take,
             on_death=deaths.take,
+            on_clock=evidence.take_clock,
         )
     )
     results.write_json(folder / SCENARIO_FILE, scenario)
@@ -117,7 +118,13 @@ def _analysed(trial: Trial, parts: Parts, interrupts: Interrupts) -> RunResult:
         if interrupts.abort.is_set():
             raise KeyboardInterrupt
         with interrupts.blocking(), trial.phase("judge"):
-            return analyse(parts.folder, trial.course, system=parts.system, workload=parts.workload)
+            return analyse(
+                parts.folder,
+                trial.course,
+                system=parts.system,
+                workload=parts.workload,
+                observer=parts.observer,
+            )
     except KeyboardInterrupt:
         return unjudged(parts.scenario, replace(trial.course, interrupted=True), Verdict.INCONCLUSIVE)
 

@@ -73,6 +73,22 @@ OnDeath = Callable[[Death], None]
 """Receives each death as soon as it is known."""
 
 
+class ClockSample(Struct, frozen=True, kw_only=True):
+    """How a machine's clock compares with the harness's: one measurement, by asking for the time.
+
+    At `at_ns` of the harness's CLOCK_MONOTONIC the machine's was ahead by `ahead_ns`, give or take `error_ns`:
+    half of the time that the answer took (Cristian, 1989), which bounds the error for sure.
+    """
+
+    at_ns: int
+    ahead_ns: int
+    error_ns: int
+
+
+OnClock = Callable[[str, ClockSample], None]
+"""Receives a machine's name and how its clock compares with the harness's."""
+
+
 class ClusterConfig(Struct, frozen=True, kw_only=True):
     """What a kind of machines needs to know to build a cluster.
 
@@ -83,7 +99,8 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
     `on_line` is given every line that any supervised process prints on its standard output, beside the
     `on_line` of that process's own `start`: so the harness keeps what nodes report about themselves without
     the system's help. `on_death` is told of every supervised process that dies by itself, so that no node is
-    missing without a word. Both are called on the event loop, must not block, and must not raise.
+    missing without a word. `on_clock` is told again and again how the clocks of machines compare that have their
+    own. All are called on the event loop, must not block, and must not raise.
     """
 
     names: tuple[str, ...]
@@ -92,6 +109,7 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
     seed: int = 0
     on_line: OnMachineLine | None = None
     on_death: OnDeath | None = None
+    on_clock: OnClock | None = None
 
 
 class Completed(Struct, frozen=True, kw_only=True):
@@ -341,8 +359,6 @@ class DiskFault(enum.StrEnum):
     """There is room for no more than `amount` bytes."""
     SLOW = "slow"
     """Each flush takes `amount` nanoseconds longer."""
-    BIT_ROT = "bit rot"
-    """`amount` bits of what is durable flip, at once."""
     LOST_WRITE = "lost write"
     """The next write is shown while the machine has power, but never becomes durable."""
     MISDIRECTED_WRITE = "misdirected write"
@@ -378,6 +394,17 @@ class FaultyDisk(Protocol):
 
     async def probe_disk(self) -> DiskProbe:
         """Write, flush and remove a file, and tell what became of it. Faults that strike once are left alone."""
+
+
+@runtime_checkable
+class RottingDisk(Protocol):
+    """Has a disk on which bits can flip."""
+
+    async def rot(self, bits: int) -> int:
+        """Flip bits of what is durable, drawn among all that there is; return how many show in its files.
+
+        Raises NodeError where the disk can't be looked at without power.
+        """
 
 
 class ClockReading(Struct, frozen=True, kw_only=True):
@@ -417,7 +444,11 @@ class Cluster(Protocol):
 
     @property
     def missing(self) -> Mapping[str, str]:
-        """Return, for each ability (the Protocol's name) that this cluster lacks, the reason and remedy."""
+        """Return, for each ability (the Protocol's name) that this cluster lacks, the reason and remedy.
+
+        Kinds that learn only in `up` what their machines can do list here what they can't, whatever their
+        type says.
+        """
 
     async def up(self) -> None:
         """Start all machines."""
@@ -430,6 +461,27 @@ class Cluster(Protocol):
 
         Made by a fresh probe of the network, independent of any injector; CLIENTS is a valid source.
         """
+
+
+@runtime_checkable
+class OwnFiles(Protocol):
+    """A machine that does not see the harness's files: what is to run there must be brought first."""
+
+    @property
+    def python(self) -> str:
+        """Return a Python (3.11 or newer) that is there."""
+
+    @property
+    def software(self) -> str:
+        """Return the path of a folder for what a system brings along; it outlives power cuts and disks."""
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A cluster that notices when one of its machines is out of reach for good, though no fault had it so."""
+
+    async def lost(self) -> str:
+        """Wait for that, and return what to say of it."""
 
 
 @runtime_checkable
@@ -455,6 +507,18 @@ class RefusesFolders(Protocol):
 
     def refuse_folder(self, folder: Path) -> None:
         """Raise UsageError for a folder that runs can't be kept in; asked before anything is made."""
+
+
+@runtime_checkable
+class Unhurried(Protocol):
+    """A kind of machines, and each of its clusters, of which there are only so many, and which take their time.
+
+    Runs come one after the other.
+    """
+
+    @property
+    def patience_s(self) -> float:
+        """Return how much longer than others they may take to come up, to recover, and to be healed."""
 
 
 class MachineKind(Protocol):

@@ -1,5 +1,6 @@
 """What can be watched of a run while it goes on: hooks that do nothing unless overridden."""
 
+from harness.checker import RecordedRun
 from harness.episode import Episode
 from harness.operation import Invocation, Outcome
 
@@ -24,3 +25,6 @@ class Observer:
 
     def on_episode(self, episode: Episode) -> None:
         """An episode's state has changed; it has been recorded."""
+
+    def on_recorded(self, run: RecordedRun) -> None:
+        """The run is over, and what was recorded of it has been read; it is judged next."""

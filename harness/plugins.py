@@ -23,6 +23,8 @@ GROUPS = {
     "acked.faults": "fault",
     "acked.workloads": "workload",
     "acked.checkers": "checker",
+    "acked.history_checkers": "checker of histories",
+    "acked.history_measures": "measure of histories",
 }
 """The entry-point groups, and what each holds, in words."""
 

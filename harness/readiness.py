@@ -16,7 +16,7 @@ from harness.errors import NodeError, UsageError
 from harness.generator import Context, Generator, lift
 from harness.operation import Invocation, Outcome
 from harness.parts import Parts
-from harness.session import Session
+from harness.session import Answer, Session
 from harness.system import NodeStatus, System
 from harness.targets import ask, describe, primary_of
 from harness.tasks import together
@@ -24,6 +24,9 @@ from harness.workload import Workload
 
 PAUSE_S = 0.1
 """How long to wait between attempts, at least."""
+
+WAITS = 3
+"""How many waits there are in a run: for the start, for recovery, and for the end of degrading."""
 
 MOST_ATTEMPTS = 200
 """How many writes are kept for one wait; attempts are spread so that they last to its deadline."""
@@ -90,10 +93,12 @@ async def write_until_acknowledged(
     writes: Sequence[Invocation],
     *,
     deadline_s: float,
+    degraded: bool = True,
 ) -> str:
     """Write until a write is acknowledged while a node says it is the primary; return the node that did so.
 
-    Raises NodeError after the deadline; it tells what each node said last, and how the last write failed.
+    Without `degraded` an acknowledgement that is marked so does not count. Raises NodeError after the deadline;
+    it tells what each node said last, and how the last write failed.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s
@@ -108,14 +113,10 @@ async def write_until_acknowledged(
                 statuses = await ask(system, nodes)
                 if (primary := primary_of(statuses)) is not None and (write := next(attempts, None)):
                     answer = await session.perform(write)
-                    complaint = f"the last write: {answer.error}"
-                    if answer.outcome is Outcome.OK and answer.reply is not None:
-                        if answer.reply.node in (None, primary):
-                            return primary
-                        complaint = (
-                            f"the last write was acknowledged by {answer.reply.node}, "
-                            f"while {primary} was the primary"
-                        )
+                    flaw = _flaw(answer, primary, degraded=degraded)
+                    if flaw is None:
+                        return primary
+                    complaint = flaw
         except TimeoutError:
             break
         await asyncio.sleep(max(0.0, min(began + pause_s, end) - loop.time()))
@@ -125,6 +126,18 @@ async def write_until_acknowledged(
         + (f"; no answer from {silent}" if silent and statuses else "")
         + f"; {complaint}"
     )
+
+
+def _flaw(answer: Answer, primary: str, *, degraded: bool) -> str | None:
+    """Return what is amiss with a write; None: `primary` has acknowledged it."""
+    reply = answer.reply
+    if answer.outcome is not Outcome.OK or reply is None:
+        return f"the last write: {answer.error}"
+    if reply.degraded and not degraded:
+        return "the last write was acknowledged as degraded"
+    if reply.node not in (None, primary):
+        return f"the last write was acknowledged by {reply.node}, while {primary} was the primary"
+    return None
 
 
 class Settling(Struct, frozen=True, kw_only=True):

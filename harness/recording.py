@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from harness.clock import Origin
-from harness.errors import HarnessError
+from harness.errors import DamagedError, HarnessError
 from harness.operation import Invocation, Outcome, Reply
 from harness.spool import LineFile
 
@@ -27,6 +27,22 @@ class Header(Struct, frozen=True, kw_only=True):
     format: str
     version: int
     origin: Origin
+
+
+def read_header(first: bytes, path: str) -> Header:
+    """Return what the first line of a history says; raises DamagedError when it is no such line."""
+    if not first.endswith(b"\n"):
+        raise DamagedError(f"{path}:1: nothing was recorded: the header is missing or incomplete")
+    try:
+        header = msgspec.json.decode(first, type=Header)
+    except msgspec.DecodeError as error:
+        raise DamagedError(f"{path}:1: this is no history: {error}") from error
+    if (header.format, header.version) != (FORMAT, VERSION):
+        raise DamagedError(
+            f"{path}:1: format {header.format!r} version {header.version}; "
+            f"this reads {FORMAT!r} version {VERSION}"
+        )
+    return header
 
 
 class CallLine(Struct, frozen=True, kw_only=True, omit_defaults=True):

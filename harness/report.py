@@ -152,7 +152,8 @@ def load(folder: Path) -> RunPage:
         columns = history.columns()
         events: tuple[NodeEvent, ...] = ()
         if scenario and system and history.origin:
-            events = evidence.read(folder, assembly.node_names(scenario.nodes), system, history.origin)
+            nodes = assembly.node_names(scenario.nodes)
+            events = evidence.read(folder, nodes, system, history.origin).events
         lost_ns: tuple[int, ...] = ()
         if scenario and result.lost:
             lost_ns = losses.times_ns(history, assembly.workload(scenario), went, lost=result.lost)

@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from harness import assembly, lifecycle
+from harness.hosts import Hosts
 from harness.interrupts import Interrupts
 from harness.machine import MachineKind, OwnLoop
 from harness.observer import Observer
@@ -16,11 +19,16 @@ def perform(
     scenario: Scenario,
     folder: Path,
     *,
+    hosts: Hosts | None = None,
     interrupts: Interrupts | None = None,
     observer: Observer | None = None,
 ) -> RunResult:
     """Run a scenario in `folder`, which must exist; call after the machine kind's `enter`."""
-    kind = assembly.machine_kind(scenario)
+    kind = assembly.machine_kind(scenario, hosts)
+    patience_s = assembly.patience_s(scenario)
+    scenario = replace(
+        scenario, ready_s=scenario.ready_s + patience_s, recovery_s=scenario.recovery_s + patience_s
+    )
     with asyncio.Runner(loop_factory=_loop_factory(kind)) as runner:
         return runner.run(
             lifecycle.execute(

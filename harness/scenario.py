@@ -14,6 +14,10 @@ ROLES = ("primary", "replica", "replicas", "holder", "slowest", "minority", "maj
 """What a fault may aim at, beside a node's name: resolved when it fires."""
 
 
+SIMULATED = "sim"
+"""The machines on which nothing happens but what the system and the faults do."""
+
+
 class FaultStep(Struct, frozen=True, kw_only=True):
     """One entry of a scenario's fault plan: an episode to come.
 

@@ -36,7 +36,10 @@ T = TypeVar("T")
 
 
 class Schedule:
-    """Carries out fault steps; step i of the scenario is episode i."""
+    """Carries out fault steps; step i of the scenario is episode i.
+
+    `patience_s` is how much longer than usual injections, evidence and heals may take on these machines.
+    """
 
     def __init__(
         self,
@@ -48,7 +51,10 @@ class Schedule:
         clock: Clock,
         log: EpisodeLog,
         seed: int,
+        patience_s: float = 0.0,
     ) -> None:
+        self._inject_s = INJECT_S + patience_s
+        self._heal_s = HEAL_S + patience_s
         self._plan = tuple(zip(steps, faults, strict=True))
         self._world = world
         self._targets = targets
@@ -127,7 +133,7 @@ class Schedule:
 
     async def _inject(self, episode: Episode, fault: Fault) -> Episode:
         injection = asyncio.create_task(
-            _within(INJECT_S, lambda: fault.inject(self._world, episode.targets), "the injection")
+            _within(self._inject_s, lambda: fault.inject(self._world, episode.targets), "the injection")
         )
         self._injections.add(injection)
         try:
@@ -149,7 +155,9 @@ class Schedule:
     async def _prove(self, episode: Episode, fault: Fault) -> Episode:
         try:
             proofs = await _within(
-                INJECT_S, lambda: fault.evidence(self._world, episode.targets), "the search for evidence"
+                self._inject_s,
+                lambda: fault.evidence(self._world, episode.targets),
+                "the search for evidence",
             )
         except Exception as error:
             return replace(episode, error=f"evidence: {_text(error)}")
@@ -163,7 +171,7 @@ class Schedule:
             if attempt:
                 await asyncio.sleep(HEAL_PAUSE_S)
             try:
-                proofs = await _within(HEAL_S, lambda: fault.heal(self._world, targets), "the heal")
+                proofs = await _within(self._heal_s, lambda: fault.heal(self._world, targets), "the heal")
             except Exception as error:
                 failure = f"heal: {_text(error)}"
             else:

@@ -6,7 +6,7 @@ the setting; where that setting was written is found here.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from harness import assembly
+from harness import assembly, plugins
 from harness.document import Leaf, Node, Table
 from harness.errors import UsageError
 from harness.problems import Problem, hint, nearest
@@ -39,7 +39,10 @@ def workload(scenario: Scenario, root: Table, also: Iterable[str]) -> Iterator[P
 def machines(scenario: Scenario, root: Table) -> Iterator[Problem]:
     """Yield a problem when the kind of machines is not installed."""
     return complaints(
-        lambda: assembly.machine_kind(scenario), named=_named(root, "machines"), options=None, prefix=""
+        lambda: plugins.load("acked.machines", scenario.machines),
+        named=_named(root, "machines"),
+        options=None,
+        prefix="",
     )
 
 

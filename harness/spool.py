@@ -6,6 +6,7 @@ from then on, so that only its last line can be incomplete, and the next append 
 """
 
 import threading
+from collections import deque
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -32,18 +33,15 @@ class LineFile:
     def __init__(self, path: Path, file: ByteFile) -> None:
         self.path = path
         self._file = file
-        self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._pending = bytearray()
+        self._pending: deque[bytes] = deque()  # both its ends may be used by several threads at a time
         self._error: OSError | None = None
 
     def append(self, line: bytes) -> None:
         """Add a line (without its end); raises FolderError when the file can't be written any more."""
         if self._error is not None:
             raise self._failure(self._error)
-        with self._lock:
-            self._pending += line
-            self._pending += b"\n"
+        self._pending.append(line)
 
     def check(self) -> None:
         """Raise FolderError when the file can't be written any more."""
@@ -53,11 +51,10 @@ class LineFile:
     def drain(self) -> None:
         """Hand everything pending to the kernel; a failure shows at the next `append` or `check`."""
         with self._writing:
-            with self._lock:
-                pending, self._pending = self._pending, bytearray()
-            if not pending or self._error is not None:
+            lines = [self._pending.popleft() for _ in range(len(self._pending))]
+            if not lines or self._error is not None:
                 return
-            rest = memoryview(pending)
+            rest = memoryview(b"\n".join((*lines, b"")))
             try:
                 while rest:
                     rest = rest[self._file.write(rest) or 0 :]

@@ -74,7 +74,8 @@ class Client(Protocol):
     append(key, element), to a list; increment(key, by) -> Reply(value=new);
     txn([(f, key, value), ...]), f being put, add, append, or get with None -> Reply(value=the same list, with
     what each get read); peek(keys) -> Reply(value=[value of each]), what this very node has, however stale (of
-    a system that has txn: all as of one moment).
+    a system that has txn: all as of one moment); get_within(key, max_lag_ms), as get, but from this very node,
+    which fails if it may be further behind than that.
 
     A definite failure raises OperationFailed; any other exception leaves the outcome unknown.
     """

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness import final_reads, logs, readiness
+from harness.abilities import lacking
 from harness.analysis import EPISODES_FILE, HISTORY_FILE
 from harness.clock import HOST_TIME, Clock, Origin, Time
 from harness.course import Course
@@ -27,7 +28,7 @@ from harness.generator import Generator
 from harness.generators import rate, time_limit
 from harness.history import History
 from harness.interrupts import Interrupted, Interrupts, unless
-from harness.machine import OwnTime
+from harness.machine import Cluster, OwnTime, Unhurried, Watched
 from harness.operation import Invocation
 from harness.parts import Parts
 from harness.recording import Recorder
@@ -42,6 +43,9 @@ from harness.world import RunWorld
 
 QUICK_S = 5.0
 """How long recovery, the final reads and the logs may take each, once the user has asked to stop."""
+
+SETTLE_S = 5.0
+"""How long the nodes may take to agree, at least, once writes are acknowledged again."""
 
 READ_S = 5.0
 """How long one final read may take, at least."""
@@ -68,6 +72,7 @@ class Trial:
         self._nodes = parts.system.contract().nodes
         self._processes = itertools.count(-1, -1)
         self._recovery_writes: tuple[Invocation, ...] = ()
+        self._protection_writes: tuple[Invocation, ...] = ()
         self._schedule: Schedule | None = None
         self._seconds: dict[str, float] = {}
         self._course = Course()
@@ -173,7 +178,7 @@ class Trial:
 
     async def _record(self, books: Books) -> None:
         try:
-            await self._attempt(self._work(books))
+            await self._attempt(_while_all_there(self._parts.cluster, self._work(books)))
         finally:
             await self._attempt(self.heal())
         if self._course.started_ns is not None:
@@ -200,8 +205,15 @@ class Trial:
         self._recovery_writes, generator = readiness.reserve(
             parts.workload, generator, readiness.MOST_ATTEMPTS
         )
+        self._protection_writes, generator = readiness.reserve(
+            parts.workload, generator, readiness.MOST_ATTEMPTS
+        )
         with self.phase("up"):
             await unless(stop(), parts.cluster.up())
+        plan = zip(parts.scenario.faults, parts.faults, strict=True)
+        if (why := lacking(plan, cluster=parts.cluster, system=parts.system)) is not None:
+            self._course = replace(self._course, skipped=why)
+            return
         with self.phase("start"):
             await unless(stop(), self._bring_up(books, first))
         with self.phase("run"):
@@ -224,6 +236,7 @@ class Trial:
             clock=clock,
             log=books.episodes,
             seed=scenario.seed,
+            patience_s=parts.cluster.patience_s if isinstance(parts.cluster, Unhurried) else 0.0,
         )
         source = time_limit(rate(generator, scenario.rate), int(scenario.time_limit_s * 1e9))
         runner = Runner(source, desk=books.desk, workers=scenario.clients)
@@ -254,13 +267,30 @@ class Trial:
                 system, self._nodes, session, self._recovery_writes, deadline_s=wait_s
             )
             self._course = replace(self._course, recovered=True, survivor=survivor)
-            left_s = max(0.0, end - loop.time())
+            if system.contract().degrades:
+                await self._protect(session, within_s=end - loop.time())
+            left_s = max(SETTLE_S, end - loop.time())
             state = await readiness.settle(system, self._nodes, deadline_s=left_s)
             self._course = replace(self._course, settled=state.certain, unsettled=state.complaint)
         except NodeError as error:
             self._course = replace(self._course, recovered=False, unsettled=str(error))
         finally:
             await session.close()
+
+    async def _protect(self, session: Session, *, within_s: float) -> None:
+        """Write until an acknowledgement is not degraded any more."""
+        try:
+            survivor = await readiness.write_until_acknowledged(
+                self._parts.system,
+                self._nodes,
+                session,
+                self._protection_writes,
+                deadline_s=within_s,
+                degraded=False,
+            )
+            self._course = replace(self._course, protected=True, survivor=survivor)
+        except NodeError:
+            self._course = replace(self._course, protected=False)
 
     async def _read(self, books: Books) -> None:
         parts = self._parts
@@ -294,6 +324,18 @@ class Trial:
 
     def _session(self, desk: Desk) -> Session:
         return Session(desk, process=next(self._processes), renumber=lambda _: next(self._processes))
+
+
+async def _while_all_there(cluster: Cluster, work: Coroutine[Any, Any, None]) -> None:
+    """Do `work`; raises NodeError as soon as a machine is lost that no fault has taken."""
+    if isinstance(cluster, Watched):
+        await unless(_loss(cluster), work)
+    else:
+        await work
+
+
+async def _loss(cluster: Watched) -> None:
+    raise NodeError(await cluster.lost())
 
 
 async def _when(event: asyncio.Event, action: Callable[[], None]) -> None:

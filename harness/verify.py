@@ -71,9 +71,10 @@ Command = Callable[[Path, Path], Sequence[str]]
 """Returns the command that runs the scenario in a file into a folder."""
 
 
-def worker(scenario: Path, folder: Path) -> Sequence[str]:
-    """Return the command of a real cell."""
-    return (sys.executable, "-m", "harness", "run", str(scenario), "--json", "--folder", str(folder))
+def worker(scenario: Path, folder: Path, *, options: Sequence[str] = ()) -> Sequence[str]:
+    """Return the command of a real cell; `options` say on which hosts."""
+    run = (sys.executable, "-m", "harness", "run", str(scenario))
+    return (*run, *options, "--json", "--folder", str(folder))
 
 
 def plan_cells(plan: Plan) -> tuple[Cell, ...]:
@@ -218,6 +219,7 @@ def _job(cell: Cell, folder: Path, command: Command) -> pool.Job:
     scenario = home / f"{cell.name}.yaml"
     scenario.write_text(schema.dump(cell.scenario), encoding="utf-8")
     bounds_s = cell.scenario.ready_s + cell.scenario.time_limit_s + cell.scenario.recovery_s
+    bounds_s += 3 * assembly.patience_s(cell.scenario)  # to come up, to be healed, to recover
     return pool.Job(
         name=cell.name,
         argv=tuple(command(scenario, _cell_folder(folder, cell))),

@@ -35,7 +35,7 @@ def test_expected_to_fail():
 def test_an_unexpected_skip_fails_the_session(
     pytester: pytest.Pytester, options: list[str], expected: str, code: int
 ) -> None:
-    pytester.makeconftest(CONFTEST.replace("dict[str, str] = {}", f"dict[str, str] = {expected}"))
+    pytester.makeconftest(f"{CONFTEST}\nEXPECTED_SKIPS.clear()\nEXPECTED_SKIPS.update({expected})\n")
     pytester.makepyfile(test_it=TESTS)
     done = pytester.runpytest_subprocess(*options)
     assert done.ret == code

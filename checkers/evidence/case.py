@@ -1,4 +1,4 @@
-"""A run as the judges of durability see it: its writes, elections and reports, each indexed once."""
+"""A run as the judges of durability see it: its writes, elections and reports, each indexed once for all."""
 
 from functools import cached_property
 
@@ -21,11 +21,14 @@ from harness.events import Cause
 
 
 class Case:
-    """The indexes of one run, each made once. `tolerance_ns` is by how much clocks may differ."""
+    """The indexes of one run, each made once.
+
+    `tolerance_ns` is by how much clocks may differ; more, if more was measured.
+    """
 
     def __init__(self, run: RecordedRun, *, tolerance_ns: int = 0) -> None:
         self.run = run
-        self.tolerance_ns = tolerance_ns
+        self.tolerance_ns = max(tolerance_ns, run.clock_error_ns)
 
     @property
     def contract(self) -> Contract:
@@ -38,22 +41,17 @@ class Case:
 
         A primary may answer the retry of a write that it inherited under its own epoch.
         """
-        ledger = read_ledger(self.run)
-        epochs = ledger.epoch.copy()
-        for epoch, election in sorted(self.lineage.elections.items(), reverse=True):
-            if election.log_epoch < epoch:
-                epochs[(epochs == epoch) & (ledger.offset <= election.log_offset)] = election.log_epoch
-        return replace(ledger, epoch=epochs)
+        return self.run.derived(_ledger)
 
     @cached_property
     def lineage(self) -> Lineage:
         """Return the elections."""
-        return Lineage.of(self.run.events)
+        return self.run.derived(_lineage)
 
     @cached_property
     def reports(self) -> Reports:
         """Return the nodes' reports."""
-        return Reports(self.run.events)
+        return self.run.derived(_reports)
 
     @cached_property
     def destructions(self) -> tuple[Destruction, ...]:
@@ -94,3 +92,20 @@ class Case:
             return write.node
         election = self.lineage.elections.get(write.epoch)
         return election.node if election else None
+
+
+def _ledger(run: RecordedRun) -> Ledger:
+    ledger = read_ledger(run)
+    epochs = ledger.epoch.copy()
+    for epoch, election in sorted(run.derived(_lineage).elections.items(), reverse=True):
+        if election.log_epoch < epoch:
+            epochs[(epochs == epoch) & (ledger.offset <= election.log_offset)] = election.log_epoch
+    return replace(ledger, epoch=epochs)
+
+
+def _lineage(run: RecordedRun) -> Lineage:
+    return Lineage.of(run.events)
+
+
+def _reports(run: RecordedRun) -> Reports:
+    return Reports(run.events)

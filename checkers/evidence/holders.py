@@ -15,6 +15,7 @@ from checkers.evidence.case import Case
 from checkers.evidence.incidents import down
 from checkers.evidence.ledger import Write
 from checkers.evidence.reports import NEVER
+from harness.checker import RecordedRun
 from harness.contract import Contract
 from harness.events import Medium
 
@@ -74,9 +75,14 @@ class Copies(Struct, frozen=True, kw_only=True):
 
 
 def count_copies(case: Case) -> Copies:
-    """Judge the copies of every acknowledged row of the ledger. O(n log n) in rows and reports."""
+    """Judge the copies of every acknowledged row of the ledger, once. O(n log n) in rows and reports."""
+    return case.run.derived(_copies, case.tolerance_ns)
+
+
+def _copies(run: RecordedRun, tolerance_ns: int) -> Copies:
     import numpy as np
 
+    case = Case(run, tolerance_ns=tolerance_ns)
     ledger, contract = case.ledger, case.contract
     acknowledged = ledger.acknowledged()
     judged = acknowledged & (ledger.epoch >= 0) & (ledger.offset >= 0)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from checkers.evidence.case import Case
 from checkers.evidence.incidents import PROMOTES
+from harness.checker import RecordedRun
 from harness.contract import Permit, Visibility
 from harness.events import Cause
 from harness.history import FAIL, OK
@@ -85,6 +86,18 @@ class Sightings:
         disorder = self._order.contradiction(key, values, read)
         if disorder is not None:
             self.disorders.append(disorder)
+
+
+def all_sightings(case: Case) -> Sightings:
+    """Return what all reads of a run showed, collected once."""
+    return case.run.derived(_seen, case.tolerance_ns)
+
+
+def _seen(run: RecordedRun, tolerance_ns: int) -> Sightings:
+    sightings = Sightings(Case(run, tolerance_ns=tolerance_ns))
+    for operation in run.history:
+        sightings.see(operation)
+    return sightings
 
 
 def _note(found: dict[Element, Sighting], key: str, values: Iterable[int], read: Operation) -> None:

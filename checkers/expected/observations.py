@@ -58,7 +58,7 @@ def failover(run: RecordedRun, *, expected: bool) -> Answer:
 
 
 def refused(run: RecordedRun) -> Answer:
-    """Answer whether, during a fault, a node would have stood for election but had to wait."""
+    """Answer whether, during a fault, a node without a primary must not become one itself."""
     for event in run.events:
         if isinstance(event, Waiting) and _during_a_fault(run, event.at_ns):
             return met(f"{event.node} did not become primary: {event.reason}", f"at {at(event.at_ns)}")

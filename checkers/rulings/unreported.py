@@ -27,7 +27,7 @@ from checkers.evidence.ledger import Write
 from checkers.rulings.ruling import Judgement, forbidden, permitted, unproved
 from checkers.words import names
 from harness.contract import TEXTS, Failover, Permit
-from harness.events import Cause, Medium
+from harness.events import Cause, Elected, Medium
 
 
 class Trace(Struct, frozen=True, kw_only=True):
@@ -95,7 +95,7 @@ class CoarseJudge:
         """Return what shows that another node took over after the write, if anything does."""
         run = self._case.run
         for election in self._case.lineage.elections.values():
-            if election.cause is not Cause.BOOTSTRAP and election.at_ns >= trace.call_ns:
+            if election.cause is not Cause.BOOTSTRAP and self._perhaps_after(election, trace):
                 return f"{election.node} was elected for epoch {election.epoch}"
         if run.reports:
             return None
@@ -158,8 +158,11 @@ class CoarseJudge:
         return by_fault | {
             election.node
             for election in self._case.lineage.elections.values()
-            if election.cause is Cause.OPERATOR and election.at_ns >= trace.call_ns
+            if election.cause is Cause.OPERATOR and self._perhaps_after(election, trace)
         }
+
+    def _perhaps_after(self, election: Elected, trace: Trace) -> bool:
+        return election.at_ns + self._case.tolerance_ns >= trace.call_ns
 
     def _unheard_of(self, trace: Trace) -> set[str]:
         """Return the last node promoted before the call, if a former primary may have taken the write."""
@@ -188,7 +191,7 @@ def _promotions(case: Case) -> tuple[tuple[int, str], ...]:
         for node in episode.targets
     )
     reported = (
-        (election.at_ns, election.node)
+        (election.at_ns + case.tolerance_ns, election.node)
         for election in case.lineage.elections.values()
         if election.cause is Cause.OPERATOR
     )

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from harness.campaign.draw import KINDS, Aim
+from harness.campaign.draw import Aim
+from harness.campaign.plan import KINDS
 from harness.contract import Mode
 from harness.errors import UsageError
 from nodes.planted import BUGS, Bug

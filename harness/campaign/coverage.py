@@ -34,12 +34,13 @@ class _Cluster:
         self._primaries: set[str] = set()
         self._degraded = False
 
-    def take(self, event: NodeEvent) -> str | None:
-        """Take note of a report; return what kind of thing it is, None if it is everyday."""
+    def stored(self, event: Stored) -> None:
+        """Take note that a log has grown."""
+        self._ends[event.node] = max(self._ends.get(event.node, (0, 0)), (event.epoch, event.last))
+
+    def take(self, event: NodeEvent) -> str:
+        """Take note of a report that is not everyday; return what kind of thing it is."""
         match event:
-            case Stored(node=node, epoch=epoch, last=last):
-                self._ends[node] = max(self._ends.get(node, (0, 0)), (epoch, last))
-                return None
             case Elected(node=node, epoch=epoch, cause=cause, heard=heard):
                 rivals = len(self._primaries - {node})
                 self._epochs.add(epoch)
@@ -67,8 +68,6 @@ class _Cluster:
                 return f"waits: {''.join(c for c in reason if not c.isdigit())[:40]}"
             case Damaged():
                 return "damaged"
-            case Applied():
-                return None
         return type(event).__name__.lower()
 
     def shape(self) -> str:
@@ -91,9 +90,10 @@ def features(events: Iterable[NodeEvent], episodes: Sequence[Episode]) -> tuple[
     cluster = _Cluster()
     found: set[str] = set()
     for event in events:
-        before = cluster.shape()
-        kind = cluster.take(event)
-        if kind is not None:
+        if isinstance(event, Stored):
+            cluster.stored(event)
+        elif not isinstance(event, Applied):
+            before, kind = cluster.shape(), cluster.take(event)
             acting = "+".join(sorted({e.fault for e in episodes if _acts(e, event.at_ns)})) or "nothing"
             found.add(f"{kind}; {before}; during {acting}")
     return tuple(sorted(found))

@@ -7,7 +7,7 @@ from typing import Final
 
 from harness.campaign.executors import Executor
 from harness.campaign.one import Outcome, Try
-from harness.campaign.search import Search, Settled
+from harness.campaign.search import Settled, Source
 from harness.campaign.work import tried
 from harness.verdict import Verdict
 
@@ -18,16 +18,18 @@ _POLL_S = 0.2
 
 
 def settled(
-    search: Search,
+    search: Source,
     executor: Executor,
     *,
     stop: Callable[[], bool] = lambda: False,
     known: Callable[[Try], Outcome | None] = lambda wanted: None,
+    make: Callable[[Try], Outcome] = tried,
 ) -> Iterator[Settled]:
     """Yield what a search finds, by seed, until it has no more tries or `stop` says so.
 
     Tries that were handed out by then are waited for. `known` returns the outcome of a try that was made before,
-    if it was. Whoever stops reading has what is not needed any more cancelled.
+    if it was; `make` is what workers do to make one. Whoever stops reading has what is not needed any more
+    cancelled.
     """
     out: dict[Future[Outcome], Try] = {}
     try:
@@ -37,7 +39,7 @@ def settled(
                 if before is not None:
                     yield from search.take(before)
                 else:
-                    out[executor.submit(tried, wanted)] = wanted
+                    out[executor.submit(make, wanted)] = wanted
             if not out:
                 return
             done, _ = wait(out, timeout=_POLL_S, return_when=FIRST_COMPLETED)

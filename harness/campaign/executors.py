@@ -48,13 +48,14 @@ class Executor(Protocol):
 class LocalProcesses:
     """Worker processes on this host, each led by a thread of ours, so that it is known whose work is lost."""
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, *, scratch: Path | None = None) -> None:
+        """Prepare for `jobs` workers, whose temporary files are kept in `scratch`, by default in memory."""
         self.jobs = jobs
         # A server that forks them: threads of ours may hold locks, and starting Python anew takes long.
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["harness.campaign.work"])
         _start_server()
-        self._scratch = tempfile.mkdtemp(prefix="acked-", dir=_memory())
+        self._scratch = tempfile.mkdtemp(prefix="acked-", dir=scratch or _memory())
         self._leaders = ThreadPoolExecutor(jobs, thread_name_prefix="worker")
         self._own = threading.local()
         self._lock = threading.Lock()

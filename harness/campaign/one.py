@@ -1,19 +1,22 @@
-"""One simulated run of a search: from a scenario to what a search must know of it."""
+"""One run of a search: from a scenario to what a search must know of it, and how it is made in simulation."""
 
+import contextlib
+import gc
 import hashlib
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
-from harness import assembly, episodes, evidence, running
-from harness.analysis import EPISODES_FILE, HISTORY_FILE
+from harness import running
 from harness.campaign import coverage
+from harness.checker import RecordedRun
 from harness.errors import HarnessError
-from harness.history import History
+from harness.observer import Observer
 from harness.result import RunResult
 from harness.scenario import Scenario
 from harness.verdict import Verdict
@@ -54,7 +57,7 @@ def attempt(wanted: Try, *, keep: Path | None = None) -> Outcome:
     error of the harness.
     """
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="acked-", dir=_scratch()) as scratch:
+    with _little_garbage(), tempfile.TemporaryDirectory(prefix="acked-", dir=_scratch()) as scratch:
         folder = Path(scratch) / f"seed-{wanted.seed}"
         try:
             outcome = _simulated(wanted, folder)
@@ -75,19 +78,38 @@ def attempt(wanted: Try, *, keep: Path | None = None) -> Outcome:
     return _timed(outcome, time.perf_counter() - began)
 
 
+class _Watch(Observer):
+    """Keeps what a search wants to know beyond the verdict, while the record is at hand."""
+
+    def __init__(self) -> None:
+        self.operations = 0
+        self.features: tuple[str, ...] = ()
+
+    def on_recorded(self, run: RecordedRun) -> None:
+        self.operations = sum(1 for _ in run.history)
+        self.features = coverage.features(run.events, run.episodes)
+
+
 def _simulated(wanted: Try, folder: Path) -> Outcome:
     folder.mkdir(parents=True)
-    result = running.perform(wanted.scenario, folder)
-    history = History.open(folder / HISTORY_FILE) if (folder / HISTORY_FILE).exists() else None
+    watch = _Watch()
+    result = running.perform(wanted.scenario, folder, observer=watch)
+    return outcome_of(wanted, result, folder, operations=watch.operations, features=watch.features)
+
+
+def outcome_of(
+    wanted: Try, result: RunResult, folder: Path, *, operations: int, features: tuple[str, ...]
+) -> Outcome:
+    """Return what came of a try from its run's result, its folder, and what the record shows."""
     return Outcome(
         seed=wanted.seed,
         scenario=wanted.scenario,
         verdict=result.verdict,
         error=result.error,
         acknowledged=result.acknowledged,
-        operations=0 if history is None else sum(1 for _ in history),
+        operations=operations,
         violations=violations(result),
-        features=_features(folder, wanted.scenario, history),
+        features=features,
         digest=digest(folder),
         simulated_s=sum(result.seconds.values()),
     )
@@ -99,14 +121,6 @@ def _repeated(wanted: Try, folder: Path, first: Outcome) -> Outcome:
     if second.digest != first.digest:
         raise HarnessError(f"seed {wanted.seed} gave two different runs: {first.digest} and {second.digest}")
     return first
-
-
-def _features(folder: Path, scenario: Scenario, history: History | None) -> tuple[str, ...]:
-    if history is None or history.origin is None:
-        return ()
-    nodes = assembly.node_names(scenario.nodes)
-    events = evidence.read(folder, nodes, assembly.system(scenario), history.origin)
-    return coverage.features(events, episodes.read(folder / EPISODES_FILE))
 
 
 def violations(result: RunResult) -> tuple[tuple[str, str], ...]:
@@ -128,6 +142,18 @@ def digest(folder: Path) -> str:
         total.update(f"{path.relative_to(folder)}\0".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _little_garbage() -> Iterator[None]:
+    """Look for garbage once, at the end, and only among what is new; earlier if very much comes together."""
+    usual = gc.get_threshold()
+    gc.set_threshold(500_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.collect(0)
+        gc.set_threshold(*usual)
 
 
 def _timed(outcome: Outcome, seconds: float) -> Outcome:

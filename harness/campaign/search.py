@@ -6,7 +6,7 @@ is left out of it so that workers need not wait for its slowest try.
 """
 
 import bisect
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,6 +35,16 @@ class Settled(Struct, frozen=True, kw_only=True):
 
     outcome: Outcome
     new: tuple[str, ...]
+
+
+class Source(Protocol):
+    """Hands out tries and takes their outcomes, which may come in any order."""
+
+    def next(self) -> Try | None:
+        """Return the next try; None when there is none, or none yet: outcomes must be taken first."""
+
+    def take(self, outcome: Outcome) -> tuple[Settled, ...]:
+        """Take the outcome of a try that was handed out; return those that are settled by it."""
 
 
 class Search:

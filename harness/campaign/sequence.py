@@ -50,7 +50,7 @@ def chart(folder: Path) -> str:
     stopped_ns = went.stopped_ns if went is not None and went.stopped_ns is not None else None
     rows = [
         *_operations(history, workload, stopped_ns),
-        *_events(evidence.read(folder, nodes, system, history.origin)),
+        *_events(evidence.read(folder, nodes, system, history.origin).events),
         *_faults(episodes.read(folder / analysis.EPISODES_FILE)),
     ]
     return drawn(sorted(rows, key=lambda row: row.at_ns), nodes) + "".join(_verdict(folder))

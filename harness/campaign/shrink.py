@@ -14,11 +14,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness import assembly, course, readiness, running
-from harness.analysis import HISTORY_FILE
+from harness import assembly, course, episodes, readiness, running
+from harness.analysis import EPISODES_FILE, HISTORY_FILE
 from harness.campaign.minimize import Budget, minimized
 from harness.campaign.one import Outcome, Try, attempt
 from harness.draws import derive
+from harness.episode import Episode
 from harness.errors import HarnessError, UsageError
 from harness.generator import Context
 from harness.operation import Invocation
@@ -61,7 +62,9 @@ class _Shrinker:
     def shrunk(self) -> Shrunk:
         self._faults()
         if self._best.scenario.workload != SCRIPT:
-            self._fails(written_out(self._best.scenario))
+            written = written_out(self._best.scenario)
+            if not self._fails(written.named):
+                self._fails(written.scenario)
         for _ in range(2):
             if self._best.scenario.workload == SCRIPT:
                 self._shorten()
@@ -122,8 +125,19 @@ class _Shrinker:
             self._fails(changed)
 
 
-def written_out(scenario: Scenario) -> Scenario:
-    """Return a scenario with the operations of this one listed, as its run in simulation makes them."""
+class Written(Struct, frozen=True, kw_only=True):
+    """A scenario with its operations listed; in `named` its faults strike the nodes that they struck, by name.
+
+    Without roles no fault depends on what another one did. But nobody asks the nodes for their roles then, which
+    they may have noticed.
+    """
+
+    scenario: Scenario
+    named: Scenario
+
+
+def written_out(scenario: Scenario) -> Written:
+    """Return a scenario with what this one left to its run in simulation: operations, and targets of faults."""
     with tempfile.TemporaryDirectory(prefix="acked-") as scratch:
         folder = Path(scratch)
         running.perform(scenario, folder)
@@ -135,6 +149,7 @@ def written_out(scenario: Scenario) -> Scenario:
             for call in calls_in(folder / HISTORY_FILE)
             if call.process >= 0
         ]
+        struck = {episode.id: episode for episode in episodes.read(folder / EPISODES_FILE)}
     options = {
         "of": scenario.workload,
         "with": dict(scenario.workload_options),
@@ -142,7 +157,19 @@ def written_out(scenario: Scenario) -> Scenario:
         "until": scenario.time_limit_s,
         "calls": calls,
     }
-    return replace(scenario, workload=SCRIPT, workload_options=options, rate=0.0)
+    listed = replace(scenario, workload=SCRIPT, workload_options=options, rate=0.0)
+    faults = tuple(
+        _named(step, struck.get(place), went.started_ns) for place, step in enumerate(scenario.faults)
+    )
+    return Written(scenario=listed, named=replace(listed, faults=faults))
+
+
+def _named(step: FaultStep, episode: Episode | None, started_ns: int) -> FaultStep:
+    """Return a step that strikes by name, and when it was known whom; as it is, if it struck nobody."""
+    if episode is None or not episode.targets:
+        return step
+    at_s = round((episode.from_ns - started_ns) / 1e9, 6)
+    return replace(step, target="+".join(episode.targets), at_s=at_s, bind=None)
 
 
 def calls_in(path: Path) -> Iterator[CallLine]:
@@ -167,7 +194,7 @@ def _passed(scenario: Scenario) -> int:
     generator = workload.generator(nodes, seed=derive(scenario.seed, "workload"))
     asking = Context(now_ns=0, worker=0, process=0, members=1, busy=0)
     passed = writes = 0
-    while writes < 2 * readiness.MOST_ATTEMPTS:
+    while writes < readiness.WAITS * readiness.MOST_ATTEMPTS:
         step, generator = generator.next(asking)
         passed += 1
         writes += isinstance(step, Invocation) and bool(workload.writes(step))

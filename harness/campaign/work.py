@@ -39,13 +39,13 @@ class Examined(Struct, frozen=True, kw_only=True):
 
 def tried(wanted: Try) -> Outcome:
     """Make a try."""
-    with _deadline(TRY_S):
+    with deadline(TRY_S):
         return attempt(wanted)
 
 
 def examined(outcome: Outcome) -> Examined:
     """Shrink a violated outcome and keep what its runs recorded."""
-    with _deadline(EXAMINE_S), tempfile.TemporaryDirectory(prefix="acked-") as scratch:
+    with deadline(EXAMINE_S), tempfile.TemporaryDirectory(prefix="acked-") as scratch:
         shrunk = shrink(outcome, tries=TRIES)
         first = _run(Try(seed=outcome.seed, scenario=outcome.scenario), Path(scratch, "first"))
         run = _run(Try(seed=outcome.seed, scenario=shrunk.scenario), Path(scratch, "shrunk"))
@@ -63,7 +63,7 @@ def _files(folder: Path) -> Files:
 
 
 @contextlib.contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
+def deadline(seconds: float) -> Iterator[None]:
     """End this process if its work takes longer: an endless loop would never give way to anything milder."""
     faulthandler.dump_traceback_later(seconds, exit=True)
     try:

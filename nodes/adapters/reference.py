@@ -1,11 +1,13 @@
 """The reference store as a system under test: how to start it, talk to it, promote it and read its reports."""
 
 import asyncio
-import json
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from harness.contract import Contract, Failover, Mode, Visibility, contract_for
 from harness.errors import NodeError, OperationFailed
@@ -24,10 +26,11 @@ from harness.events import (
     Truncated,
     Waiting,
 )
-from harness.machine import Cluster, Machine
+from harness.machine import Cluster, Machine, OwnFiles
 from harness.operation import Reply
 from harness.system import NodeStatus, Role, SettingError, SystemConfig
-from nodes import planted
+from harness.tasks import together
+from nodes import packing, planted
 from nodes.loading import OWN_CODE, load
 from nodes.planted import variant
 from nodes.reference.client import Address, StoreClient
@@ -38,6 +41,8 @@ from nodes.reference.settings import Mode as StoreMode
 PORT = 7400
 FORM_S = 10.0
 """How long the freshly started nodes may take to find each other."""
+ELSEWHERE_FORM_S = 120.0
+"""The same on machines of their own: one whose processor is emulated takes long to start Python."""
 
 _NUMBERS = {
     "k": (1, 99),
@@ -78,6 +83,7 @@ class ReferenceSystem:
         mirror = self._failover is Failover.MIRROR
         self._data = config.nodes[:-1] if mirror else config.nodes
         self._addresses: dict[str, Address] = {}
+        self._form_s = FORM_S
         try:
             self._store_settings(tuple(self._member(name, "-") for name in config.nodes))
         except ValueError as error:
@@ -103,22 +109,28 @@ class ReferenceSystem:
         )
 
     async def setup(self, cluster: Cluster) -> None:
-        """Note where the nodes will be."""
+        """Note where the nodes will be, and bring the code to machines that do not see it."""
         self._addresses = {name: (machine.address, PORT) for name, machine in cluster.machines.items()}
+        if any(isinstance(machine, OwnFiles) for machine in cluster.machines.values()):
+            self._form_s = ELSEWHERE_FORM_S
+        await together(_bring(self._code(), machine) for machine in cluster.machines.values())
 
     async def start(self, machine: Machine) -> None:
         """Start the node's process."""
+        python, code = sys.executable, self._code()
+        if isinstance(machine, OwnFiles):
+            python, code = machine.python, machine.software
         await machine.start(
             "store",
-            [sys.executable, "-m", "nodes.reference", *self._options(machine)],
-            env={"PYTHONPATH": self._code()},
+            [python, "-m", "nodes.reference", *self._options(machine)],
+            env={"PYTHONPATH": code},
         )
 
     async def form(self) -> None:
         """Found the cluster: the first node becomes its first primary."""
         first = self._config.nodes[0]
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + FORM_S
+        deadline = loop.time() + self._form_s
         while True:
             try:
                 await self._ask(first, {"op": "bootstrap"})
@@ -165,7 +177,7 @@ class ReferenceSystem:
     def report(self, node: str, line: bytes, origin_ns: int) -> NodeEvent | None:
         """Turn a line of a node's output into an event; raises ValueError for one that is not whole."""
         try:
-            data = json.loads(line)
+            data = _decode(line)
         except ValueError:
             return None
         make = _EVENTS.get(str(data.get("event"))) if isinstance(data, dict) else None
@@ -245,6 +257,10 @@ class ReferenceClient:
         """Read a key: from the primary, or from the node that this client is bound to."""
         return await self._do(self._client.get(key, replica=self._bound))
 
+    async def get_within(self, key: str, max_lag_ms: float) -> Reply:
+        """Read a key from the node that this client is bound to, unless it is further behind."""
+        return await self._do(self._client.get(key, replica=True, max_lag_ms=max_lag_ms))
+
     async def peek(self, keys: list[str]) -> Reply:
         """Read what this node has."""
         return await self._do(self._client.peek(list(keys)))
@@ -289,6 +305,24 @@ class ReferenceClient:
             degraded=answer.get("degraded", False),
         )
 
+
+async def _bring(code: str, machine: Machine) -> None:
+    """Put the store's code on a machine that does not see the harness's files."""
+    if not isinstance(machine, OwnFiles):
+        return
+    package = packing.pack(Path(code), ["nodes/reference"], {"nodes/__init__.py": b""})
+    archive = f"{machine.software}/store.zip"
+    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        file.write(package.data)
+        file.flush()
+        await machine.put(Path(file.name), archive)
+    done = await machine.run([machine.python, "-m", "zipfile", "-e", archive, machine.software])
+    if done.returncode != 0:
+        complaint = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise NodeError(f"{machine.name}: the store's code can't be unpacked: {complaint}")
+
+
+_decode = msgspec.json.Decoder().decode
 
 _ROLES = {"replica": Role.REPLICA, "witness": Role.WITNESS}
 

@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from harness.draws import Draws, derive
 from harness.errors import HarnessError, MissingError, UsageError
 from harness.machine import (
     CLIENTS,
@@ -14,17 +16,17 @@ from harness.machine import (
     Clocks,
     Clog,
     ClusterConfig,
-    CrashPoints,
     FaultyDisk,
     Link,
     OnLine,
     Reset,
 )
 from harness.tasks import together
+from nodes.linux.disk import DirectoryDisk, Ext4Disk, why_no_ext4
+from nodes.linux.programs import NEEDED, feed, find
 from nodes.local import enter, network, probe
-from nodes.local.disk import DirectoryDisk, Ext4Disk, why_no_ext4
 from nodes.local.machine import LocalMachine, PowerMachine
-from nodes.local.programs import NEEDED, feed, find
+from nodes.local.network import Place
 from nodes.local.switch import BridgeSwitch
 
 SIMULATED_ONLY: Mapping[str, str] = {
@@ -35,7 +37,6 @@ SIMULATED_ONLY: Mapping[str, str] = {
         (Reset, "the network of machines in namespaces breaks no connections"),
         (FaultyDisk, "the disks of machines in namespaces are as good as the host's"),
         (Clocks, "machines in namespaces have the host's clocks"),
-        (CrashPoints, "nobody sees the steps of a process in a namespace"),
     )
 }
 """The abilities that only simulated machines have, and why these lack them."""
@@ -66,14 +67,15 @@ class LocalCluster:
         self._switch = BridgeSwitch(self._places)
         self._undo = AsyncExitStack()
         why = why_no_ext4(self._data)
-        self._missing = SIMULATED_ONLY if why is None else {**SIMULATED_ONLY, "PowerCut": why}
-        kind, disk = (PowerMachine, Ext4Disk) if why is None else (LocalMachine, DirectoryDisk)
+        self._missing = (
+            SIMULATED_ONLY if why is None else {**SIMULATED_ONLY, "PowerCut": why, "RottingDisk": why}
+        )
+        make = self._plain_machine if why is not None else self._power_machine
         self._machines: dict[str, LocalMachine] = {
-            name: kind(
+            name: make(
                 self._places[name],
                 self._places.values(),
                 ip=config.ip,
-                disk=disk(self._data / name),
                 logs=folder / "logs" / name,
                 on_line=self._receiver(name),
                 on_death=config.on_death,
@@ -147,6 +149,18 @@ class LocalCluster:
     async def dropped(self) -> Mapping[Link, int]:
         """Return how many packets to one receiver were dropped on each link since it was cut."""
         return await self._switch.dropped()
+
+    def _plain_machine(self, place: Place, everyone: Collection[Place], **rest: Any) -> LocalMachine:
+        return LocalMachine(place, everyone, disk=DirectoryDisk(self._data / place.name), **rest)
+
+    def _power_machine(self, place: Place, everyone: Collection[Place], **rest: Any) -> LocalMachine:
+        return PowerMachine(
+            place,
+            everyone,
+            disk=Ext4Disk(self._data / place.name),
+            draws=Draws(derive(self._config.seed, "disk", place.name)),
+            **rest,
+        )
 
     async def _shut_down(self) -> None:
         await together(machine.shut_down() for machine in self._machines.values())

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from harness.errors import HarnessError, KilledError, MissingError
-from nodes.local import kernel
+from nodes.linux import kernel
 
 _NAMESPACES = (
     kernel.CLONE_NEWNET | kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import MissingError
-from nodes.local.programs import NEEDED, PACKAGES, find
+from nodes.linux.programs import NEEDED, PACKAGES, find
 
 _TRIAL_S = 60.0
 

@@ -1,10 +1,10 @@
-"""Tells whether packets get through and answers come back, by trying: independent of what cuts links."""
+"""Tells whether packets get through and answers come back, from any network namespace."""
 
-import asyncio
 import socket
 import threading
 
-from nodes.local import kernel
+from nodes.linux import kernel
+from nodes.linux.probe import connects, family_of
 
 PORT = 1
 """Nothing listens there (tcpmux), so the receiving kernel itself answers, by a reset."""
@@ -15,16 +15,8 @@ async def answers(address: str, *, netns: int | None, timeout_s: float) -> bool:
 
     Accepting and refusing are both answers; silence, and having no way to send, are not.
     """
-    with _socket_in(netns, socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
-        probe.setblocking(False)
-        try:
-            async with asyncio.timeout(timeout_s):
-                await asyncio.get_running_loop().sock_connect(probe, (address, PORT))
-        except ConnectionRefusedError:
-            return True
-        except OSError:  # a TimeoutError among them, or no route: the network is down at the source
-            return False
-        return True
+    with _socket_in(netns, family_of(address)) as probe:
+        return await connects(probe, address, PORT, timeout_s=timeout_s)
 
 
 def _socket_in(netns: int | None, family: socket.AddressFamily) -> socket.socket:

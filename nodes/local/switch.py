@@ -12,12 +12,12 @@ import asyncio
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from harness.errors import HarnessError
 from harness.machine import CLIENTS, Link
 from harness.tasks import uninterrupted
+from nodes.cuts import Cuts
+from nodes.linux.programs import feed
 from nodes.local import probe
 from nodes.local.network import Place
-from nodes.local.programs import feed
 
 _TABLE = f"""\
 table bridge acked {{
@@ -60,7 +60,7 @@ class BridgeSwitch:
             for source in places.values()
             for target in places.values()
         }
-        self._cuts: dict[str, frozenset[Link]] = {}
+        self._cuts = Cuts(places)
         self._in_force: frozenset[Link] = frozenset()
         self._changing = asyncio.Lock()
 
@@ -80,15 +80,12 @@ class BridgeSwitch:
 
         One atomic change. Raises HarnessError for a link between places that do not exist.
         """
-        unknown = sorted({place for link in links for place in link} - self._places.keys())
-        if unknown:
-            raise HarnessError(f"no such place on the network: {', '.join(unknown)}")
-        self._cuts[key] = self._cuts.get(key, frozenset()) | frozenset(links)
+        self._cuts.add(key, links)
         await uninterrupted(self._apply())
 
     async def mend(self, key: str) -> None:
         """Let packets pass again on what `key` cut, unless another key cuts it, too. Safe to call twice."""
-        self._cuts.pop(key, None)
+        self._cuts.remove(key)
         await uninterrupted(self._apply())
 
     async def dropped(self) -> Mapping[Link, int]:
@@ -104,7 +101,7 @@ class BridgeSwitch:
     async def _apply(self) -> None:
         """Bring the kernel's sets up to date by the difference: a link that stays cut keeps its count."""
         async with self._changing:
-            wanted = frozenset[Link]().union(*self._cuts.values())
+            wanted = self._cuts.links
             script = [
                 *self._changes("add", wanted - self._in_force),
                 *self._changes("delete", self._in_force - wanted),

@@ -63,18 +63,24 @@ class Connection(asyncio.Protocol):
             if future is not None and not future.done():
                 future.set_result(header)
 
-    async def ask(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Send a request and wait for its answer; raises UnknownError when the connection is lost."""
+    async def ask(self, body: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
+        """Send a request and wait for its answer.
+
+        Raises TimeoutError when it does not come in time, and UnknownError when the connection is lost.
+        """
         if self.lost or self._transport is None:
             raise UnknownError("the connection is lost")
         self._numbers += 1
         number = self._numbers
-        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[dict[str, Any]] = loop.create_future()
         self._waiting[number] = future
         self._transport.write(pack_json({"id": number, **body}))
+        timer = loop.call_later(timeout_s, _expire, future)
         try:
             return await future
         finally:
+            timer.cancel()
             self._waiting.pop(number, None)
 
     def close(self) -> None:
@@ -204,14 +210,17 @@ class StoreClient:
                 self._nodes[name], timeout_s=min(left, 0.5 if len(self._nodes) > 1 else left)
             )
             self._connections[name] = connection
-        left = deadline - _now_s()
         try:
-            async with asyncio.timeout(left):
-                return await connection.ask(body)
+            return await connection.ask(body, timeout_s=deadline - _now_s())
         except TimeoutError as error:
             with contextlib.suppress(KeyError):
                 self._connections.pop(name).close()
             raise UnknownError(f"{name} did not answer in time") from error
+
+
+def _expire(future: "asyncio.Future[dict[str, Any]]") -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())
 
 
 def _now_s() -> float:

@@ -4,15 +4,15 @@ An effect must be complete before the next one is begun, except for those said t
 machine dies between two effects, the first has happened and the second has not.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
+from nodes.reference.fixed import fixed, fixed_by_name
 from nodes.reference.log import Range
 from nodes.reference.messages import Message
 from nodes.reference.rules import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@fixed_by_name
 class Meta:
     """What a node must never forget, besides its log.
 
@@ -24,21 +24,21 @@ class Meta:
     record: Record | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class SaveMeta:
     """Make `meta` durable before anything that follows."""
 
     meta: Meta
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Write:
     """Append frames to the log's file: in the page cache, not yet durable."""
 
     frames: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Flush:
     """Make all that was written durable; ends in `Node.flushed_to(upto, generation)`."""
 
@@ -46,7 +46,7 @@ class Flush:
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Cut:
     """Cut the log after `after`, durably, and keep the removed frames aside."""
 
@@ -54,7 +54,7 @@ class Cut:
     frames: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Send:
     """Send a message to a member, if it is connected; nothing tells whether it arrives."""
 
@@ -63,7 +63,7 @@ class Send:
     blob: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Reply:
     """Answer a client's request, unless the clock has passed `until_ns` (0: no limit).
 
@@ -76,14 +76,14 @@ class Reply:
     until_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Report:
     """Tell an observer what has happened here; comes before the effects that act on it."""
 
     event: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class SnapshotBegin:
     """Start to write a snapshot of the state up to `index`, reached through these stretches of the log."""
 
@@ -91,26 +91,26 @@ class SnapshotBegin:
     history: tuple[Range, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class SnapshotRows:
     """Add rows to the snapshot that is being written."""
 
     rows: tuple[list[Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class SnapshotEnd:
     """Make the snapshot durable and current; ends in `Node.snapshot_saved(index)` or `Node.snapshot_failed()`."""
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Compact:
     """Remove files of the log that hold nothing behind `upto`."""
 
     upto: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class ReadPart:
     """Read a part of the current snapshot's file; ends in `Node.part_read(...)`."""
 
@@ -120,7 +120,7 @@ class ReadPart:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class WritePart:
     """Keep a part of a snapshot that another node sends; the part at offset 0 starts it afresh."""
 
@@ -128,7 +128,7 @@ class WritePart:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class InstallSnapshot:
     """Make the received snapshot current and start the log anew behind it; the old log is kept aside.
 
@@ -138,7 +138,7 @@ class InstallSnapshot:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Reload:
     """Read the state of the current snapshot again; ends in `Node.reloaded(state)`."""
 

@@ -34,11 +34,11 @@ class Host(Protocol):
     def new_identity(self) -> str:
         """Return a name that no other disk has."""
 
-    def flush(self, descriptor: int) -> "asyncio.Future[None]":
-        """Make what was written to a file so far durable, beside other work; the future may raise OSError."""
+    def flush(self, descriptor: int, then: Callable[[BaseException | None], None]) -> None:
+        """Make what was written to a file so far durable, beside other work; `then` gets its OSError, or None."""
 
-    def work(self, job: Callable[[], T]) -> "asyncio.Future[T]":
-        """Do blocking work beside the event loop, behind all earlier such work."""
+    def work(self, job: Callable[[], T], then: Callable[[T | None, BaseException | None], None]) -> None:
+        """Do blocking work beside the event loop, behind all earlier such work; `then` gets what came of it."""
 
     def report(self, lines: bytes) -> None:
         """Tell events to whoever observes the node; they are out when this returns."""
@@ -68,14 +68,13 @@ class ThreadedHost:
         """Return a random name."""
         return uuid.uuid4().hex[:12]
 
-    def flush(self, descriptor: int) -> "asyncio.Future[None]":
+    def flush(self, descriptor: int, then: Callable[[BaseException | None], None]) -> None:
         """Flush in the thread that is for that."""
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._flusher, self.files.sync_data, descriptor)
+        _in_thread(self._flusher, lambda: self.files.sync_data(descriptor), lambda _, error: then(error))
 
-    def work(self, job: Callable[[], T]) -> "asyncio.Future[T]":
+    def work(self, job: Callable[[], T], then: Callable[[T | None, BaseException | None], None]) -> None:
         """Work in the other thread."""
-        return asyncio.get_running_loop().run_in_executor(self._worker, job)
+        _in_thread(self._worker, job, then)
 
     def log(self, line: str) -> None:
         """Write to standard error."""
@@ -85,3 +84,14 @@ class ThreadedHost:
         """Wait for the threads."""
         self._flusher.shutdown()
         self._worker.shutdown()
+
+
+def _in_thread(
+    thread: ThreadPoolExecutor, job: Callable[[], T], then: Callable[[T | None, BaseException | None], None]
+) -> None:
+    def finish(future: "asyncio.Future[T]") -> None:
+        if not future.cancelled():
+            error = future.exception()
+            then(None if error is not None else future.result(), error)
+
+    asyncio.get_running_loop().run_in_executor(thread, job).add_done_callback(finish)

@@ -6,7 +6,7 @@ for a while: a cut cable closes no connection.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, cast
 
 from nodes.reference import messages as ms
@@ -32,8 +32,8 @@ class Listener(Protocol):
     def unlinked(self, peer: str) -> None:
         """A connection is gone."""
 
-    def heard(self, peer: str, message: ms.Message, blob: bytes) -> None:
-        """A message came; raises ProtocolError or DamageError when it makes no sense."""
+    def heard(self, peer: str, message: ms.Message, blob: bytes, now: int) -> None:
+        """A message came, at `now`; raises ProtocolError or DamageError when it makes no sense."""
 
 
 class Links:
@@ -109,8 +109,9 @@ class Links:
             for link in list(self._open):
                 if link.heard_ns < silent_ns:
                     link.close()
-                elif link.peer is not None:
+                elif link.peer is not None and not link.spoke:
                     link.write(_SIGN)
+                link.spoke = False
 
     def _up(self, link: "Link", hello: ms.Hello) -> None:
         link.peer = hello.name
@@ -123,15 +124,13 @@ class Links:
 
     def take(self, link: "Link", header: dict[str, Any], blob: bytes) -> None:
         """Pass on what came in on a link."""
-        if not header:
-            return
         message = ms.decode(header)
         if link.peer is None:
             if not isinstance(message, ms.Hello) or message.name not in self._settings.peers:
                 raise ms.ProtocolError("a connection between nodes begins with a member's Hello")
             self._up(link, message)
         else:
-            self._listener.heard(link.peer, message, blob)
+            self._listener.heard(link.peer, message, blob, link.heard_ns)
 
     def made(self, link: "Link") -> None:
         """Note that a link is open."""
@@ -155,6 +154,7 @@ class Link(asyncio.Protocol):
         self.peer: str | None = None
         self.queue: list[bytes] = []
         self.heard_ns = links.host.now_ns()
+        self.spoke = False
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -172,21 +172,21 @@ class Link(asyncio.Protocol):
         """Take in messages; who talks nonsense is cut off."""
         self.heard_ns = self._links.host.now_ns()
         try:
-            for header, blob in self._splitter.feed(data):
-                self.take(header, blob)
+            self.take(self._splitter.feed(data))
         except (GarbageError, ms.ProtocolError, DamageError) as error:
             self._links.host.log(f"cut off {self.peer or 'a node'}: {error}")
             self.close()
 
-    def take(self, header: dict[str, Any], blob: bytes) -> None:
-        """Take in one message."""
-        self._links.take(self, header, blob)
+    def take(self, frames: Iterable[tuple[dict[str, Any], bytes]]) -> None:
+        """Take in messages; raises what is raised for those that make no sense."""
+        for header, blob in frames:
+            if header:  # not just a sign of life
+                self._links.take(self, header, blob)
 
     def flush(self) -> None:
         """Send what is queued."""
-        data = b"".join(self.queue)
-        self.queue.clear()
-        self.write(data)
+        queue, self.queue = self.queue, []
+        self.write(queue[0] if len(queue) == 1 else b"".join(queue))
 
     def write(self, data: bytes) -> None:
         """Send bytes; a node that takes none for very long is cut off."""
@@ -195,6 +195,7 @@ class Link(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > MAX_UNSENT:
             self.close()
         else:
+            self.spoke = True
             self._transport.write(data)
 
     def close(self) -> None:

@@ -78,6 +78,8 @@ class Log:
 
     def stretches(self, first: int, last: int) -> list[Range]:
         """Return the stretches of one epoch each that make up the entries `first` to `last`."""
+        if self._starts and self._starts[-1] <= first <= last <= self.last:
+            return [(self._epochs[-1], first, last)]
         return [
             (epoch, max(start, first), min(stop, last))
             for epoch, start, stop in self.ranges()
@@ -93,6 +95,10 @@ class Log:
         mine = {epoch: stop for epoch, _, stop in self.ranges()}
         return next((min(stop, mine[epoch]) for epoch, _, stop in reversed(ranges) if epoch in mine), 0)
 
+    def after(self, index: int) -> list[bytes]:
+        """Return all entries behind `index`, which must not be before `base`."""
+        return self._frames[index - self.base :]
+
     def slice(self, first: int, last: int, limit_bytes: int) -> list[bytes]:
         """Return the entries from `first` to `last`, but not more than `limit_bytes` (and at least one)."""
         chosen: list[bytes] = []
@@ -107,7 +113,7 @@ class Log:
     def cut(self, after: int) -> list[bytes]:
         """Remove and return all entries behind index `after`, which must not be before `base`."""
         assert self.base <= after <= self.last, "only entries behind the snapshot can be cut"
-        removed = self._frames[after - self.base :]
+        removed = self.after(after)
         del self._frames[after - self.base :]
         keep = bisect_right(self._starts, after)
         del self._starts[keep:], self._epochs[keep:]

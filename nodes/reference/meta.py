@@ -1,7 +1,8 @@
 """The few facts that a node must never forget: its identity, the epoch that it promised, the protection record.
 
-They are kept in a file of two slots of fixed size that are written in turn, so that a torn write leaves the other
-slot, and a full disk can't prevent a vote from being remembered.
+They are kept twice, in a file of two slots of fixed size, one written and flushed before the other. So a torn
+write leaves one of them, and what was kept outlives damage to either. A full disk can't prevent a vote from being
+remembered.
 """
 
 import json
@@ -25,12 +26,13 @@ class MetaFile:
         """Open the file or, on a blank disk, make one with this new identity; raises ValueError if damaged."""
         self._files = files
         self._seq = 0
+        self._last = 1
+        """The slot that is sound for sure, and therefore written last."""
         if files.exists(path):
             self._descriptor = files.open(path)
             self.meta = self._load(path)
-            # Written anew, into the same slot, so that what was read from the page cache is surely on the disk:
-            # after a failed flush the kernel may show bytes that it will never write.
-            self._seq -= 1
+            # Written anew, so that what was read from the page cache is surely on the disk: after a failed flush
+            # the kernel may show bytes that it will never write.
             self.save(self.meta)
         else:
             making = path.with_name(f"{path.name}.new")
@@ -41,10 +43,10 @@ class MetaFile:
             files.sync_folder(path.parent)
 
     def _load(self, path: Path) -> Meta:
-        slots = [found for found in map(self._slot, (0, 1)) if found is not None]
+        slots = [(*found, number) for number in (0, 1) if (found := self._slot(number)) is not None]
         if not slots:
             raise ValueError(f"{path}: neither of its two copies is sound")
-        self._seq, data = max(slots, key=lambda slot: slot[0])
+        self._seq, data, self._last = max(slots, key=lambda slot: slot[0])
         return Meta(
             identity=data["identity"], promised=data["promised"], record=record_from_json(data["record"])
         )
@@ -73,8 +75,9 @@ class MetaFile:
         if len(body) > SLOT_BYTES - _HEAD.size:
             raise ProtocolError(f"a record of {len(body)} bytes is too large to keep")
         head = _HEAD.pack(self._seq, len(body), zlib.crc32(body, self._seq & 0xFFFFFFFF))
-        self._files.write(self._descriptor, head + body, self._seq % 2 * SLOT_BYTES)
-        self._files.sync_data(self._descriptor)
+        for number in (1 - self._last, self._last):
+            self._files.write(self._descriptor, head + body, number * SLOT_BYTES)
+            self._files.sync_data(self._descriptor)
         self.meta = meta
 
     def close(self) -> None:

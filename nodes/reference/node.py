@@ -53,6 +53,7 @@ class Node:
 
     def __init__(self, settings: Settings, found: Recovered, *, now: int, rng: random.Random) -> None:
         self.settings = settings
+        self.name = settings.name
         self.rng = rng
         self.meta = found.meta
         self.log = found.log
@@ -71,7 +72,8 @@ class Node:
         self.reloading = False
         self.out: list[fx.Effect] = []
         self.role: Role = Replica(self, None, now)
-        self._delayed: deque[tuple[int, int]] = deque()
+        self.delayed: deque[tuple[int, int]] = deque()
+        """When the replica may apply, and up to where; the first is due first."""
         self._due_commit = self.commit
         self.report(
             "started",
@@ -88,7 +90,7 @@ class Node:
     def drain(self, now: int) -> list[fx.Effect]:
         """Bring everything up to date after a batch of events and return what is to be done, in order."""
         self.role.settle(now)
-        self.snapshots.settle()
+        self.snapshots.settle(now)
         done, self.out = self.out, []
         return done
 
@@ -113,13 +115,16 @@ class Node:
     def received(self, peer: str, message: ms.Message, blob: bytes, now: int) -> None:
         """Take in a message; raises ProtocolError or DamageError if a peer could not have meant it."""
         match message:
-            case ms.AskVote():
-                self._asked_for_vote(peer, message, now)
-            case ms.Heartbeat() | ms.Accept() | ms.Install() | ms.Part() | ms.Append() | ms.Propose():
+            case ms.Append() | ms.Heartbeat() | ms.Accept() | ms.Install() | ms.Part() | ms.Propose():
                 if self._obeys(peer, message.epoch, now):
                     self._ordered(peer, message, blob, now)
                 elif isinstance(message, ms.Heartbeat):
                     self.send(peer, self._heartbeat_reply(message, now))
+            case ms.Appended() | ms.HeartbeatReply() | ms.Follow() | ms.AskPart() | ms.Recorded():
+                if isinstance(self.role, Primary):
+                    self.role.received(peer, message, now)
+            case ms.AskVote():
+                self._asked_for_vote(peer, message, now)
             case ms.VoteReply(promised=promised):
                 self.highest = max(self.highest, promised)
                 if isinstance(self.role, Candidate):
@@ -127,9 +132,6 @@ class Node:
             case ms.StepDown(epoch=epoch):
                 if isinstance(self.role, Primary) and self.role.epoch == epoch:
                     self.step_down("an operator asked for another primary", now)
-            case ms.HeartbeatReply() | ms.Follow() | ms.AskPart() | ms.Appended() | ms.Recorded():
-                if isinstance(self.role, Primary):
-                    self.role.received(peer, message, now)
             case ms.Hello():
                 raise ms.ProtocolError("a second Hello")
 
@@ -160,9 +162,9 @@ class Node:
         """The snapshot up to `index` is durable and current."""
         self.snapshots.saved(index)
 
-    def snapshot_failed(self) -> None:
+    def snapshot_failed(self, now: int) -> None:
         """The snapshot in the making could not be saved."""
-        self.snapshots.failed()
+        self.snapshots.failed(now)
 
     def part_read(self, asked: fx.ReadPart, data: bytes, end: bool) -> None:
         """A ReadPart is complete; `data` is empty if that snapshot is no longer current."""
@@ -185,11 +187,6 @@ class Node:
         self.reloading = False
 
     # What the roles share
-
-    @property
-    def name(self) -> str:
-        """This node's name."""
-        return self.settings.name
 
     @property
     def record(self) -> Record | None:
@@ -233,8 +230,7 @@ class Node:
     def write(self) -> None:
         """Hand the entries that are new in the log to its file."""
         if self.written < self.log.last:
-            frames = self.log.slice(self.written + 1, self.log.last, 1 << 62)
-            self.out.append(fx.Write(tuple(frames)))
+            self.out.append(fx.Write(tuple(self.log.after(self.written))))
             self.written = self.log.last
 
     def flush(self) -> None:
@@ -247,27 +243,26 @@ class Node:
         """Take over, as a replica, how far the primary's log is protected."""
         if commit > self.commit:
             self.commit = commit
-            self._delayed.append((now + self.settings.apply_delay_ns, commit))
+            self.delayed.append((now + self.settings.apply_delay_ns, commit))
 
     def apply_as_replica(self, now: int) -> None:
         """Make readable what is protected and in this node's own log."""
-        while self._delayed and self._delayed[0][0] <= now:
-            self._due_commit = self._delayed.popleft()[1]
+        while self.delayed and self.delayed[0][0] <= now:
+            self._due_commit = self.delayed.popleft()[1]
+        if self._due_commit <= self.applied:
+            return
         own = self.written if self.settings.mode is Mode.SEMI_SYNC_MEMORY else self.flushed
         self.apply(min(self._due_commit, self.commit, own), now)
-
-    def apply_at(self) -> int | None:
-        """Return when a delayed entry becomes due; None if none waits."""
-        return self._delayed[0][0] if self._delayed else None
 
     def apply(self, upto: int, now: int) -> None:
         """Apply entries to the state, in order."""
         if self.reloading or upto <= self.applied:
             return
+        role = self.role
         for index in range(self.applied + 1, upto + 1):
-            command = self.role.command_at(index)
+            command = role.command_at(index)
             result = Result() if command is None else self.state.apply(command)
-            self.role.applied(index, result)
+            role.applied(index, result)
         self.applied = upto
         self.report("applied", now, offset=upto)
 

@@ -81,7 +81,7 @@ class Primary(Quiet):
 
     def lease_until(self, now: int) -> int:
         """Return until when nobody else can be elected, as far as this node has heard."""
-        electorate = self.protection.electorate()
+        electorate = self.protection.electorate
         heard = [feed.lease_ns for peer, feed in self.feeds.items() if electorate.get(peer) == feed.identity]
         if electorate.get(self.node.name) == self.node.meta.identity:
             heard.append(now)
@@ -200,15 +200,17 @@ class Primary(Quiet):
         if now < self._beat_ns:
             return
         self._beat_ns = now + node.settings.heartbeat_ns
-        if self.holds_lease(now):
+        held = self.holds_lease(now)
+        if held:
             self._lost_ns = None
         elif self._lost_ns is None:
             self._lost_ns = now
         elif now - self._lost_ns >= node.settings.election_ns:
             node.step_down("a majority is out of reach", now)
             return
+        current = held and node.commit >= self.start
         for peer in self.feeds:
-            self._beat(peer, now)
+            self._beat(peer, now, current=current)
         self.protection.admit(now)
         confirmed = self.confirmed()
         self.protection.mind(self._blocked(now), self.protection.full(confirmed), confirmed, now)
@@ -225,9 +227,9 @@ class Primary(Quiet):
 
     def connected(self, peer: str, now: int) -> None:
         """Make oneself known at once."""
-        self._beat(peer, now)
+        self._beat(peer, now, current=self._current(now))
 
-    def _beat(self, peer: str, now: int) -> None:
+    def _beat(self, peer: str, now: int, *, current: bool) -> None:
         feed, record = self.feeds[peer], self.protection.record
         self.node.send(
             peer,
@@ -236,29 +238,34 @@ class Primary(Quiet):
                 at=now,
                 commit=self.node.commit,
                 stream=feed.stream,
-                echo=self._echo(feed, now),
+                echo=feed.clock if current else 0,
                 record_epoch=record.epoch,
                 record_seq=record.seq,
             ),
         )
         self.protection.remind(peer)
 
-    def _echo(self, feed: Feed, now: int) -> int:
-        """Return the replica's clock to send back along with the commit index, which is current now."""
-        return feed.clock if self.holds_lease(now) and self.node.commit >= self.start else 0
+    def _current(self, now: int) -> bool:
+        """Tell whether the commit index is current now: then a replica's clock is sent back along with it."""
+        return self.holds_lease(now) and self.node.commit >= self.start
 
     # After each batch
 
     def settle(self, now: int) -> None:
         """Write, start a flush, send, and acknowledge whatever has its copies."""
         node = self.node
-        node.write()
-        node.flush()
+        if node.written < node.log.last:
+            node.write()
+        if node.flushed < node.written:
+            node.flush()
         if node.settings.visibility is Visibility.ON_APPLY:
             node.apply(node.log.last, now)
         self._advance(now)
-        for peer, feed in self.feeds.items():
-            self._replicate(peer, feed, now)
+        behind = [peer for peer, feed in self.feeds.items() if feed.stream and feed.sent < node.log.last]
+        if behind:
+            current = self._current(now)
+            for peer in behind:
+                self._replicate(peer, self.feeds[peer], current=current)
 
     def confirmed(self) -> dict[str, int]:
         """Return how far each replica whose copy counts has confirmed, on the medium of the mode."""
@@ -296,10 +303,10 @@ class Primary(Quiet):
         answer = {"ok": True, "value": result.value, **where}
         return answer | {"degraded": True} if degraded else answer
 
-    def _replicate(self, peer: str, feed: Feed, now: int) -> None:
+    def _replicate(self, peer: str, feed: Feed, *, current: bool) -> None:
         node = self.node
         limit = node.commit if node.settings.third_site(peer) else node.log.last
-        if feed.stream and feed.sent < node.log.base:
+        if feed.sent < node.log.base:
             feed.stop()  # what it needs next is compacted away: it asks again and gets the snapshot
         while feed.open and feed.sent < limit:
             frames = node.log.slice(feed.sent + 1, limit, BATCH_BYTES)
@@ -315,7 +322,7 @@ class Primary(Quiet):
                     prev=prev,
                     prev_epoch=epoch,
                     commit=node.commit,
-                    echo=self._echo(feed, now),
+                    echo=feed.clock if current else 0,
                 ),
                 blob,
             )

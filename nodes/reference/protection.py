@@ -21,7 +21,10 @@ CATCH_UP_NS = 1_000_000_000
 
 
 class Protection:
-    """The record of one primary's time, and what follows from it for acknowledgements."""
+    """The record of one primary's time, and what follows from it for acknowledgements.
+
+    `electorate` are the members with a vote, and their identities.
+    """
 
     def __init__(self, primary: "Primary", record: Record, now: int) -> None:
         self._primary = primary
@@ -47,6 +50,7 @@ class Protection:
     def propose(self, record: Record, now: int) -> None:
         """Make `record` this node's own and ask the others to keep it."""
         self.record = record
+        self.electorate = {name: who for name, who in record.members.items() if name != record.joining}
         self._node.save(record=record)
         me, identity = self._node.name, self._node.meta.identity
         self._confirmed = {me} if record.members.get(me) == identity else set()
@@ -71,10 +75,6 @@ class Protection:
         """Tell whether a copy on `peer` counts: its disk is the one that the cluster knows of."""
         known = self.record.members.get(peer) == self._primary.feeds[peer].identity
         return known and (self.record.joining != peer or self.stable)
-
-    def electorate(self) -> dict[str, str]:
-        """Return the members with a vote, and their identities."""
-        return {name: who for name, who in self.record.members.items() if name != self.record.joining}
 
     def _settle(self, now: int) -> None:
         """Act on a record that has just become stable."""

@@ -7,9 +7,9 @@ the payload a JSON command, empty for the entry that opens an epoch.
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from nodes.reference.fixed import fixed
 from nodes.reference.text import from_json
 
 FRAME = struct.Struct(">II")
@@ -23,7 +23,7 @@ class DamageError(Exception):
     """Bytes that should be a frame are not one."""
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Entry:
     """One position of the log: what was decided there, and by the primary of which epoch."""
 

@@ -38,6 +38,7 @@ class Replica(Quiet):
         self._common = 0
         self._acknowledged = (-1, -1)
         self._fresh_at: deque[tuple[int, int]] = deque(maxlen=1000)
+        self._slow_flush = node.settings.mode is Mode.SEMI_SYNC_MEMORY
         self._flush_ns = now + node.settings.flush_every_ns
         pause = node.settings.election_ns
         self._stand_ns = max(now, node.heard_ns) + pause + node.rng.randrange(pause // 2)
@@ -48,12 +49,12 @@ class Replica(Quiet):
 
     def wake_at(self) -> int:
         """Return when something is due."""
-        due = [self._stand_ns]
+        due = self._stand_ns
         if self._slow_flush and self.node.flushed < self.node.written:
-            due.append(self._flush_ns)
-        if (apply_at := self.node.apply_at()) is not None:
-            due.append(apply_at)
-        return min(due)
+            due = min(due, self._flush_ns)
+        if self.node.delayed:
+            due = min(due, self.node.delayed[0][0])
+        return due
 
     def tick(self, now: int) -> None:
         """Flush what waits for it (`semi_sync_memory`), and stand for election when the primary is silent."""
@@ -68,19 +69,26 @@ class Replica(Quiet):
         self._stand_ns = (
             now + pause if silent_for >= pause else node.heard_ns + pause + node.rng.randrange(pause // 2)
         )
-        if silent_for < pause or node.settings.witness or node.reloading or not node.may_vote:
+        if silent_for < pause or node.reloading:
             return
-        by_hand = node.settings.failover is Failover.MANUAL
-        if (
-            node.settings.leads(node.name, node.meta.promised)
-            if by_hand
-            else not node.settings.third_site(node.name)
-        ):
+        if hindrance := self._hindrance():
+            self.waits_for = hindrance
+            node.report("waiting", now, epoch=node.meta.promised, reason=hindrance)
+        else:
             node.stand(now)
 
-    @property
-    def _slow_flush(self) -> bool:
-        return self.node.settings.mode is Mode.SEMI_SYNC_MEMORY
+    def _hindrance(self) -> str:
+        """Return what keeps this node from standing for election, whatever the others say; "" if nothing does."""
+        node, settings = self.node, self.node.settings
+        if settings.witness:
+            return "waits for a primary: a witness is none"
+        if not node.may_vote:
+            return "waits for a primary that takes it in: its disk is new"
+        if settings.failover is Failover.MANUAL and not settings.leads(node.name, node.meta.promised):
+            return "waits for the last primary, or for an operator"
+        if settings.third_site(node.name):
+            return f"waits for one of the pair: {', '.join(settings.sync_set)}"
+        return ""
 
     # Messages
 
@@ -211,7 +219,7 @@ class Replica(Quiet):
             node.write()
             if self._slow_flush:
                 node.report_stored(first, node.written, "memory", now)
-        if not self._slow_flush:
+        if node.flushed < node.written and not self._slow_flush:
             node.flush()
         node.apply_as_replica(now)
         while self._fresh_at and self._fresh_at[0][0] <= node.applied:

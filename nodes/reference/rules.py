@@ -60,7 +60,7 @@ def protected(settings: Settings, me: str, own: int, confirmed: Mapping[str, int
     `own` is how far the primary `me` has flushed its own log; `confirmed` how far each replica has
     acknowledged (flushed; in `semi_sync_memory`: written). Replicas that do not count are left out of it.
     """
-    others = sorted((confirmed.get(name, 0) for name in settings.data if name != me), reverse=True)
+    others = sorted([confirmed.get(name, 0) for name in settings.data if name != me], reverse=True)
     match settings.mode:
         case Mode.ASYNC:
             return own

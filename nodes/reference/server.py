@@ -18,7 +18,7 @@ from nodes.reference.records import DamageError
 from nodes.reference.settings import Settings
 from nodes.reference.snapshot import UnsoundError
 from nodes.reference.storage import Storage
-from nodes.reference.text import to_json
+from nodes.reference.text import own_json
 from nodes.reference.wire import GarbageError, Splitter, pack_json
 
 MAX_UNREAD = 32 << 20
@@ -47,11 +47,13 @@ class Server:
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
+        self._wake_ns = 0
         self._failure: asyncio.Future[None] | None = None
+        self._over = False
 
     async def run(self, host: str, port: int) -> None:
         """Serve until cancelled; raises FatalError, and OSError when the address can't be used."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         self._failure = loop.create_future()
         listener = await loop.create_server(lambda: ClientConnection(self), host, port, backlog=512)
         try:
@@ -60,6 +62,7 @@ class Server:
             self.wake()
             await self._failure
         finally:
+            self._over = True
             listener.close()
             await self._links.stop()
             self._host.close()
@@ -71,7 +74,7 @@ class Server:
         """Have what the node wants done carried out in the next turn of the loop."""
         if not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._drain)
+            self._loop.call_soon(self._drain)
 
     def _hello(self) -> ms.Hello:
         meta = self._node.meta
@@ -87,10 +90,16 @@ class Server:
         self._node.disconnected(peer, self._host.now_ns())
         self.wake()
 
-    def heard(self, peer: str, message: ms.Message, blob: bytes) -> None:
+    def heard(self, peer: str, message: ms.Message, blob: bytes, now: int) -> None:
         """Another node said something; raises ProtocolError or DamageError."""
-        self._node.received(peer, message, blob, self._host.now_ns())
-        self.wake()
+        try:
+            self._node.received(peer, message, blob, now)
+        except (ms.ProtocolError, DamageError):
+            raise
+        except Exception as error:  # half of what the message asks for may be done: go no further
+            self._fail(error)
+        if not self._scheduled:
+            self.wake()
 
     def asked(self, client: "ClientConnection", header: dict[str, Any]) -> None:
         """A client asks for something."""
@@ -107,34 +116,38 @@ class Server:
 
     def _drain(self) -> None:
         self._scheduled = False
+        if self._over:
+            return
         try:
-            now = self._host.now_ns()
-            if now >= self._node.wake_at():
-                self._node.tick(now)
-            self._carry_out(self._node.drain(now))
-            self._set_timer()
+            node, now = self._node, self._host.now_ns()
+            if now >= self._wake_ns:
+                node.tick(now)
+            if effects := node.drain(now):
+                self._carry_out(effects)
+            self._wake_ns = node.wake_at()
+            if self._timer is None or self._wake_ns < self._timer_ns:
+                self._set_timer(self._wake_ns)
         except (
             Exception
         ) as error:  # whatever it is, this node must not go on: its disk may lag behind its word
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
+        self._over = True
         if self._failure is not None and not self._failure.done():
             self._failure.set_exception(error)
 
-    def _set_timer(self) -> None:
-        wake = self._node.wake_at()
+    def _set_timer(self, wake_ns: int) -> None:
         if self._timer is not None:
-            if self._timer_ns <= wake:
-                return
             self._timer.cancel()
-        self._timer_ns = wake
-        delay_s = max(0.0, (wake - self._host.now_ns()) / 1e9)
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
+        self._timer_ns = wake_ns
+        delay_s = max(0.0, (wake_ns - self._host.now_ns()) / 1e9)
+        self._timer = self._loop.call_later(delay_s, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
-        self.wake()
+        if not self._scheduled:
+            self._drain()
 
     def _carry_out(self, effects: list[fx.Effect]) -> None:
         reports: list[bytes] = []
@@ -142,27 +155,29 @@ class Server:
         replies: list[fx.Reply] = []
         for effect in effects:
             match effect:
-                case fx.Reply():
-                    replies.append(effect)
                 case fx.Send():
                     sends.append(effect)
-                case fx.Report(event):
-                    reports.append(to_json(event))
-                case fx.Cut() | fx.InstallSnapshot():
+                case fx.Report():
+                    reports.append(own_json(effect.event))
+                case fx.Reply():
+                    replies.append(effect)
+                case fx.Cut() | fx.InstallSnapshot() if reports:
                     self._tell(reports)
                     self._act(effect)
                 case _:
                     self._act(effect)
-        self._tell(reports)
-        for send in sends:
-            self._links.send(send.to, send.message, send.blob)
-        self._links.flush()
-        self._answer(replies)
+        if reports:
+            self._tell(reports)
+        if sends:
+            for send in sends:
+                self._links.send(send.to, send.message, send.blob)
+            self._links.flush()
+        if replies:
+            self._answer(replies)
 
     def _tell(self, reports: list[bytes]) -> None:
-        if reports:
-            self._host.report(b"\n".join(reports) + b"\n")
-            reports.clear()
+        self._host.report(b"\n".join(reports) + b"\n")
+        reports.clear()
 
     def _act(self, effect: fx.Effect) -> None:
         storage = self._storage
@@ -209,36 +224,36 @@ class Server:
     # In other threads
 
     def _flush(self, flush: fx.Flush) -> None:
-        done = self._host.flush(self._storage.wal.unsynced)
-
-        def finish(future: "asyncio.Future[None]") -> None:
-            if future.cancelled():
+        def finish(error: BaseException | None) -> None:
+            if self._over:
                 return
-            if error := future.exception():
+            if error is not None:
                 self._fail(FatalError(f"flushing the log failed: {error}"))
                 return
             if flush.generation == self._node.generation:
-                self._storage.wal.synced(flush.upto)
+                try:
+                    self._storage.wal.synced(flush.upto)
+                except OSError as problem:
+                    self._fail(FatalError(f"the log's hint could not be written: {problem}"))
+                    return
             self._node.flushed_to(flush.upto, flush.generation, self._host.now_ns())
             self.wake()
 
-        done.add_done_callback(finish)
+        self._host.flush(self._storage.wal.unsynced, finish)
 
     def _in_worker(self, work: Callable[[], Any], then: Callable[[Any, BaseException | None], None]) -> None:
         """Do blocking work behind all earlier such work; `then` gets its result or its OSError/UnsoundError."""
-        done = self._host.work(work)
 
-        def finish(future: "asyncio.Future[Any]") -> None:
-            if future.cancelled():
+        def finish(result: Any, error: BaseException | None) -> None:
+            if self._over:
                 return
-            error = future.exception()
             if error is not None and not isinstance(error, OSError | UnsoundError):
                 self._fail(error)
                 return
-            then(None if error else future.result(), error)
+            then(result, error)
             self.wake()
 
-        done.add_done_callback(finish)
+        self._host.work(work, finish)
 
     def _try_again_later(self, _: Any, error: BaseException | None) -> None:
         if error is not None:
@@ -253,7 +268,7 @@ class Server:
             else:
                 self.complain(f"a snapshot could not be saved: {error}")
                 self._in_worker(self._storage.abandon_snapshot, self._try_again_later)
-                self._node.snapshot_failed()
+                self._node.snapshot_failed(self._host.now_ns())
 
         self._in_worker(self._storage.finish_snapshot, then)
 
@@ -303,7 +318,7 @@ class Server:
                 return
             if wal.remaining_bytes < self._settings.segment_bytes // 2:
                 self._node.has_room(False)
-            asyncio.get_running_loop().call_later(ROOM_AGAIN_S, self._ask_for_spare)
+            self._loop.call_later(ROOM_AGAIN_S, self._ask_for_spare)
 
         self._in_worker(wal.prepare_spare, then)
 
@@ -348,8 +363,7 @@ class ClientConnection(asyncio.Protocol):
         assert self._transport is not None, "data comes from a connection"
         link: Any = self._server.adopt(self._transport, self._splitter, hello)
         self._transport.set_protocol(link)
-        for header_, blob in rest:
-            link.take(header_, blob)
+        link.take(rest)
 
     def _reject(self, why: str) -> None:
         if self._transport is not None:

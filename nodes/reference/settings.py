@@ -76,14 +76,25 @@ class Settings:
     retain_bytes: int = 2 << 20
     segment_bytes: int = 4 << 20
     sessions: int = 10_000
-    data: tuple[str, ...] = field(init=False)
     names: tuple[str, ...] = field(init=False)
+    """All members, in order."""
+    peers: tuple[str, ...] = field(init=False)
+    """The other members."""
+    data: tuple[str, ...] = field(init=False)
+    """Those that keep data."""
+    witness: bool = field(init=False)
+    """Whether this node is the witness."""
+    leased: bool = field(init=False)
+    """Whether primaries need a lease, because someone else may be elected without an operator."""
 
     def __post_init__(self) -> None:
         """Check what belongs together; raises ValueError with the reason."""
         set_ = object.__setattr__
         set_(self, "names", tuple(member.name for member in self.members))
+        set_(self, "peers", tuple(name for name in self.names if name != self.name))
         set_(self, "data", tuple(member.name for member in self.members if not member.witness))
+        set_(self, "witness", self.name not in self.data)
+        set_(self, "leased", self.failover is not Failover.MANUAL)
         self._check()
         if not self.sync_set and self.mode is Mode.SYNC:
             set_(self, "sync_set", self.data)
@@ -112,21 +123,6 @@ class Settings:
             raise ValueError("mirror failover needs two nodes and one witness; only mirror has a witness")
         if self.lease_ns >= self.election_ns:
             raise ValueError("the lease must be shorter than the election time-out")
-
-    @property
-    def witness(self) -> bool:
-        """Whether this node is the witness."""
-        return self.name not in self.data
-
-    @property
-    def peers(self) -> tuple[str, ...]:
-        """The other members' names."""
-        return tuple(name for name in self.names if name != self.name)
-
-    @property
-    def leased(self) -> bool:
-        """Whether primaries need a lease, because someone else may be elected without an operator."""
-        return self.failover is not Failover.MANUAL
 
     def third_site(self, name: str) -> bool:
         """Tell whether `name` is a site of `hybrid` beyond the pair: never ahead of it, never a candidate."""

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from nodes.reference.fixed import fixed
+
 Container = TypeVar("Container", set[Any], list[Any])
 
 Command = dict[str, Any]
@@ -20,7 +22,7 @@ class RejectedError(Exception):
     """The command does not fit the value it meets; nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True)
+@fixed
 class Result:
     """What a command answered: its value, or why it was rejected.
 

@@ -6,13 +6,15 @@ a write. Beside entries there are frames of the file's own, with index 0:
 
 - *flushed n*, before each write: entries up to n were durable then. What is damaged before such a mark is no torn
   write of the last moment, and the log is refused.
-- *cut n*: the entries behind n do not count; the log goes on with n + 1.
+- *cut n*: the entries behind n do not count; the log goes on with n + 1. It is written twice, each time flushed
+  with all before it: what is damaged before such a mark was no torn write either.
 - *base n*, at the start of a segment: a snapshot holds everything up to n; older segments do not count.
 
 At recovery the end of the log is where the last segment has no whole frame any more. A torn tail was never
 durable, hence never acknowledged, and is removed, unless a mark or the small `flushed` file proves that it was.
 """
 
+import errno
 import itertools
 import struct
 import threading
@@ -70,6 +72,7 @@ class Wal:
         self._current = -1
         self._retired: list[int] = []
         self._making_spare = threading.Lock()
+        self._has_spare = files.exists(self._spare)
         self._offset = 0
         self._flushed = 0
         self.found = self._recover()
@@ -85,7 +88,7 @@ class Wal:
     @property
     def has_spare(self) -> bool:
         """Whether the next segment is there already."""
-        return self._files.exists(self._spare)
+        return self._has_spare
 
     def prepare_spare(self) -> None:
         """Make the next segment's file ahead of its use, in any thread; raises OSError if the disk is full."""
@@ -105,6 +108,7 @@ class Wal:
         finally:
             files.close(descriptor)
         files.rename(making, self._spare)
+        self._has_spare = True
 
     def write(self, frames: tuple[bytes, ...]) -> None:
         """Append frames; they are in the page cache when this returns."""
@@ -132,21 +136,31 @@ class Wal:
         return self._current
 
     def synced(self, upto: int) -> None:
-        """Note that entries up to `upto` are durable."""
+        """Note that entries up to `upto` are durable; raises OSError if that can't be written down.
+
+        On a full disk it need not be: a hint that was lost with the power takes room again, and the entries are
+        as durable without it.
+        """
         while self._retired:
             self._files.close(self._retired.pop())
         self._flushed = upto
-        self._files.write(self._hint, _VALUE.pack(upto), 0)
+        try:
+            self._files.write(self._hint, _VALUE.pack(upto), 0)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
 
     def cut(self, after: int, frames: tuple[bytes, ...]) -> None:
         """Remove the entries behind `after` durably; `frames`, the removed ones, are kept in `cut/`."""
         self._keep_aside(frames)
         self._lower_hint(after)
-        if self._offset + _MARK_BYTES > self._size:
+        if self._offset + 2 * _MARK_BYTES > self._size:
             self._rotate(after + 1, first=_mark(_CUT, after))
             return
-        self._put(_mark(_CUT, after))
         self._files.sync_data(self._current)
+        for _ in range(2):  # the second shows, if the first is damaged, that it was there
+            self._put(_mark(_CUT, after))
+            self._files.sync_data(self._current)
 
     def reset(self, base: int) -> None:
         """Start anew behind `base`, which a snapshot holds; the old segments are kept in `cut/`."""
@@ -207,6 +221,7 @@ class Wal:
         self._files.sync_data(self._current)
         self._files.rename(self._spare, path)
         self._files.sync_folder(self._folder)
+        self._has_spare = False
         self._segments.append((path, following))
 
     # Recovery
@@ -267,10 +282,14 @@ class Wal:
 
     def _end(self, path: Path, data: bytes, offset: int, found: Found, flaw: str) -> None:
         """Make `offset` the end of the log, if nothing proves that it went on durably."""
-        proven = max(self._hinted(), _last_mark(data, offset))
+        proven = max((*self._hinted(), *_marks(data, offset, _FLUSHED)), default=0)
         if proven > found.last:
             raise RefusedError(
                 f"{path.name}: {flaw} behind entry {found.last}, but entries up to {proven} were durable"
+            )
+        if (cut := min(_marks(data, offset, _CUT), default=found.last)) < found.last:
+            raise RefusedError(
+                f"{path.name}: {flaw} behind entry {found.last}, but those behind {cut} had been cut off"
             )
         self._current = self._files.open(path)
         self._offset = offset
@@ -280,9 +299,9 @@ class Wal:
         self._files.write(self._current, data[:offset] + bytes(rubbish), 0)
         self._files.sync(self._current)
 
-    def _hinted(self) -> int:
+    def _hinted(self) -> tuple[int, ...]:
         raw = self._files.read(self._hint, _VALUE.size, 0)
-        return int(_VALUE.unpack(raw)[0]) if len(raw) == _VALUE.size else 0
+        return _VALUE.unpack(raw) if len(raw) == _VALUE.size else ()
 
     def _first_mark(self, path: Path) -> int | None:
         """Return the kind of the mark that a segment begins with, if it does."""
@@ -311,10 +330,10 @@ def _number(path: Path) -> int:
     return int(path.stem)
 
 
-def _last_mark(data: bytes, offset: int) -> int:
-    """Return the largest `flushed` mark that stands behind `offset`; 0 if there is none."""
-    pattern = HEAD.pack(0, _FLUSHED)
-    largest = 0
+def _marks(data: bytes, offset: int, kind: int) -> list[int]:
+    """Return the values of the whole marks of a kind that stand behind `offset`."""
+    values: list[int] = []
+    pattern = HEAD.pack(0, kind)
     at = data.find(pattern, offset)
     while at >= 0:
         try:
@@ -322,6 +341,6 @@ def _last_mark(data: bytes, offset: int) -> int:
         except DamageError:
             frame = None
         if frame is not None and len(frame) == _MARK_BYTES:
-            largest = max(largest, _VALUE.unpack_from(frame, FRAME.size + HEAD.size)[0])
+            values += _VALUE.unpack_from(frame, FRAME.size + HEAD.size)
         at = data.find(pattern, at + 1)
-    return largest
+    return values

@@ -32,20 +32,22 @@ class Splitter:
     """Cuts a stream of bytes into frames."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._kept = bytearray()
 
     def feed(self, data: bytes) -> list[tuple[dict[str, Any], bytes]]:
         """Take in bytes and return the frames that are complete now; raises GarbageError."""
-        buffer = self._buffer
-        buffer += data
+        kept = self._kept
+        if kept:
+            kept += data
+        buffer = kept or data
         frames: list[tuple[dict[str, Any], bytes]] = []
-        start = 0
-        while len(buffer) - start >= _SIZES.size:
+        start, length = 0, len(buffer)
+        while length - start >= _SIZES.size:
             size, header_size = _SIZES.unpack_from(buffer, start)
             if not 4 + header_size <= size <= MAX_FRAME:
                 raise GarbageError(f"impossible frame sizes {size} and {header_size}")
             end = start + 4 + size
-            if len(buffer) < end:
+            if length < end:
                 break
             middle = start + _SIZES.size + header_size
             try:
@@ -56,5 +58,8 @@ class Splitter:
                 raise GarbageError("a header that is no JSON object")
             frames.append((header, bytes(buffer[middle:end])))
             start = end
-        del buffer[:start]
+        if kept:
+            del kept[:start]
+        elif start < length:
+            kept += data[start:]
         return frames

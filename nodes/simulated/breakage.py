@@ -22,7 +22,6 @@ _BITES = {
     DiskFault.FLUSH_ERROR: Bite.SYNC_ERROR,
     DiskFault.FULL: Bite.NO_SPACE,
     DiskFault.SLOW: Bite.STALL,
-    DiskFault.BIT_ROT: Bite.BIT_ROT,
     DiskFault.LOST_WRITE: Bite.LOST_WRITE,
     DiskFault.MISDIRECTED_WRITE: Bite.MISDIRECTED_WRITE,
 }
@@ -49,10 +48,6 @@ class Breakage:
 
     def begin(self, key: str, fault: DiskFault, amount: int) -> None:
         """Let the disk have a fault."""
-        if fault is DiskFault.BIT_ROT:
-            for _ in range(amount):
-                self._rot()
-            return
         if fault is DiskFault.FULL:
             amount += self._disk.used_bytes
         self._wanted[key] = _Wanted(fault, amount)
@@ -81,6 +76,10 @@ class Breakage:
             self._write_out()
         return True
 
+    def rot(self, bits: int) -> int:
+        """Flip bits at once; return how many there were to flip."""
+        return sum(self._rot() for _ in range(bits))
+
     def bites(self) -> Mapping[DiskFault, int]:
         """Return how often each fault has made a difference."""
         return {fault: self._disk.faults.bites[bite] for fault, bite in _BITES.items()}
@@ -99,19 +98,19 @@ class Breakage:
         faults.stall_ns = sum(amounts[DiskFault.SLOW])
         faults.capacity_bytes = min(amounts[DiskFault.FULL], default=None)
 
-    def _rot(self) -> None:
-        """Flip a bit, of a file drawn by how much it holds."""
+    def _rot(self) -> bool:
+        """Flip a bit, of a file drawn by how much it holds; False if there is nothing."""
         disk = self._disk
         sizes = {path: len((disk.durable_bytes(path) or b"").rstrip(b"\0")) for path in disk.durable_paths()}
         total = sum(sizes.values())
         if not total:
-            return
+            return False
         place = self._tape.below("rotten byte", total)
         for path, size in sizes.items():
             if place < size:
-                disk.rot(path)
-                return
+                return disk.rot(path) is not None
             place -= size
+        return False
 
     def _write_out(self) -> None:
         """Make durable what flushes had only said to be: the end of a lie is that it comes true."""

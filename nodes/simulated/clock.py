@@ -12,6 +12,8 @@ class MachineClock:
         self._base_ns = 0
         self._since_ns = 0
         self._drift_ppm = 0
+        self.ahead_ns: int | None = 0
+        """What its monotonic time always is ahead of the true time; None while it drifts."""
         self._offset_ns = SIMULATION_BEGINS_NS
 
     def read_ns(self, true_ns: int) -> int:
@@ -34,6 +36,7 @@ class MachineClock:
         assert ppm > -MILLION, "a clock does not run backwards"
         self._base_ns, self._since_ns = self.read_ns(true_ns), true_ns
         self._drift_ppm = ppm
+        self.ahead_ns = None if ppm else self._base_ns - self._since_ns
 
     def jump(self, by_ns: int) -> None:
         """Set the wall clock forward, or back."""

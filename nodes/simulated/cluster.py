@@ -18,18 +18,6 @@ from nodes.simulated.tape import Tape
 _BEGIN = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
 
-class _Spot:
-    """A machine or the clients' host, as the network sees it."""
-
-    def __init__(self, name: str, machine: SimulatedMachine | None = None) -> None:
-        self.name = name
-        self._machine = machine
-
-    @property
-    def powered(self) -> bool:
-        return self._machine is None or self._machine.on
-
-
 class SimulatedTime:
     """The loop's time, which begins at midnight (`harness.clock.Time`)."""
 
@@ -56,9 +44,9 @@ class SimulatedCluster:
         self.time = SimulatedTime(loop)
         tape = Tape(config.seed)
         self.links = Links(tape)
-        self._clients = _Spot(CLIENTS)
-        self._spots: dict[str, Place] = {CLIENTS: self._clients}
-        self._net = Streams(loop, self.links, self._spot_of)
+        self._clients = Place(CLIENTS)
+        self._places = {CLIENTS: self._clients}
+        self._net = Streams(loop, self.links, self._place_of)
         loop.internet = self._net
         for number, name in enumerate(config.names, start=1):
             address = f"10.99.0.{number}" if config.ip == 4 else f"fd99::{number}"
@@ -73,8 +61,8 @@ class SimulatedCluster:
                 on_death=config.on_death,
             )
             self._machines[name] = machine
-            self._spots[name] = _Spot(name, machine)
-            self._net.add(address, self._spots[name])
+            self._places[name] = machine.place
+            self._net.add(address, machine.place)
 
     @staticmethod
     def enter() -> None:
@@ -107,7 +95,7 @@ class SimulatedCluster:
         """Send a packet and wait for its echo."""
         loop, answer = self._loop, self._loop.create_future()
         there, back = self.links.between(source, target), self.links.between(target, source)
-        here, beyond = self._spots[source], self._spots[target]
+        here, beyond = self._places[source], self._places[target]
 
         def finish() -> None:
             if not answer.done():
@@ -166,7 +154,5 @@ class SimulatedCluster:
         for endpoint in self._net.connections(one, other).values():
             endpoint.reset()
 
-    def _spot_of(self, owner: Owner | None) -> Place:
-        if isinstance(owner, SimulatedProcess):
-            return self._spots[owner.machine.name]
-        return self._clients
+    def _place_of(self, owner: Owner | None) -> Place:
+        return owner.machine.place if isinstance(owner, SimulatedProcess) else self._clients

@@ -174,10 +174,15 @@ class File:
         return within + (place + (place >= offset // SECTOR_BYTES)) * SECTOR_BYTES
 
     def rot(self, choices: Choices) -> int | None:
-        """Flip a durable bit, and the cached one unless it waits to be written; return in which byte, if any."""
+        """Flip a durable bit, and the cached one unless it waits to be written; return in which byte, if any.
+
+        Zeros behind all that was written are left alone, unless there is nothing else: nobody minds what becomes
+        of space that is only reserved.
+        """
         if not self.durable:
             return None
-        at, bit = divmod(choices.below(f"{self.durable_path} rotten bit", len(self.durable) * 8), 8)
+        size = len(self.durable.rstrip(b"\0")) or len(self.durable)
+        at, bit = divmod(choices.below(f"{self.durable_path} rotten bit", size * 8), 8)
         self.durable[at] ^= 1 << bit
         dirty = any(
             offset <= at and (data is None or at < offset + len(data)) for offset, data, _ in self.unflushed

@@ -6,16 +6,19 @@ power cut can no longer take it, and the node's own word for it is left out.
 """
 
 import json
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from nodes.reference.records import DamageError, frame_at, position
+from nodes.reference.records import FRAME, HEAD
 from nodes.reference.wal import MAGIC
 from nodes.simulated.disk import Disk
 from nodes.simulated.disk_file import Ranges
 
 _SEGMENT_HEAD_BYTES = len(MAGIC) + 8
 _SNAPSHOT_HEAD_BYTES = 8
+_ENTRY = struct.Struct(FRAME.format + HEAD.format[1:])
 
 Stretch = tuple[int, int, int]
 """Entries of one epoch: (epoch, first, last)."""
@@ -30,13 +33,18 @@ class LogWatch:
         self._disk = disk
         self._tell = tell
         self._read: dict[tuple[str, str], int] = {}
+        self._segments: dict[str, bool] = {}
         disk.watch(self._durable)
 
     def _durable(self, path: Path, ranges: Ranges) -> None:
-        if path.name == "snapshot":
-            stretches = _of_snapshot(self._disk.durable_tail(path, 0))
-        elif path.suffix == ".log" and path.parent.name == "log":
+        name = str(path)
+        is_segment = self._segments.get(name)
+        if is_segment is None:
+            is_segment = self._segments[name] = path.suffix == ".log" and path.parent.name == "log"
+        if is_segment:
             stretches = self._of_segment(path, min((first for first, _ in ranges), default=0))
+        elif path.name == "snapshot":
+            stretches = _of_snapshot(self._disk.durable_tail(path, 0))
         else:
             return
         for stretch in stretches:
@@ -50,9 +58,8 @@ class LogWatch:
             begin = _SEGMENT_HEAD_BYTES
         content, offset = self._disk.durable_tail(path, begin), 0
         stretch: Stretch | None = None
-        while (frame := _frame(content, offset)) is not None:
-            offset += len(frame)
-            index, epoch = position(frame)
+        while (entry := _entry(content, offset)) is not None:
+            index, epoch, offset = entry
             if index == 0:  # a mark of the log's own
                 continue
             if stretch is not None and stretch[0] == epoch and stretch[2] + 1 == index:
@@ -69,8 +76,9 @@ class LogWatch:
 def line(stretch: Stretch, at_ns: int) -> bytes:
     """Return a stretch as the store itself reports one."""
     epoch, first, last = stretch
-    event = {"event": "stored", "at": at_ns, "epoch": epoch, "first": first, "last": last, "medium": "disk"}
-    return json.dumps(event, separators=(",", ":")).encode()
+    return b'{"event":"stored","at":%d,"epoch":%d,"first":%d,"last":%d,"medium":"disk"}' % (
+        at_ns, epoch, first, last
+    )  # fmt: skip
 
 
 def is_own_word(printed: bytes) -> bool:
@@ -78,11 +86,15 @@ def is_own_word(printed: bytes) -> bool:
     return printed.startswith(b'{"event":"stored"') and b'"medium":"disk"' in printed
 
 
-def _frame(content: bytes, offset: int) -> bytes | None:
-    try:
-        return frame_at(content, offset)
-    except DamageError:
+def _entry(content: bytes, offset: int) -> tuple[int, int, int] | None:
+    """Return index, epoch and end of the frame at `offset` (see `nodes.reference.records`); None if it is none."""
+    if offset + _ENTRY.size > len(content):
         return None
+    length, crc, index, epoch = _ENTRY.unpack_from(content, offset)
+    end: int = offset + FRAME.size + length
+    if length < HEAD.size or end > len(content) or zlib.crc32(content[offset + FRAME.size : end]) != crc:
+        return None
+    return index, epoch, end
 
 
 def _of_snapshot(content: bytes) -> Iterator[Stretch]:

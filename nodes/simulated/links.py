@@ -13,6 +13,8 @@ from harness.machine import Link as Direction
 from harness.machine import Mischief, Weather
 from nodes.simulated.tape import Tape
 
+_log = math.log
+
 US = 1_000
 MS = 1_000_000
 
@@ -52,8 +54,7 @@ class PacketLink:
         self._weather: Weather | None = None
         self._free_ns = 0
         self._random = draws.random
-        self._spread = draws.expovariate
-        self._opening: list[Callable[[], None]] = []
+        self._opening: list[Callable[[], object]] = []
 
     @property
     def mischief(self) -> Mischief:
@@ -73,12 +74,12 @@ class PacketLink:
             self.weathers[key] = weather
         self._weather = combined(self.weathers.values())
 
-    def arrivals(self, now_ns: int, size_bytes: int, *, probe: bool = False) -> list[int]:
+    def arrivals(self, now_ns: int, size_bytes: int, *, probe: bool = False) -> tuple[int, ...]:
         """Return when a packet sent now arrives: never, once, or twice. Cuts and clogs are looked at then."""
-        flight_ns = BASE_NS + int(self._spread(1 / SPREAD_NS))
+        flight_ns = BASE_NS - int(_log(1 - self._random()) * SPREAD_NS)
         weather = self._weather
         if weather is None:
-            return [now_ns + flight_ns]
+            return (now_ns + flight_ns,)
         counted = not probe
         start_ns = now_ns
         if weather.bytes_per_s:
@@ -88,12 +89,13 @@ class PacketLink:
             self._free_ns = start_ns
         if weather.loss and self._random() < weather.loss:
             self.lost += counted
-            return []
-        times = [start_ns + flight_ns + self._late_ns(weather, counted=counted)]
+            return ()
+        first_ns = start_ns + flight_ns + self._late_ns(weather, counted=counted)
         if weather.duplicate and self._random() < weather.duplicate:
             self.duplicated += counted
-            times.append(start_ns + BASE_NS + int(self._spread(1 / SPREAD_NS)) + weather.delay_ns)
-        return times
+            flight_ns = BASE_NS - int(_log(1 - self._random()) * SPREAD_NS)
+            return (first_ns, start_ns + flight_ns + weather.delay_ns)
+        return (first_ns,)
 
     def _late_ns(self, weather: Weather, *, counted: bool) -> int:
         late_ns = weather.delay_ns
@@ -109,7 +111,7 @@ class PacketLink:
         """Count a packet that a cut has swallowed."""
         self.dropped += not probe
 
-    def when_open(self, deliver: Callable[[], None], *, probe: bool = False) -> None:
+    def when_open(self, deliver: Callable[[], object], *, probe: bool = False) -> None:
         """Keep a packet in a clog; `deliver` is called when the link is unclogged."""
         self.held += not probe
         self._opening.append(deliver)

@@ -38,7 +38,7 @@ class Owner:
     def __init__(self) -> None:
         self.dead = False
         self.stopped = False
-        self.waiting: deque[Handle] = deque()
+        self.waiting: deque[list[Any]] = deque()
         self.busy_until_ns = 0
         self.spent_ns = 0
         self.tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], None] = weakref.WeakKeyDictionary()
@@ -70,37 +70,30 @@ class Internet(Protocol):
         """Take connections at an address; raises OSError."""
 
 
-class Handle:
-    """A callback that waits for its time."""
+class Handle(list[Any]):
+    """A callback that waits for its time: [time in ns, order, callback, args, context, owner].
 
-    __slots__ = ("_when_ns", "args", "callback", "context", "owner")
+    A list, because lists are made and compared without a call of Python code, and there are thousands a second.
+    """
 
-    def __init__(
-        self,
-        callback: Callable[..., Any],
-        args: tuple[Any, ...],
-        context: contextvars.Context | None,
-        owner: Owner | None,
-        when_ns: int,
-    ) -> None:
-        self.callback: Callable[..., Any] | None = callback
-        self.args = args
-        self.context = context
-        self.owner = owner
-        self._when_ns = when_ns
+    __slots__ = ()
 
     def cancel(self) -> None:
         """Let it not happen."""
-        self.callback = None
-        self.args = ()
+        self[_CALLBACK] = None
+        self[_CALLBACK + 1] = ()
 
     def cancelled(self) -> bool:
         """Tell whether it was cancelled, or has happened."""
-        return self.callback is None
+        return self[_CALLBACK] is None
 
     def when(self) -> float:
         """Return its time in seconds."""
-        return self._when_ns / 1e9
+        seconds: float = self[0] / 1e9
+        return seconds
+
+
+_CALLBACK = 2
 
 
 class VirtualLoop(asyncio.AbstractEventLoop):
@@ -108,12 +101,12 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def __init__(self) -> None:
         self.internet: Internet | None = None
-        self._now_ns = 0
+        self.now_ns = 0
+        """The time of this instant; `time_ns` also has what whoever runs now has spent since."""
         self._owner: Owner | None = None
-        self._ready: deque[Handle] = deque()
-        self._timers: list[tuple[int, int, Handle]] = []
+        self._ready: deque[list[Any]] = deque()
+        self._timers: list[list[Any]] = []
         self._order = itertools.count()
-        self._root = contextvars.copy_context()
         self._stopping = False
         self._running = False
         self._closed = False
@@ -126,11 +119,12 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def time_ns(self) -> int:
         """Return the time in nanoseconds, as whoever runs now has reached it."""
-        return self._now_ns if self._owner is None else self._now_ns + self._owner.spent_ns
+        return self.now_ns if self._owner is None else self.now_ns + self._owner.spent_ns
 
     def time(self) -> float:
         """Return the time in seconds."""
-        return self.time_ns() / 1e9
+        owner = self._owner
+        return (self.now_ns if owner is None else self.now_ns + owner.spent_ns) / 1e9
 
     # Callbacks
 
@@ -139,7 +133,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     ) -> Handle:
         """Schedule a callback of whoever runs now, or of the one that `context` names."""
         owner = self._owner if context is None else context.get(_OWNER)
-        handle = Handle(callback, args, context, owner, self._now_ns)
+        handle = Handle((self.now_ns, 0, callback, args, context, owner))
         self._ready.append(handle)
         return handle
 
@@ -147,7 +141,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> Handle:
         """Schedule a callback from a signal's handler, which comes at any moment: between two events."""
-        handle = Handle(callback, args, context, None, self._now_ns)
+        handle = Handle((self.now_ns, 0, callback, args, context, None))
         self._signalled.append(handle)
         return handle
 
@@ -159,7 +153,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> Handle:
         """Schedule a callback in `delay` seconds."""
-        return self._schedule(self.time_ns() + math.ceil(delay * 1e9), callback, args, context)
+        return self._schedule(math.ceil(delay * 1e9), callback, args, context)
 
     def call_at(  # type: ignore[override]
         self,
@@ -169,19 +163,31 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> Handle:
         """Schedule a callback at a time in seconds."""
-        return self._schedule(_ns_at(when), callback, args, context)
+        return self._schedule(_ns_at(when) - self.time_ns(), callback, args, context)
 
     def at_ns(
         self, when_ns: int, callback: Callable[..., Any], *args: Any, owner: Owner | None = None
-    ) -> Handle:
-        """Schedule a callback of `owner` (None: of nature) at a time in nanoseconds."""
-        handle = Handle(callback, args, None, owner, when_ns)
-        self._push(max(when_ns, self._now_ns), handle)
-        return handle
+    ) -> None:
+        """Schedule a callback of `owner` (None: of nature) at a time in nanoseconds; it can't be cancelled."""
+        due_ns = when_ns if when_ns > self.now_ns else self.now_ns
+        heapq.heappush(self._timers, [due_ns, next(self._order), callback, args, None, owner])
 
     def run_as(self, owner: Owner, callback: Callable[..., Any], *args: Any) -> None:
         """Let something happen to a process, behind all that is due for it already."""
-        self._ready.append(Handle(callback, args, None, owner, self._now_ns))
+        self._ready.append([self.now_ns, 0, callback, args, None, owner])
+
+    def tell(self, owner: Owner, callback: Callable[..., Any], *args: Any) -> None:
+        """Let something that nature does happen to a process: at once, unless something else comes first."""
+        if (
+            self._ready
+            or self._owner is not None
+            or owner.stopped
+            or owner.waiting
+            or owner.busy_until_ns > self.now_ns
+        ):
+            self.run_as(owner, callback, *args)
+        elif not owner.dead:
+            self._run(callback, args, owner.context, owner)
 
     def release(self, owner: Owner) -> None:
         """Let a stopped process go on with what it has missed, in order."""
@@ -200,65 +206,76 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def _schedule(
         self,
-        when_ns: int,
+        delay_ns: int,
         callback: Callable[..., Any],
         args: tuple[Any, ...],
         context: contextvars.Context | None,
     ) -> Handle:
-        owner = self._owner if context is None else context.get(_OWNER)
+        current = self._owner
+        owner = current if context is None else context.get(_OWNER)
         if owner is not None:
-            now_ns = self.time_ns()
-            when_ns = now_ns + owner.true_ns(when_ns - now_ns)
-        handle = Handle(callback, args, context, owner, when_ns)
-        self._push(max(when_ns, self._now_ns), handle)
+            delay_ns = owner.true_ns(delay_ns)
+        due_ns = self.now_ns if current is None else self.now_ns + current.spent_ns
+        if delay_ns > 0:
+            due_ns += delay_ns
+        handle = Handle((due_ns, next(self._order), callback, args, context, owner))
+        heapq.heappush(self._timers, handle)
         return handle
 
     def _go_on(self, owner: Owner) -> None:
         """Let happen what had to wait for a process, before anything else, if it can go on."""
-        if owner.waiting and not owner.stopped and owner.busy_until_ns <= self._now_ns:
+        if owner.waiting and not owner.stopped and owner.busy_until_ns <= self.now_ns:
             self._ready.extendleft(reversed(owner.waiting))
             owner.waiting.clear()
 
-    def _push(self, when_ns: int, handle: Handle) -> None:
-        heapq.heappush(self._timers, (when_ns, next(self._order), handle))
-
-    def _step(self) -> None:
-        """Let everything happen that is due, or let time pass until something is."""
+    def _go(self) -> None:
+        """Let everything happen that is due, then let time pass until something is, and so on."""
         ready, timers = self._ready, self._timers
-        if not ready:
-            if not timers:
+        while not self._stopping:
+            if self._signalled:
+                ready.append(self._signalled.popleft())
+            if ready:
+                handle = ready.popleft()
+            elif timers:
+                handle = heapq.heappop(timers)
+                if handle[0] > self.now_ns:
+                    self.now_ns = handle[0]
+                    self._budget = STANDSTILL
+                while timers and timers[0][0] <= self.now_ns:
+                    ready.append(heapq.heappop(timers))
+            else:
                 raise HarnessError("the simulation has come to a standstill: nobody waits for a time")
-            if timers[0][0] > self._now_ns:
-                self._now_ns = timers[0][0]
-                self._budget = STANDSTILL
-            while timers and timers[0][0] <= self._now_ns:
-                ready.append(heapq.heappop(timers)[2])
-        while ready and not self._stopping:
-            handle = ready.popleft()
-            if handle.callback is None:
+            _, _, callback, args, context, owner = handle
+            if callback is None:
                 continue
-            owner = handle.owner
             if owner is not None:
                 if owner.dead:
                     continue
-                if owner.stopped or owner.busy_until_ns > self._now_ns or owner.waiting:
+                if owner.stopped or owner.waiting or owner.busy_until_ns > self.now_ns:
                     owner.waiting.append(handle)
                     continue
+                context = context or owner.context
             self._budget -= 1
             if not self._budget:
                 self._budget = STANDSTILL  # for those who tidy up
-                raise HarnessError(f"the simulation stands still at {self.time():.3f} s: {handle.callback}")
-            self._run(handle)
+                raise HarnessError(f"the simulation stands still at {self.time():.3f} s: {callback}")
+            handle[_CALLBACK] = None
+            self._run(callback, args, context, owner)
 
-    def _run(self, handle: Handle) -> None:
-        callback, owner = handle.callback, handle.owner
-        assert callback is not None, "a cancelled handle is passed over"
-        handle.callback = None
+    def _run(
+        self,
+        callback: Callable[..., Any],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+        owner: Owner | None,
+    ) -> None:
         self.handled += 1
         self._owner = owner
-        context = handle.context or (self._root if owner is None else owner.context)
         try:
-            context.run(callback, *handle.args)
+            if context is None:
+                callback(*args)
+            else:
+                context.run(callback, *args)
         except (KeyboardInterrupt, SystemExit):
             raise
         except ProcessDied:
@@ -268,7 +285,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         finally:
             self._owner = None
             if owner is not None and owner.spent_ns:
-                owner.busy_until_ns = self._now_ns + owner.spent_ns
+                owner.busy_until_ns = self.now_ns + owner.spent_ns
                 owner.spent_ns = 0
                 self.at_ns(owner.busy_until_ns, self._go_on, owner)
 
@@ -279,10 +296,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._running = True
         events._set_running_loop(self)
         try:
-            while not self._stopping:
-                while self._signalled:
-                    self._ready.append(self._signalled.popleft())
-                self._step()
+            self._go()
         finally:
             self._stopping = False
             self._running = False

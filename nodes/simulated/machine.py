@@ -23,6 +23,7 @@ from nodes.simulated.clock import MachineClock
 from nodes.simulated.disk import Disk
 from nodes.simulated.disk_view import View
 from nodes.simulated.loop import VirtualLoop
+from nodes.simulated.pipe import Place
 from nodes.simulated.process import KILLED, Program, SimulatedProcess
 from nodes.simulated.streams import Streams
 from nodes.simulated.tape import Tape
@@ -79,9 +80,9 @@ class SimulatedMachine:
         self._on_death = on_death
         self._pids = itertools.count(100)
         self._running: dict[int, SimulatedProcess] = {}
-        self._powered = True
+        self.place = Place(name)
         self._mean_flush_ns = tape.choice(f"disk speed {name}", (MS // 2, 1 * MS, 2 * MS, 4 * MS))
-        self._traps: list[_Trap] = []
+        self.traps: list[_Trap] = []
         self._breakage = Breakage(self.disk, tape.part(f"breakage {name}"))
         self._drifts: dict[str, int] = {}
 
@@ -94,11 +95,6 @@ class SimulatedMachine:
     def address(self) -> str:
         """Its address on the simulated network."""
         return self._address
-
-    @property
-    def on(self) -> bool:
-        """Whether it has power."""
-        return self._powered
 
     @property
     def directory(self) -> str:
@@ -148,7 +144,7 @@ class SimulatedMachine:
         on_line: OnLine | None = None,
     ) -> SimulatedProcess:
         """Start a process: `python -m MODULE …`, where MODULE is a program for simulated machines."""
-        if not self._powered:
+        if not self.place.powered:
             raise NodeError(f"{self._name} has no power")
         program, rest = _program(argv)
         pid = next(self._pids)
@@ -189,30 +185,30 @@ class SimulatedMachine:
 
     def lose_power(self) -> None:
         """Cut the power at this very instant."""
-        if self._powered:
+        if self.place.powered:
             self._end_all(silently=True)
-            self._powered = False
+            self.place.powered = False
             self.disk.power_cut()
 
     async def crash_at(self, point: Point, *, count: int, power: bool, within_s: float) -> Collection[int]:
         """Let all processes die when one comes to `point`."""
         trap = _Trap(point, count, self.loop.create_future(), power=power)
-        self._traps.append(trap)
+        self.traps.append(trap)
         try:
             async with asyncio.timeout(within_s):
                 return await trap.sprung
         except TimeoutError:
             return ()
         finally:
-            self._traps.remove(trap)
+            self.traps.remove(trap)
 
     async def restore_power(self) -> None:
         """Switch the machine on; processes are not started."""
-        self._powered = True
+        self.place.powered = True
 
     async def powered(self) -> bool:
         """Tell whether it is on."""
-        return self._powered
+        return self.place.powered
 
     async def wipe(self) -> None:
         """Kill all processes and put a blank disk in."""
@@ -235,9 +231,13 @@ class SimulatedMachine:
         """Return how often each fault of the disk has made a difference."""
         return self._breakage.bites()
 
+    async def rot(self, bits: int) -> int:
+        """Flip bits of what is durable."""
+        return self._breakage.rot(bits)
+
     async def probe_disk(self) -> DiskProbe:
         """Write, flush and remove a file; raises NodeError without power."""
-        if not self._powered:
+        if not self.place.powered:
             raise NodeError(f"{self._name} has no power")
         error, extra_ns, durable = self._breakage.probe()
         took_ns = self._mean_flush_ns + extra_ns
@@ -287,7 +287,7 @@ class SimulatedMachine:
 
     def reached(self, point: Point) -> None:
         """Take note that a process is about to take a step, and crash if that was to be."""
-        for trap in self._traps:
+        for trap in self.traps:
             if trap.springs(point):
                 victims = tuple(self._running)
                 if trap.power:

@@ -7,7 +7,7 @@ Unlike there, loss is noticed by time alone (no fast retransmission), and nothin
 from bisect import insort
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from nodes.simulated.links import PacketLink
 from nodes.simulated.loop import VirtualLoop
@@ -19,16 +19,12 @@ LONGEST_NS = 3_000_000_000
 HEADER_BYTES = 60
 
 
-class Place(Protocol):
-    """A machine as the network sees it."""
+class Place:
+    """A machine as the network sees it; without power, its kernel does not answer at all."""
 
-    @property
-    def name(self) -> str:
-        """The machine's name."""
-
-    @property
-    def powered(self) -> bool:
-        """Whether its kernel answers at all."""
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.powered = True
 
 
 def throw(
@@ -105,7 +101,7 @@ class Pipe:
         if segment.arrived:
             return
         if link.clogs:
-            link.when_open(lambda: self._arrive(segment))
+            link.when_open(lambda: self._loop.call_soon(self._arrive, segment))
         elif link.cuts:
             link.drop()
             self._miss(segment)
@@ -113,15 +109,13 @@ class Pipe:
             self._miss(segment)
         else:
             segment.arrived = True
-            self._got_through(segment)
-            self._deliver()
-
-    def _deliver(self) -> None:
-        line = self._line
-        while line and line[0].arrived:
-            segment = line.popleft()
-            self.unread -= segment.size
-            segment.action(*segment.args)
+            if segment.resent:
+                self._send_rest()
+            line = self._line
+            while line and line[0].arrived:
+                first = line.popleft()
+                self.unread -= first.size
+                first.action(*first.args)
 
     def _miss(self, segment: _Segment) -> None:
         """Have a segment sent again, unless another copy of it is on its way there."""
@@ -143,9 +137,8 @@ class Pipe:
             segment.resent = True
             self._transmit(segment)
 
-    def _got_through(self, segment: _Segment) -> None:
-        if not segment.resent:
-            return
+    def _send_rest(self) -> None:
+        """What was sent again has got through, so now the rest of what is missing."""
         self._tries = 0
         missing, self._missing = self._missing, []
         for other in missing:

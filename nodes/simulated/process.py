@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.machine import OnLine, Point
 from nodes.simulated.disk_view import View
@@ -57,6 +57,7 @@ class SimulatedProcess(Owner):
         self._jobs_end_ns = 0
         self._beside = False
         self._loop = machine.loop
+        self._clock = machine.clock
 
     # harness.machine.Process
 
@@ -116,23 +117,23 @@ class SimulatedProcess(Owner):
 
     def now_ns(self) -> int:
         """Return the machine's monotonic time."""
-        return self.machine.clock.read_ns(self._loop.time_ns())
+        true_ns, ahead_ns = self._loop.now_ns + self.spent_ns, self._clock.ahead_ns
+        return self._clock.read_ns(true_ns) if ahead_ns is None else true_ns + ahead_ns
 
     def wall_ns(self) -> int:
         """Return what the machine's wall clock shows."""
-        return self.machine.clock.wall_ns(self._loop.time_ns())
+        return self._clock.wall_ns(self._loop.now_ns + self.spent_ns)
 
     def true_ns(self, delay_ns: int) -> int:
         """Return how long a timer of the machine truly takes."""
-        return self.machine.clock.true_ns(delay_ns)
+        return delay_ns if self._clock.ahead_ns is not None else self._clock.true_ns(delay_ns)
 
     def new_identity(self) -> str:
         """Return the name of the machine's disk."""
         return self.machine.disk.identity
 
-    def flush(self, descriptor: int) -> "asyncio.Future[None]":
+    def flush(self, descriptor: int, then: Callable[[BaseException | None], None]) -> None:
         """Flush a file beside other work."""
-        done: asyncio.Future[None] = self._loop.create_future()
         self._beside = True
         try:
             token = self.files.begin_sync(descriptor)
@@ -141,43 +142,32 @@ class SimulatedProcess(Owner):
         wait_ns = self.machine.flush_ns(self.files, descriptor)
 
         def end() -> None:
-            if done.done():
-                return
             try:
                 self.files.end_sync(token)
             except OSError as error:
-                done.set_exception(error)
+                then(error)
             else:
                 self.reach(Point.FLUSHED)
-                done.set_result(None)
+                then(None)
 
         self._loop.at_ns(self._loop.time_ns() + wait_ns, end, owner=self)
-        return done
 
-    def work(self, job: Callable[[], T]) -> "asyncio.Future[T]":
+    def work(self, job: Callable[[], T], then: Callable[[T | None, BaseException | None], None]) -> None:
         """Do a job beside other work, behind earlier jobs."""
-        done: asyncio.Future[T] = self._loop.create_future()
         self._jobs_end_ns = max(self._jobs_end_ns, self._loop.time_ns()) + self.machine.job_ns()
 
         def carry_out() -> None:
+            result, failure = None, None
             self._beside = True
             try:
                 result = job()
             except Exception as error:
-                outcome: Any = error
-            else:
-                outcome = None
+                failure = error
             finally:
                 self._beside = False
-            if done.done():
-                return
-            if outcome is not None:
-                done.set_exception(outcome)
-            else:
-                done.set_result(result)
+            then(result, failure)
 
         self._loop.at_ns(self._jobs_end_ns, carry_out, owner=self)
-        return done
 
     def report(self, lines: bytes) -> None:
         """Print lines to standard output."""
@@ -187,7 +177,7 @@ class SimulatedProcess(Owner):
 
     def print(self, line: bytes) -> None:
         """Print one line to standard output, whatever the censor says."""
-        at_ns = self._loop.time_ns()
+        at_ns = self._loop.now_ns + self.spent_ns
         for take in self._on_line:
             take(at_ns, line)
 
@@ -203,19 +193,22 @@ class SimulatedProcess(Owner):
         """Let the disk's time pass, and let the process die here if that is planned."""
         if self.dead:
             raise ProcessDied
-        if call.startswith("sync") and not self._beside:
-            self.spent_ns += self.machine.sync_ns()
-        if call.startswith("sync"):
+        if call == "write":
+            if self.machine.traps:
+                self.reach(Point.WRITE)
+        elif call.startswith("sync"):
+            if not self._beside:
+                self.spent_ns += self.machine.sync_ns()
             self.reach(Point.FLUSH)
-        elif call == "write":
-            self.reach(Point.WRITE)
 
     def about_to_send(self, *, to_client: bool) -> None:
         """Take note that it is about to send something."""
-        self.reach(Point.REPLY if to_client else Point.SEND)
+        if self.machine.traps or self.dead:
+            self.reach(Point.REPLY if to_client else Point.SEND)
 
     def reach(self, point: Point) -> None:
         """Come to a step; it may be the last one."""
-        self.machine.reached(point)
+        if self.machine.traps:
+            self.machine.reached(point)
         if self.dead:
             raise ProcessDied

@@ -50,10 +50,11 @@ class Endpoint(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes."""
         if not self.gone and data:
-            assert self._pipe is not None and self._peer is not None, "the endpoint is joined"
+            pipe, peer = self._pipe, self._peer
+            assert pipe is not None and peer is not None, "the endpoint is joined"
             if self.owner is not None:
-                self.owner.about_to_send(to_client=self._peer.owner is None)
-            self._pipe.send(self._peer.received, bytes(data), size=len(data))
+                self.owner.about_to_send(to_client=peer.owner is None)
+            pipe.send(peer.received, bytes(data), size=len(data))
 
     def writelines(self, list_of_data: Iterable[Any]) -> None:
         """Send bytes."""
@@ -90,14 +91,16 @@ class Endpoint(asyncio.Transport):
         if self.owner is None:
             callback(*args)
         else:
-            self._net.loop.run_as(self.owner, callback, *args)
+            self._net.loop.tell(self.owner, callback, *args)
 
     def received(self, data: bytes) -> None:
         """Take bytes from the network."""
         if self.gone:
             self._refuse()
+        elif self.owner is None:
+            self._read(data)
         else:
-            self._tell(self._read, data)
+            self._net.loop.tell(self.owner, self._read, data)
 
     def _read(self, data: bytes) -> None:
         if not self._closed and self.protocol is not None:
@@ -307,7 +310,7 @@ class _Attempt:
             return
         net = self._net
         throw(net.loop, net.link(self._here.name, self._there.name), self._there, self._answer)
-        self._again = net.loop.at_ns(net.loop.time_ns() + self._wait_ns, self.knock)
+        net.loop.at_ns(net.loop.time_ns() + self._wait_ns, self.knock)
         self._wait_ns *= 2
 
     def _answer(self) -> None:
@@ -316,7 +319,6 @@ class _Attempt:
         throw(self._net.loop, back, self._here, lambda: self._finish(listener))
 
     def _finish(self, listener: Listener | None) -> None:
-        self._again.cancel()
         if self._made.done() or (self._source is not None and self._source.dead):
             return
         if listener is None or listener.owner.dead:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.contract import Mode, Permit, contract_for
+from harness.contract import Failover, Mode, Permit, Reads, Visibility, contract_for
 
 NODES = ("n1", "n2", "n3", "n4", "n5")
 
@@ -55,3 +55,17 @@ def test_an_operator_may_lose_writes_in_every_mode(mode):
 def test_only_async_loses_writes_in_a_failover():
     permitting = [mode for mode in Mode if Permit.FAILOVER_SUFFIX in contract_for(mode, NODES).permits]
     assert permitting == [Mode.ASYNC]
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_reads_promise_nothing_where_operators_make_primaries(mode):
+    contract = contract_for(mode, NODES, failover=Failover.MANUAL)
+    assert (contract.primary_reads, contract.replica_reads) == (Reads.STALE, Reads.STALE)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_reads_of_the_primary_are_linearizable_unless_what_they_show_may_be_lost(mode):
+    on_ack, on_apply = (contract_for(mode, NODES, visibility=visibility) for visibility in Visibility)
+    assert on_ack.primary_reads is (Reads.RECENT if mode is Mode.ASYNC else Reads.LINEARIZABLE)
+    assert on_apply.primary_reads is Reads.RECENT
+    assert on_ack.replica_reads is on_apply.replica_reads is Reads.BOUNDED

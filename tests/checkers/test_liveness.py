@@ -9,10 +9,15 @@ from recorded_runs import SHOWN, Script
 from checkers.liveness import Liveness
 from harness.contract import Failover, Mode
 from harness.episode import Episode
+from harness.events import Cause, Damaged, Elected, Started, SteppedDown, Waiting
 from harness.machine import Death
 from harness.verdict import Verdict
 
 FIVE = ("n1", "n2", "n3", "n4", "n5")
+
+
+WAITS = Waiting(node="n3", at_ns=10, epoch=1, reason="waits for a majority")
+DAMAGED = Damaged(node="n3", at_ns=10, reason="entries are missing")
 
 
 def episode(number: int, fault: str, *targets: str, healed: bool = True) -> Episode:
@@ -29,8 +34,10 @@ def episode(number: int, fault: str, *targets: str, healed: bool = True) -> Epis
     )
 
 
-def judged(script, *, recovered, settled=False, survivor=None, expected=True):
-    run = replace(script.run(survivor), recovered=recovered, settled=settled, recovery_expected=expected)
+def judged(script, *, recovered, settled=False, survivor=None, expected=True, **fields):
+    run = replace(
+        script.run(survivor), recovered=recovered, settled=settled, recovery_expected=expected, **fields
+    )
     return Liveness().check(run)
 
 
@@ -49,7 +56,7 @@ def test_a_cluster_that_came_back_is_alive():
 def test_one_that_stays_down_after_a_kill_is_not(mode):
     result = judged(after(episode(0, "kill", "n1", "n2", "n3"), mode=mode), recovered=False)
     assert result.verdict is Verdict.VIOLATED
-    assert result.summary == "no write was acknowledged after the faults were healed"
+    assert result.summary == "no write was acknowledged within 20 s after the faults were healed"
     assert result.findings[0].lines == ("kill of n1, n2, n3: healed",)
 
 
@@ -90,6 +97,25 @@ def test_a_process_that_somebody_may_have_killed_is_doubt():
     assert result.summary == "it did not all come back: store on n2 was killed by SIGKILL"
 
 
+@pytest.mark.parametrize(
+    ("status", "faults", "verdict"),
+    [
+        (1, (), Verdict.VIOLATED),
+        (1, ("kill",), Verdict.VIOLATED),
+        (-9, (), Verdict.INCONCLUSIVE),
+        (74, ("flush-error",), Verdict.INCONCLUSIVE),
+        (74, ("disk-full",), Verdict.INCONCLUSIVE),
+    ],
+)
+def test_in_a_simulation_a_process_that_gave_up_has_only_itself_to_blame(status, faults, verdict):
+    script = after(*(episode(number, fault, "n2") for number, fault in enumerate(faults)))
+    death = Death(node="n2", process="store", at_ns=5, status=status, last_line="AssertionError")
+    result = judged(script, recovered=True, survivor="n1", deaths=(death,), strangers=False)
+    assert result.verdict is verdict
+    assert "it did not all come back: store on n2" in result.summary
+    assert judged(script, recovered=True, survivor="n1", deaths=(death,)).verdict is Verdict.INCONCLUSIVE
+
+
 def test_what_was_not_tried_is_not_known():
     assert judged(after(), recovered=None).verdict is Verdict.INCONCLUSIVE
 
@@ -106,6 +132,7 @@ def test_what_was_not_tried_is_not_known():
     ],
 )
 def test_a_cluster_that_may_stay_down_is_excused(script):
+    script.events.append(WAITS)
     result = judged(script, recovered=False)
     assert result.verdict is Verdict.HOLDS
     assert result.summary.startswith("not expected to recover: ")
@@ -122,9 +149,70 @@ def test_any_two_of_five_disks_may_be_lost_and_no_third(mode):
         assert judged(script, recovered=False).verdict is Verdict.VIOLATED
     for lost in combinations(FIVE, 3):
         script = after(episode(0, "disk-loss", *lost), mode=mode, nodes=FIVE)
+        script.events.append(WAITS)
         assert judged(script, recovered=False).verdict is Verdict.HOLDS
 
 
 def test_semi_sync_may_lose_as_many_disks_as_replicas_confirm():
     script = after(episode(0, "disk-loss", "n1", "n2"), mode=Mode.SEMI_SYNC, nodes=FIVE, k=2)
     assert judged(script, recovered=False).verdict is Verdict.VIOLATED
+
+
+def test_a_cluster_must_end_its_degrading():
+    script = after(episode(0, "kill", "n2"), mode=Mode.SYNC, degrades=True)
+    came_back = {"recovered": True, "settled": True, "survivor": "n1"}
+    assert judged(script, **came_back, protected=True).verdict is Verdict.HOLDS
+    assert judged(script, **came_back, protected=None).verdict is Verdict.HOLDS
+    result = judged(script, **came_back, protected=False, recovery_s=7)
+    assert result.verdict is Verdict.VIOLATED
+    assert (
+        result.summary == "every write was acknowledged as degraded within 7 s after the faults were healed"
+    )
+
+
+@pytest.mark.parametrize("fault", ["disk-loss", "bit-rot"])
+def test_without_a_disk_it_may_stay_degraded(fault):
+    script = after(episode(0, fault, "n2"), mode=Mode.SYNC, degrades=True)
+    result = judged(script, recovered=True, settled=True, survivor="n1", protected=False)
+    assert result.verdict is Verdict.HOLDS
+
+
+def too_few_disks(*events):
+    script = after(episode(0, "disk-loss", "n1"), episode(8, "disk-loss", "n2"))
+    script.events.extend(events)
+    return script
+
+
+def test_a_cluster_that_cannot_have_a_primary_must_say_so():
+    result = judged(too_few_disks(), recovered=False)
+    assert result.verdict is Verdict.VIOLATED
+    assert result.summary == (
+        "no node says that it waits, though too few members have kept their disks: n1, n2 lost theirs"
+    )
+    early = replace(WAITS, at_ns=8)
+    assert judged(too_few_disks(early), recovered=False).verdict is Verdict.VIOLATED, "before the last heal"
+
+
+@pytest.mark.parametrize("event", [WAITS, DAMAGED])
+def test_one_that_says_so_is_not_blamed(event):
+    assert judged(too_few_disks(event), recovered=False).verdict is Verdict.HOLDS
+
+
+def test_silence_is_only_blamed_where_it_is_known_and_where_somebody_could_speak():
+    assert judged(too_few_disks(), recovered=True).verdict is Verdict.HOLDS
+    assert judged(too_few_disks(), recovered=None).verdict is Verdict.HOLDS
+    assert judged(too_few_disks(), recovered=False, recovery_s=2).verdict is Verdict.HOLDS
+    assert judged(too_few_disks(), recovered=False, reports=False).verdict is Verdict.HOLDS
+    nobody = after(episode(0, "disk-loss", "n1", "n2", "n3"))
+    assert judged(nobody, recovered=False).verdict is Verdict.HOLDS
+
+
+def test_a_cluster_with_a_primary_need_not_say_that_it_waits_for_one():
+    elected = Elected(
+        node="n3", at_ns=2, epoch=3, cause=Cause.ELECTION, heard=("n3",), log_epoch=1, log_offset=1
+    )
+    gone = SteppedDown(node="n3", at_ns=9, epoch=3, reason="a majority is out of reach")
+    anew = Started(node="n3", at_ns=9, identity="n3", log_epoch=1, log_offset=1, applied=0)
+    assert judged(too_few_disks(elected), recovered=False).verdict is Verdict.HOLDS
+    assert judged(too_few_disks(elected, gone), recovered=False).verdict is Verdict.VIOLATED
+    assert judged(too_few_disks(elected, anew), recovered=False).verdict is Verdict.VIOLATED

@@ -45,6 +45,21 @@ def test_elements_are_unique(kind, seed):
 
 
 @pytest.mark.parametrize("kind", [append, mixed])
+def test_a_share_of_the_replica_reads_is_bounded(kind):
+    plain = Counter(step.f for step in draw(kind({"reads": 0.5, "replica_reads": 0.5}), 500))
+    assert plain["peek"] > 80 and not plain["get_within"]
+    options = {"reads": 0.5, "replica_reads": 0.5, "bounded": 0.5, "max_lag_ms": 70}
+    reads = [step for step in draw(kind(options), 500) if step.f == "get_within"]
+    assert 40 < len(reads) < 85
+    assert {step.node for step in reads} == set(NODES)
+    assert {step.args[1] for step in reads} == {70}
+    assert list(kind({}).sees(answered("get_within", "list-1", 70, value=[3, 4]))) == [
+        ("list-1", 3),
+        ("list-1", 4),
+    ]
+
+
+@pytest.mark.parametrize("kind", [append, mixed])
 def test_the_same_seed_gives_the_same_operations(kind):
     assert draw(kind({}), 500, 7) == draw(kind({}), 500, 7)
     assert draw(kind({}), 500, 7) != draw(kind({}), 500, 8)
@@ -188,4 +203,5 @@ def test_wrong_options_are_refused(kind, options, field):
 def test_an_unknown_option_comes_with_the_known_ones():
     with pytest.raises(SettingError) as caught:
         append({"length": 3, "counters": 2})
-    assert caught.value.allowed == ("reads", "replica_reads", "length", "lists")
+    allowed = ("reads", "replica_reads", "bounded", "max_lag_ms", "length", "lists")
+    assert caught.value.allowed == allowed

@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 
+from faults.bit_rot import BitRot
 from faults.clock import ClockDrift, ClockJump
+from faults.clog import Clog
 from faults.disk import DiskLoss
 from faults.faulty_disk import (
-    BitRot,
     DiskFull,
     FlushError,
     LostWrite,
@@ -19,7 +20,7 @@ from faults.operator import Promote
 from faults.power import PowerCut
 from faults.process import Kill, Pause, Slow
 from faults.topology import AIMS, Shape
-from faults.weather import Clog, Flaky, Reset
+from faults.weather import Flaky, Reset
 from harness import machine, plugins
 from harness.fault import Fault
 from harness.system import Promotes, SettingError
@@ -58,7 +59,8 @@ SHAPES = tuple(shape.value for shape in Shape)
         (Flaky, {"rate_kbps": 0.5}, "rate_kbps", ()),
         (Flaky, {"clients": 1}, "clients", ("true", "false")),
         (Flaky, {"delay": 5}, "delay", FLAKY),
-        (Clog, {"shape": "halves"}, "shape", ("clients",)),
+        (Clog, {"shape": "halves"}, "shape", ("clients", "swizzle_ms", "seed")),
+        (Clog, {"swizzle_ms": 2000}, "swizzle_ms", ()),
         (Reset, {"clients": "yes"}, "clients", ("true", "false")),
         (LyingFlush, {"x": 1}, "x", ()),
         (FlushError, {"count": 2}, "count", ()),
@@ -103,7 +105,7 @@ def test_what_a_fault_does_not_know_is_refused(
         ("flush-error", machine.FaultyDisk, "primary"),
         ("disk-full", machine.FaultyDisk, "primary"),
         ("slow-disk", machine.FaultyDisk, "primary"),
-        ("bit-rot", machine.FaultyDisk, "primary"),
+        ("bit-rot", machine.RottingDisk, "primary"),
         ("lost-write", machine.FaultyDisk, "primary"),
         ("misdirected-write", machine.FaultyDisk, "primary"),
         ("clock-drift", machine.Clocks, "primary"),

@@ -221,6 +221,52 @@ def test_a_clog_is_no_place_that_a_partition_expects_to_be_open(tmp_path: Path) 
     idle(tmp_path, scenario)
 
 
+def test_swizzled_nodes_are_clogged_one_by_one_and_let_go_in_another_order(tmp_path: Path) -> None:
+    async def scenario(world: RunWorld) -> None:
+        cluster: Any = world.cluster
+        nodes = ("n1", "n2", "n3")
+
+        async def closed() -> set[str]:
+            """Return the nodes that are clogged: all of whose links are."""
+            links = set(await cluster.held())
+            return {name for name in nodes if all((name, other) in links for other in nodes if other != name)}
+
+        async def watch(action: Awaitable[tuple[Proof, ...]]) -> list[set[str]]:
+            """Return which nodes were clogged, each time that this changed, and see that it is proved."""
+            task = asyncio.ensure_future(action)
+            seen = [await closed()]
+            while not task.done():
+                await asyncio.sleep(0.01)
+                if (now := await closed()) != seen[-1]:
+                    seen.append(now)
+            assert shown(task.result())
+            return seen
+
+        clog = plugins.load("acked.faults", "clog")({"swizzle_ms": 200, "seed": 2})
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        falling = await watch(clog.inject(world, nodes))
+        assert 0.4 <= loop.time() - began < 2
+        assert [len(step) for step in falling] == [0, 1, 3], (
+            "of three nodes, two clogged ones cut off the third"
+        )
+        rising = await watch(clog.heal(world, nodes))
+        assert [len(step) for step in rising] == [3, 1, 0]
+        assert rising[1] != falling[1]
+
+    idle(tmp_path, scenario)
+
+
+def test_a_swizzled_cluster_comes_together_again(tmp_path: Path) -> None:
+    options = {"swizzle_ms": 300, "seed": 2}
+    result = simulate(
+        tmp_path, FaultStep(fault="clog", target="all", at_s=1, for_s=0.5, options=options), time_limit_s=6
+    )
+    (episode,) = result.episodes
+    assert episode.bit and episode.mended
+    assert result.verdict is Verdict.HOLDS
+
+
 def test_faults_of_clocks_are_proved_by_reading_them(tmp_path: Path) -> None:
     async def scenario(world: RunWorld) -> None:
         for name, options in (("clock-drift", {"ppm": -50_000}), ("clock-jump", {"by_s": -60})):

@@ -391,7 +391,7 @@ def test_a_run_that_is_killed_says_where_its_record_is(
 
 
 def test_what_is_no_run_is_told_apart_from_a_damaged_one(acked: Acked, tmp_path: Path) -> None:
-    code, _, err = acked("check", "s.yaml")
+    code, _, err = acked("check", ".")
     assert (code, err) == (
         64, f"acked: {tmp_path}: not the folder of a run: there is no scenario.json in it\n"
     )  # fmt: skip

@@ -10,6 +10,7 @@ from harness.clock import Origin
 from harness.errors import DamagedError
 from harness.events import NodeEvent, Waiting
 from harness.evidence import EvidenceRecorder
+from harness.machine import ClockSample
 from harness.spool import Spool
 
 ORIGIN = Origin(utc="2026-01-02T03:04:05.678Z", monotonic_ns=1000)
@@ -44,7 +45,7 @@ def test_lines_become_events_sorted_by_the_nodes_own_times(tmp_path: Path) -> No
         tmp_path,
         [("n1", b"1030 c"), ("n2", b"1020 b"), ("n2", b"1010 a"), ("n1", b"9 noise"), ("n1", b"1030 d")],
     )
-    events = evidence.read(tmp_path, NODES, Timed(), ORIGIN)
+    events = evidence.read(tmp_path, NODES, Timed(), ORIGIN).events
     assert [(event.node, event.at_ns, event.reason) for event in waiting(events)] == [
         ("n2", 10, "a"),
         ("n2", 20, "b"),
@@ -61,12 +62,12 @@ def waiting(events: tuple[NodeEvent, ...]) -> Iterator[Waiting]:
 
 def test_a_system_that_does_not_report_has_no_events(tmp_path: Path) -> None:
     keep(tmp_path, [("n1", b"1 a")])
-    assert evidence.read(tmp_path, NODES, FakeSystem(), ORIGIN) == ()
+    assert evidence.read(tmp_path, NODES, FakeSystem(), ORIGIN).events == ()
 
 
 def test_bytes_that_are_no_text_are_kept(tmp_path: Path) -> None:
     keep(tmp_path, [("n1", b"1005 \xff\x00end")])
-    (event,) = waiting(evidence.read(tmp_path, NODES, Timed(), ORIGIN))
+    (event,) = waiting(evidence.read(tmp_path, NODES, Timed(), ORIGIN).events)
     assert event.reason == "\\xff\x00end"
 
 
@@ -75,7 +76,7 @@ def test_a_cut_off_line_is_left_out_and_other_damage_named(tmp_path: Path) -> No
     path = tmp_path / "evidence" / "n2.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole[:-3])
-    assert len(evidence.read(tmp_path, NODES, Timed(), ORIGIN)) == 1
+    assert len(evidence.read(tmp_path, NODES, Timed(), ORIGIN).events) == 1
     path.write_bytes(b"{}\n" + whole)
     with pytest.raises(DamagedError, match=r"n2.jsonl:1: damaged line"):
         evidence.read(tmp_path, NODES, Timed(), ORIGIN)
@@ -103,3 +104,22 @@ def test_a_full_disk_is_remembered_and_raises_nothing(
     recorder.take("n1", 1, b"line")
     assert recorder.error is not None
     assert "No space left" in str(recorder.error)
+
+
+def test_times_of_machines_with_clocks_of_their_own_are_the_harnesss(tmp_path: Path) -> None:
+    recorder = EvidenceRecorder()
+    with Spool() as spool:
+        recorder.start(spool, tmp_path, NODES, ORIGIN)
+        recorder.take_clock("n1", ClockSample(at_ns=1100, ahead_ns=5000, error_ns=20))
+        recorder.take_clock("n2", ClockSample(at_ns=1100, ahead_ns=-300, error_ns=30))
+        recorder.take("n1", 1200, b"6100 first")
+        recorder.take("n1", 1200, b"6350 late")
+        recorder.take("n2", 1190, b"850 second")
+        recorder.stop()
+    reported = evidence.read(tmp_path, NODES, Timed(), ORIGIN)
+    assert reported.clock_error_ns == 50
+    assert [(event.at_ns, event.reason) for event in waiting(reported.events)] == [
+        (100, "first"),
+        (150, "second"),
+        (200, "late"),  # it can't have happened after it was heard of
+    ]

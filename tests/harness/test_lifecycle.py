@@ -18,7 +18,7 @@ from harness.errors import DamagedError, FolderError, MissingError, NodeError, U
 from harness.history import History
 from harness.interrupts import Interrupts
 from harness.lifecycle import execute
-from harness.machine import ClusterConfig, PowerCut
+from harness.machine import ClusterConfig, Kill, PowerCut
 from harness.observer import Observer
 from harness.operation import Outcome
 from harness.result import RunResult
@@ -137,7 +137,7 @@ def test_a_run_that_holds(tmp_path: Path) -> None:
 
 def test_the_record_can_be_judged_again(tmp_path: Path) -> None:
     play = Play(tmp_path, KILL)
-    play.system.lose = {405}
+    play.system.lose = {605}
     result = play.act()
     again = analysis.analyse(tmp_path, system=play.system, workload=play.workload)  # type: ignore[arg-type]
     assert result.verdict is Verdict.VIOLATED
@@ -163,11 +163,11 @@ def test_final_reads_ask_every_node_for_everything(tmp_path: Path) -> None:
 
 def test_a_lost_write_is_a_violation(tmp_path: Path) -> None:
     play = Play(tmp_path)
-    play.system.lose = {401, 403}
+    play.system.lose = {601, 603}
     result = play.act()
     assert result.verdict is Verdict.VIOLATED
     assert (result.lost, result.forbidden) == (2, 2)
-    assert "lost ('k40', 401)" in play.found(result)
+    assert "lost ('k60', 601)" in play.found(result)
 
 
 def test_recovery_is_a_recorded_write_after_the_last_heal(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_fault_without_evidence_proves_nothing(
 def test_a_violation_outranks_a_fault_without_evidence(tmp_path: Path) -> None:
     play = Play(tmp_path, KILL)
     play.faults[0].shown = False
-    play.system.lose = {401}
+    play.system.lose = {601}
     assert play.act().verdict is Verdict.VIOLATED
 
 
@@ -370,7 +370,7 @@ def test_a_checker_that_fails_is_an_error_of_its_own(tmp_path: Path) -> None:
 def test_a_violation_outranks_a_failed_checker_and_a_checker_that_is_not_there(tmp_path: Path) -> None:
     play = Play(tmp_path)
     play.workload = Appends("Crash", "Nowhere", "Survival")
-    play.system.lose = {401}
+    play.system.lose = {601}
     result = play.act()
     assert result.verdict is Verdict.VIOLATED
     assert [check.verdict for check in result.checks[1:]] == [
@@ -445,11 +445,11 @@ def test_an_error_of_the_client_ends_the_run_but_not_the_verdict_of_what_was_fou
     play = Play(tmp_path, KILL, rate=0.0)
 
     async def odd(client: FakeClient, value: int) -> None:
-        if value == 450:
+        if value == 650:
             raise UsageError("mine.py: no such thing")
 
     play.system.before_append = odd
-    play.system.lose = {405}
+    play.system.lose = {605}
     result = play.act()
     assert result.error == "mine.py: no such thing"
     assert result.verdict is Verdict.VIOLATED
@@ -480,7 +480,7 @@ def test_one_interrupt_in_any_phase_stops_in_good_order(
 
 def test_an_interrupt_finds_the_violation_all_the_same(tmp_path: Path) -> None:
     play = Play(tmp_path, time_limit_s=60.0)
-    play.system.lose = {405}
+    play.system.lose = {605}
 
     async def beside(run: "asyncio.Task[RunResult]") -> None:
         while play.system.offset < 30:
@@ -625,7 +625,7 @@ def test_results_that_cannot_be_written_are_an_error_in_the_result(
 
     monkeypatch.setattr(results, "write", full)
     play = Play(tmp_path)
-    play.system.lose = {401}
+    play.system.lose = {601}
     result = play.act()
     assert "No space left" in (result.error or "")
     assert result.verdict in (Verdict.VIOLATED, Verdict.ERROR)
@@ -665,3 +665,41 @@ def test_a_folder_that_is_no_run_or_is_damaged(tmp_path: Path) -> None:
         with pytest.raises(DamagedError, match=f"{name}: damaged"):
             analysis.analyse(tmp_path, system=play.system, workload=play.workload)  # type: ignore[arg-type]
         (tmp_path / name).write_bytes(whole)
+
+
+def test_what_machines_turn_out_to_lack_is_a_skip(tmp_path: Path) -> None:
+    play = Play(tmp_path, KILL)
+    play.faults[0].needs = (Kill,)
+
+    def learn_late(cluster: FakeCluster) -> None:
+        up = cluster.up
+
+        async def up_and_learn() -> None:
+            await up()
+            cluster.missing["Kill"] = "n1: nobody may kill here"
+
+        cluster.up = up_and_learn  # type: ignore[method-assign]
+
+    play.prepare = learn_late
+    result = play.act()
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.skipped == "kill needs machines whose processes can be killed, but n1: nobody may kill here"
+    assert (play.cluster.ups, play.cluster.downs) == (1, 1)
+
+
+def test_a_machine_that_is_lost_ends_the_run_as_an_error(tmp_path: Path) -> None:
+    play = Play(tmp_path, time_limit_s=1000.0)
+
+    def lose_one(cluster: FakeCluster) -> None:
+        async def lost() -> str:
+            while not any(machine.running for machine in cluster.machines.values()):
+                await asyncio.sleep(0.01)
+            return "n2 is gone; store said last: help"
+
+        cluster.lost = lost  # type: ignore[attr-defined]
+
+    play.prepare = lose_one
+    result = play.act()
+    assert result.verdict is Verdict.ERROR
+    assert result.error == "n2 is gone; store said last: help"
+    assert play.cluster.downs == 1

@@ -64,6 +64,13 @@ def test_options_narrow_it_down(plan: Plan, expected: list[str]) -> None:
     assert names(plan) == expected
 
 
+def test_what_only_some_machines_can_do_is_a_column_when_it_is_named() -> None:
+    assert not {cell.fault for cell in matrix.cells(Plan(), TEXTBOOK)} & matrix.MORE.keys()
+    assert names(Plan(modes=(Mode.ASYNC,), faults=tuple(matrix.MORE))) == [
+        f"async-{fault}" for fault in matrix.MORE
+    ]
+
+
 def test_a_mode_brings_its_textbook_cases() -> None:
     assert names(Plan(modes=(Mode.ASYNC,)))[-1] == "async-tail"
     assert "quorum-minority" not in names(Plan(modes=(Mode.ASYNC,)))
@@ -75,7 +82,8 @@ def test_a_mode_brings_its_textbook_cases() -> None:
         (
             Plan(faults=("powercut",)),
             "--fault powercut: unknown fault; did you mean 'power-cut'? "
-            "allowed: none, partition, kill, pause, power-cut, disk-loss",
+            "allowed: none, partition, kill, pause, power-cut, disk-loss, "
+            "flaky, slow-disk, flush-error, lying-flush, clock-jump",
         ),
         (
             Plan(cases=("async-tale",)),

@@ -40,7 +40,7 @@ def test_a_workload_that_does_not_write_is_refused() -> None:
 
 
 def attempt(
-    system: FakeSystem, folder: Path, count: int = 50, deadline_s: float = 5.0
+    system: FakeSystem, folder: Path, count: int = 50, deadline_s: float = 5.0, *, degraded: bool = True
 ) -> tuple[str, History]:
     async def main() -> str:
         cluster = FakeCluster(ClusterConfig(names=system.nodes, folder=folder))
@@ -64,6 +64,7 @@ def attempt(
                     session,
                     writes(count),
                     deadline_s=deadline_s,  # type: ignore[arg-type]
+                    degraded=degraded,
                 )
             finally:
                 await session.close()
@@ -102,6 +103,22 @@ def test_a_write_counts_only_if_the_primary_acknowledged_it(
     system.append = append  # type: ignore[method-assign]
     node, history = attempt(system, tmp_path, count=5000)
     assert (node, len(list(history))) == ("n1", 3)
+
+
+@pytest.mark.parametrize("degraded", [True, False])
+def test_a_degraded_acknowledgement_counts_where_it_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, degraded: bool
+) -> None:
+    monkeypatch.setattr(readiness, "PAUSE_S", 0.001)
+    system = FakeSystem()
+    answers = iter([True, True, False])
+
+    async def append(client: FakeClient, key: str, value: int) -> Reply:
+        return Reply(node="n1", degraded=next(answers))
+
+    system.append = append  # type: ignore[method-assign]
+    node, history = attempt(system, tmp_path, count=5000, degraded=degraded)
+    assert (node, len(list(history))) == ("n1", 1 if degraded else 3)
 
 
 def test_who_acknowledged_though_another_is_the_primary_is_told(

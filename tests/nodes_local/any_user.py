@@ -9,7 +9,7 @@ from pathlib import Path
 from machine_checks import LISTEN, existing, raises_node_error, states_of_threads
 
 from harness.errors import HarnessError
-from harness.machine import CLIENTS, DiskLoss, Kill, Link, Pause, PowerCut, Switch
+from harness.machine import CLIENTS, DiskLoss, Kill, Link, Pause, Point, PowerCut, Switch
 from nodes.local import LocalCluster, network
 from nodes.local.testing import Lines, until
 
@@ -46,6 +46,18 @@ async def apart(cluster: LocalCluster) -> None:
     mounts = (await n2.run(["cat", "/proc/mounts"])).stdout.decode()
     assert "machines/n1" not in mounts, "a machine sees another's disk"
     await raises_node_error(n1.start("sleep", ["sleep", "1"]), "is running already")
+
+
+async def crashed(cluster: LocalCluster) -> None:
+    n1 = cluster.machines["n1"]
+    lines = Lines()
+    await n1.start("count", ["python3", "-c", COUNT], on_line=lines)
+    await lines.wait_for(b"counting")
+    assert await n1.crash_at(Point.SEND, count=1, power=False, within_s=0.2) == frozenset()
+    ran = await n1.alive()
+    assert ran == await n1.crash_at(Point.WRITE, count=20, power=False, within_s=20)
+    assert await n1.alive() == frozenset()
+    assert (await n1.run(["cat", f"{n1.directory}/count"])).stdout == b"", "truncated, but not written"
 
 
 async def killed(cluster: LocalCluster) -> None:

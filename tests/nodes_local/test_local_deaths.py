@@ -9,7 +9,8 @@ import pytest
 from machine_checks import nobody_on, raises_node_error, somebody_on
 
 from harness.machine import MACHINE, Death, PowerCut
-from nodes.local import LocalCluster, boot
+from nodes.linux import boot
+from nodes.local import LocalCluster
 from nodes.local.machine import LocalMachine
 from nodes.local.testing import Lines, on_cluster, until
 
@@ -18,8 +19,9 @@ pytestmark = pytest.mark.cluster
 
 def init_of(machine: LocalMachine) -> int:
     """Return the id of a machine's PID 1: the parent of what it starts."""
-    (pid, *_) = [pid for pid in machine._processes.values() if pid.returncode is None]
-    return pid._boot.pid
+    boot = machine._machine.boot
+    assert boot is not None
+    return boot.pid
 
 
 async def by_itself(cluster: LocalCluster, deaths: list[Death]) -> None:
@@ -34,7 +36,7 @@ async def by_itself(cluster: LocalCluster, deaths: list[Death]) -> None:
     deaths.clear()
     await n1.start("victim", ["sh", "-c", "printf unfinished >&2; exec sleep 60"])
     await until(somebody_on(n1), "it runs")
-    await until(lambda: n1._processes["victim"].last_line == "unfinished", "it has spoken")
+    await until(lambda: n1._errors["victim"].last_line == "unfinished", "it has spoken")
     for pid in await n1.alive():
         os.kill(pid, signal.SIGSEGV)
     await until(lambda: bool(deaths), "the kill from outside is told of")
@@ -62,7 +64,7 @@ async def by_us(cluster: LocalCluster, deaths: list[Death]) -> None:
     lines = Lines()
     await n1.start("daemon", ["sh", "-c", "sleep 60 & echo gone"], on_line=lines)
     await lines.wait_for(b"gone")
-    await until(lambda: n1._processes["daemon"].returncode == 0, "it leaves its child behind")
+    await until(lambda: n1._machine._processes["daemon"].returncode == 0, "it leaves its child behind")
     await n1.wipe()
     await n1.start("powerless", ["sleep", "60"])
     if isinstance(n1, PowerCut):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nodes.local.programs import find
+from nodes.linux.programs import find
 
 pytestmark = pytest.mark.cluster
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import MissingError
-from nodes.local import programs
+from nodes.linux import programs
 from nodes.local.host import Check, probe_host
 
 
@@ -57,7 +57,8 @@ NO_MKFS = """
 import sys
 from pathlib import Path
 from harness.machine import ClusterConfig, PowerCut
-from nodes.local import LocalCluster, programs
+from nodes.linux import programs
+from nodes.local import LocalCluster
 LocalCluster.enter()
 programs.search_path = lambda: "/nowhere"
 cluster = LocalCluster(ClusterConfig(names=("n1",), folder=Path(sys.argv[1])))

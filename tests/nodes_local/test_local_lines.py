@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.local.lines import LONGEST_LINE_BYTES, LineBuffer
+from nodes.linux.lines import LONGEST_LINE_BYTES, LineBuffer
 
 TEXT = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\x00", b"\xff"]), max_size=60).map(b"".join)
 

@@ -10,8 +10,9 @@ from machine_checks import LISTEN, existing, raises_node_error
 
 from harness.errors import HarnessError
 from harness.machine import CLIENTS, DiskLoss, Kill, Pause, PowerCut
-from nodes.local import LocalCluster, kernel
-from nodes.local.disk import Ext4Disk
+from nodes.linux import kernel
+from nodes.linux.disk import Ext4Disk
+from nodes.local import LocalCluster
 from nodes.local.testing import Lines, on_cluster, until
 
 pytestmark = [

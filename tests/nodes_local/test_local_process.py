@@ -8,9 +8,8 @@ import pytest
 from any_user import logged
 from machine_checks import nobody_on, raises_node_error
 
+from nodes.linux.output import outputs
 from nodes.local import LocalCluster
-from nodes.local.boot import Child
-from nodes.local.process import LocalProcess
 from nodes.local.testing import Lines, on_cluster, until
 
 pytestmark = pytest.mark.cluster
@@ -128,27 +127,13 @@ def test_a_log_on_a_full_disk_keeps_no_process_from_starting_again(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write(fd, data)
 
-    class FakeBoot:
-        running = True
-
-        async def spawn(self, argv: object, **streams: object) -> Child:
-            ended = asyncio.get_running_loop().create_future()
-            ended.set_result(0)
-            return Child(1, ended)
-
-    async def main() -> LocalProcess:
-        process = await LocalProcess.start(
-            "store",
-            FakeBoot(),  # type: ignore[arg-type]
-            ["store"],
-            env={},
-            log=tmp_path / "store.log",
-            on_line=lambda *_: None,
-            on_death=lambda _: None,
-        )
-        await process.drained()
-        return process
+    async def main() -> None:
+        out, error = outputs("store", tmp_path / "store.log", None)
+        out.take(0, b"a second life\n")
+        out.end()
+        error.end()
 
     (tmp_path / "store.log").write_text("a first life\n")
     monkeypatch.setattr(os, "write", full)
-    assert asyncio.run(main()).returncode == 0
+    asyncio.run(main())
+    assert (tmp_path / "store.log").read_text() == "a first life\na second life\n"

@@ -71,7 +71,7 @@ def _module(source: Path) -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    "function", ["abilities", "apart", "killed", "paused", "wiped", "logged", "keys", "one_way"]
+    "function", ["abilities", "apart", "crashed", "killed", "paused", "wiped", "logged", "keys", "one_way"]
 )
 def test_everything_but_power_cuts_works_for_an_ordinary_user(
     function: str, readable: Path, folder: Path

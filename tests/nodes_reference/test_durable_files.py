@@ -57,7 +57,7 @@ def test_the_newest_of_both_slots_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("slot", [0, 1])
-def test_a_torn_slot_leaves_the_other(tmp_path: Path, slot: int) -> None:
+def test_damage_to_either_slot_costs_nothing(tmp_path: Path, slot: int) -> None:
     file = opened(tmp_path / "meta")
     file.save(Meta(identity="x", promised=101))
     file.save(Meta(identity="x", promised=202))
@@ -65,7 +65,7 @@ def test_a_torn_slot_leaves_the_other(tmp_path: Path, slot: int) -> None:
     data = bytearray((tmp_path / "meta").read_bytes())
     data[slot * SLOT_BYTES + 20] ^= 1
     (tmp_path / "meta").write_bytes(data)
-    assert opened(tmp_path / "meta").meta.promised in (101, 202)
+    assert opened(tmp_path / "meta").meta.promised == 202
 
 
 def test_two_torn_slots_are_refused(tmp_path: Path) -> None:

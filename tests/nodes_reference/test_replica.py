@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from lone_node import Lone, S, beat, entries
+from lone_node import Lone, S, beat, entries, record_of
 
 from nodes.reference import effects as fx
 from nodes.reference import messages as ms
-from nodes.reference.settings import MS, Mode
+from nodes.reference.settings import MS, Failover, Mode
 
 NOW = 10 * S
 
@@ -150,3 +150,35 @@ def test_a_flush_under_way_says_nothing_of_a_log_that_a_snapshot_replaces() -> N
     assert lone.node.generation != old
     (lost,) = [one.event for one in lone.done if isinstance(one, fx.Report)]
     assert (lost["event"], lost["first"], lost["last"]) == ("truncated", 1, 2)
+
+
+def waits(lone: Lone, now: int) -> list[str]:
+    lone.node.tick(now)
+    lone.drain(now)
+    return [
+        one.event["reason"]
+        for one in lone.done
+        if isinstance(one, fx.Report) and one.event["event"] == "waiting"
+    ]
+
+
+def new_disk() -> fx.Meta:
+    return fx.Meta(identity="another disk", record=record_of("n1", "n2", "n3"))
+
+
+@pytest.mark.parametrize(
+    ("lone", "reason"),
+    [
+        (Lone("n3", 101, mode=Mode.HYBRID), "waits for one of the pair: n1, n2"),
+        (Lone("n1", meta=new_disk()), "waits for a primary that takes it in: its disk is new"),
+        (Lone("n2", 101, failover=Failover.MANUAL), "waits for the last primary, or for an operator"),
+    ],
+)
+def test_a_node_that_must_not_stand_for_election_says_so_for_as_long_as_there_is_no_primary(
+    lone: Lone, reason: str
+) -> None:
+    assert not waits(lone, lone.node.settings.election_ns // 2)
+    for now in (10 * S, 20 * S):
+        assert waits(lone, now) == [reason]
+        assert not lone.sent(ms.AskVote)
+        assert lone.node.requests.status(now)["waits_for"] == reason

@@ -305,7 +305,7 @@ def test_a_replica_far_behind_gets_the_snapshot(nodes: Callable[..., Nodes], tmp
         value = "x" * 20_000
         for batch in range(15):
             asks = [
-                connection.ask({"op": "put", "key": f"k{n % 20}", "value": f"{value}{batch}"})
+                connection.ask({"op": "put", "key": f"k{n % 20}", "value": f"{value}{batch}"}, timeout_s=30)
                 for n in range(20)
             ]
             assert all(answer["ok"] for answer in await asyncio.gather(*asks))

@@ -11,6 +11,7 @@ import pytest
 from test_server import eventually, free_ports
 
 from nodes.reference import effects as fx
+from nodes.reference import messages as ms
 from nodes.reference.client import RefusedError, StoreClient, UnknownError
 from nodes.reference.host import ThreadedHost
 from nodes.reference.server import FatalError, Server
@@ -55,6 +56,21 @@ class Made:
             for task in (using, serving):
                 task.cancel()
             await asyncio.gather(using, serving, return_exceptions=True)
+
+
+def test_a_message_that_the_node_fails_at_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Made(tmp_path)
+
+    def fails(*_: object) -> None:
+        raise AssertionError("epochs never go backwards")
+
+    async def told(client: StoreClient) -> None:
+        monkeypatch.setattr(made.server._node, "received", fails)
+        made.server.heard("n2", ms.StepDown(epoch=1), b"", 0)
+        await asyncio.Event().wait()
+
+    with pytest.raises(AssertionError, match="never go backwards"):
+        asyncio.run(made.use(told))
 
 
 def test_a_flush_that_fails_ends_the_node_and_acknowledges_nothing(tmp_path: Path) -> None:
@@ -132,3 +148,24 @@ def test_time_is_monotonic() -> None:
     before = time.monotonic_ns()
     assert before <= host.now_ns() <= time.monotonic_ns()
     host.close()
+
+
+def test_a_node_that_has_failed_carries_out_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Made(tmp_path)
+    drained: list[int] = []
+
+    def fails(*_: object) -> None:
+        raise AssertionError("epochs never go backwards")
+
+    async def told(client: StoreClient) -> None:
+        monkeypatch.setattr(made.server._node, "received", fails)
+        monkeypatch.setattr(made.server._node, "drain", drained.append)
+        made.server.heard("n2", ms.StepDown(epoch=1), b"", 0)
+        made.server.wake()
+        await asyncio.Event().wait()
+
+    with pytest.raises(AssertionError, match="never go backwards"):
+        asyncio.run(made.use(told))
+    assert not drained

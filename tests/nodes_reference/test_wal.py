@@ -1,5 +1,6 @@
 """The log on disk keeps what was durable, cuts a torn tail, and refuses damage."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -177,12 +178,71 @@ def test_a_cut_is_durable_and_its_entries_are_kept_aside(tmp_path: Path) -> None
     assert kept.read_bytes() == b"".join(frames(7, 4))
 
 
+def test_a_cut_whose_mark_is_damaged_is_not_undone_in_silence(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 10))
+    begin = wal._offset
+    wal.cut(6, frames(7, 4))
+    wal.close()
+    (path,) = segments(tmp_path)
+    sound = path.read_bytes()
+    size = (wal._offset - begin) // 2
+
+    def damaged(at: int) -> None:
+        data = bytearray(sound)
+        data[at] ^= 1
+        path.write_bytes(data)
+
+    for at in range(begin, begin + size):
+        damaged(at)
+        with pytest.raises(RefusedError, match="behind entry 10, but those behind 6 had been cut off"):
+            opened(tmp_path)
+    damaged(begin + size + FRAME.size)
+    again = opened(tmp_path)
+    assert again.found.frames == list(frames(1, 6))
+    again.close()
+
+
 def test_a_cut_lowers_what_must_be_there(tmp_path: Path) -> None:
     wal = opened(tmp_path)
     durably(wal, frames(1, 10))
     wal.cut(6, frames(7, 4))
     wal.close()
     assert opened(tmp_path).found.last == 6
+
+
+class Hintless(HostFiles):
+    """A disk on which the hint can't be written."""
+
+    def __init__(self, why: int) -> None:
+        super().__init__()
+        self.why = why
+        self.hint = -1
+
+    def open(self, path: Path, *, create: bool = False, truncate: bool = False) -> int:
+        descriptor = super().open(path, create=create, truncate=truncate)
+        self.hint = descriptor if path.name == "flushed" else self.hint
+        return descriptor
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+        if descriptor == self.hint:
+            raise OSError(self.why, os.strerror(self.why))
+        super().write(descriptor, data, offset)
+
+
+@pytest.mark.parametrize("why", [errno.ENOSPC, errno.EIO])
+def test_entries_are_durable_without_the_hint_on_a_full_disk_only(tmp_path: Path, why: int) -> None:
+    wal = Wal(tmp_path / "log", segment_bytes=SEGMENT, files=Hintless(why))
+    wal.write(frames(1, 3))
+    os.fdatasync(wal.unsynced)
+    if why == errno.ENOSPC:
+        wal.synced(3)
+        wal.close()
+        assert opened(tmp_path).found.last == 3
+    else:
+        with pytest.raises(OSError, match=os.strerror(why)):
+            wal.synced(3)
+        wal.close()
 
 
 def test_a_reset_starts_anew_and_keeps_the_old_log_aside(tmp_path: Path) -> None:

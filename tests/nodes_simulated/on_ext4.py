@@ -20,8 +20,8 @@ from pathlib import Path
 
 from disk_spec import Contents, Operation, carry_out
 
-from nodes.local import kernel
-from nodes.local.disk import Ext4Disk
+from nodes.linux import kernel
+from nodes.linux.disk import Ext4Disk
 from nodes.reference.files import HostFiles
 
 SHUTDOWN = 0x8004_587D

@@ -21,9 +21,16 @@ async def writes(process: SimulatedProcess) -> None:
     files.sync_folder(LOG.parent)
     for number in range(10):
         files.write(descriptor, bytes([number]), number)
-        await process.flush(descriptor)
+        await flushed(process, descriptor)
         process.report(b"%d" % number)
     await asyncio.sleep(FOREVER)
+
+
+async def flushed(process: SimulatedProcess, descriptor: int) -> None:
+    """Flush a file and wait for the end of it."""
+    end = asyncio.Event()
+    process.flush(descriptor, lambda _: end.set())
+    await end.wait()
 
 
 def crash(world: World, point: Point, *, count: int, power: bool) -> tuple[list[int], bytes | None, int]:
@@ -148,8 +155,8 @@ def test_a_flush_under_way_dies_with_its_process(world: World) -> None:
             descriptor = process.files.open(LOG, create=True)
             process.files.sync_folder(LOG.parent)
             process.files.write(descriptor, b"abc", 0)
-            little.begun = process.flush(descriptor)  # type: ignore[attr-defined]
-            await asyncio.sleep(FOREVER)
+            little.begun = True  # type: ignore[attr-defined]
+            await flushed(process, descriptor)
 
         await little.start("n1", flushes)
         await within(1, lambda: hasattr(little, "begun"))

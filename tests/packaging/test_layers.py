@@ -13,9 +13,9 @@ PACKAGES = ("harness", "nodes", "checkers", "faults")
 SMALL = frozenset(
     f"harness.{name}"
     for name in (
-        "checker", "contract", "draws", "episode", "errors", "events", "fault", "generator", "generators",
-        "history", "machine", "operation", "options", "scenario", "system", "tasks", "verdict", "words",
-        "workload",
+        "checker", "columns", "contract", "draws", "episode", "errors", "events", "fault", "generator",
+        "generators", "history", "history_checker", "hosts", "machine", "operation", "options", "scenario",
+        "system", "tasks", "verdict", "words", "workload",
     )
 )  # fmt: skip
 """The engine's small interfaces: what a fault, a checker, a machine or a system may know of it."""
@@ -60,7 +60,7 @@ def offences(package: str, allowed: frozenset[str] | set[str]) -> list[str]:
 
 def test_the_store_knows_only_itself_and_the_standard_library() -> None:
     assert offences("nodes/reference", {"nodes.reference"}) == []
-    optional = {"uvloop", "google_crc32c", "crc32c"}
+    optional = {"uvloop", "google_crc32c", "crc32c", "msgspec"}
     foreign = [
         f"{module} imports {name}"
         for module, path in modules("nodes/reference")
@@ -68,6 +68,19 @@ def test_the_store_knows_only_itself_and_the_standard_library() -> None:
         if not of_ours(name) and name.split(".")[0] not in sys.stdlib_module_names | optional
     ]
     assert foreign == []
+
+
+def test_what_is_sent_to_machines_knows_only_the_standard_library() -> None:
+    """It runs with Python alone; of ours, all that it imports is sent along."""
+    sent = {"harness.errors", "harness.tasks", "nodes.linux", "nodes.agent", "nodes.hazards"}
+    found = [
+        f"{module} imports {name}"
+        for package in ("nodes/linux", "nodes/agent", "nodes/hazards")
+        for module, path in modules(package)
+        for name in imports(path, module)
+        if not within(name, sent) and name.split(".")[0] not in sys.stdlib_module_names
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize("package", ["checkers", "faults"])
@@ -78,9 +91,12 @@ def test_checkers_and_faults_know_only_the_small_interfaces(package: str) -> Non
 @pytest.mark.parametrize(
     "package,also",
     [
-        ("nodes/local", {"nodes.local"}),
+        ("nodes/local", {"nodes.local", "nodes.linux", "nodes.cuts"}),
+        ("nodes/ssh", {"nodes.ssh", "nodes.linux", "nodes.agent", "nodes.packing", "nodes.cuts"}),
         ("nodes/adapters", {"nodes"}),
         ("nodes/planted", {"nodes.planted"}),
+        # A private hypervisor is kept in the namespaces of local machines.
+        ("nodes/vagrant", {"nodes", "harness.hosts"}),
     ],
 )
 def test_machines_and_systems_know_only_the_small_interfaces(package: str, also: set[str]) -> None:
@@ -94,9 +110,12 @@ def test_the_engine_finds_plug_ins_by_name() -> None:
         # It asks the one kind of machines whose needs it explains.
         "harness.doctor": {"nodes.local"},
         "harness.cli_doctor": {"nodes.local"},
+        # Virtual machines stay up between runs, so there are commands for them.
+        "harness.cli_vagrant": {"nodes.vagrant"},
         # The harness proves itself with bugs in the store that comes with it.
         "harness.campaign.aims": {"nodes.planted"},
         "harness.campaign.selftest": {"nodes.planted"},
+        "harness.campaign.stage": {"nodes.planted"},
         "harness.cli_selftest": {"nodes.planted"},
     }
     everywhere = {"harness", "checkers.expectations"}

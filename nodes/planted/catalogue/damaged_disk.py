@@ -59,7 +59,6 @@ BUGS = (
             ),
         ),
         needs=("bit-rot", "kill"),
-        real="bit-rot",
     ),
     Bug(
         name="torn-tail-accepted",
@@ -74,7 +73,6 @@ BUGS = (
         summary="A damaged entry with sound ones behind it is skipped.",
         edits=(_LENIENT_READ, Edit("wal.py", _ADD, _EMPTIED + _MIDDLE + _ADD)),
         needs=("bit-rot", "kill"),
-        real="bit-rot",
     ),
     Bug(
         name="damage-taken-for-a-torn-tail",
@@ -83,7 +81,6 @@ BUGS = (
         edits=(Edit("wal.py", "if proven > found.last:", "if False:"),),
         where=Where(settings={"segment_kb": 1024}),
         needs=("bit-rot", "kill", "partition"),
-        real="bit-rot",
     ),
     Bug(
         name="fsync-error-swallowed",
@@ -133,6 +130,5 @@ BUGS = (
         ),
         where=Where(settings={"snapshot_kb": 1, "retain_kb": 0, "segment_kb": 16}),
         needs=("power-cut",),
-        real="crash-point",
     ),
 )

@@ -22,7 +22,11 @@ BUGS = (
         way=4,
         summary="Voters compare logs by their length alone, not by the epoch of their last entry.",
         edits=(Edit("node.py", _MORE_RECENT, "if message.log_index < self.log.last:"),),
-        where=Where(modes=(Mode.SEMI_SYNC, Mode.QUORUM), settings={"retries": False}),
+        where=Where(
+            modes=(Mode.SEMI_SYNC, Mode.QUORUM),
+            # Clients that give up soon leave a long tail on a primary that is cut off.
+            settings={"retries": False, "timeout_ms": 100, "lease_ms": 700, "election_ms": 710},
+        ),
         needs=("partition", "kill"),
     ),
     Bug(
@@ -37,8 +41,8 @@ BUGS = (
                 "        self.out.append(fx.SaveMeta(self.meta if mine else replace(self.meta, promised=0)))\n",
             ),
         ),
-        where=Where(modes=(Mode.QUORUM, Mode.ASYNC), settings={"lease_ms": 700, "election_ms": 710}),
-        needs=("pause", "kill"),
+        where=Where(modes=(Mode.QUORUM, Mode.ASYNC), settings={"lease_ms": 250, "election_ms": 300}),
+        needs=("partition", "kill"),
     ),
     Bug(
         name="election-without-n-minus-k-logs",
@@ -84,7 +88,7 @@ BUGS = (
                 "if settings.mode in (Mode.SYNC, Mode.HYBRID) and pair and not logs & pair:",
                 "if False:",
             ),
-            Edit("replica.py", "else not node.settings.third_site(node.name)", "else True"),
+            Edit("replica.py", "if settings.third_site(node.name):", "if False:"),
         ),
         where=Where(modes=(Mode.HYBRID,), nodes=5),
         needs=("partition",),
@@ -122,5 +126,19 @@ BUGS = (
             modes=(Mode.SYNC, Mode.SEMI_SYNC), settings={"degrade_after_ms": 100, "failover": "mirror"}
         ),
         needs=("kill",),
+    ),
+    Bug(
+        name="waits-in-silence",
+        way=4,
+        summary="A candidate that lacks logs gives up without a word: nobody learns what the cluster waits for.",
+        edits=(
+            Edit(
+                "candidate.py",
+                "self.node.become(Replica(self.node, None, now, waits_for=reason))",
+                "self.node.become(Replica(self.node, None, now))",
+            ),
+        ),
+        where=Where(modes=(Mode.QUORUM, Mode.SEMI_SYNC, Mode.ASYNC), nodes=2),
+        needs=("disk-loss",),
     ),
 )

@@ -21,6 +21,11 @@ BUGS = (
         edits=(
             Edit(
                 "node.py",
+                "        if self._due_commit <= self.applied:\n            return\n",
+                "",
+            ),
+            Edit(
+                "node.py",
                 "self.apply(min(self._due_commit, self.commit, own), now)",
                 "self.apply(own, now)",
             ),

@@ -60,9 +60,8 @@ BUGS = (
                 "feed.lease_ns = now",
             ),
         ),
-        where=_ASYNC,
+        where=Where(modes=(Mode.ASYNC,), settings={"lease_ms": 250, "election_ms": 300}),
         needs=("flaky", "pause", "partition"),
-        real="flaky",
     ),
     Bug(
         name="wall-clock-lease",

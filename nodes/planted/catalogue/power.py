@@ -54,7 +54,7 @@ BUGS = (
         edits=(
             Edit(
                 "meta.py",
-                "        self._files.sync_data(self._descriptor)\n        self.meta = meta\n",
+                "            self._files.sync_data(self._descriptor)\n        self.meta = meta\n",
                 "        self.meta = meta\n",
             ),
         ),

@@ -48,7 +48,7 @@ BUGS = (
             ),
         ),
         where=Where(
-            modes=(Mode.ASYNC, Mode.QUORUM), settings={"snapshot_kb": 24, "segment_kb": 16, "retain_kb": 0}
+            modes=(Mode.ASYNC, Mode.QUORUM), settings={"snapshot_kb": 8, "segment_kb": 16, "retain_kb": 0}
         ),
         needs=("partition", "kill"),
     ),

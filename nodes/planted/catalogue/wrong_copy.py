@@ -47,7 +47,7 @@ BUGS = (
         edits=(
             Edit(
                 "rules.py",
-                "others = sorted((confirmed.get(name, 0) for name in settings.data if name != me), reverse=True)",
+                "others = sorted([confirmed.get(name, 0) for name in settings.data if name != me], reverse=True)",
                 "others = sorted(\n"
                 "        [confirmed.get(name, 0) for name in settings.data if name != me] * 2, reverse=True\n"
                 "    )",

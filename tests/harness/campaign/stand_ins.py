@@ -12,6 +12,9 @@ from harness.campaign.shrink import Shrunk
 from harness.campaign.work import Examined
 from harness.verdict import Verdict
 
+LOST = {"violations": (("durability", "lost"),)}
+"""The fields of an outcome that is violated."""
+
 Rule = Callable[[int], dict[str, Any]]
 
 

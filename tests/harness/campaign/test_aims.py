@@ -3,7 +3,8 @@
 import pytest
 
 from harness.campaign import aims
-from harness.campaign.draw import KINDS, Aim, scenario
+from harness.campaign.draw import Aim, scenario
+from harness.campaign.plan import KINDS
 from harness.contract import Mode
 from harness.errors import UsageError
 from nodes.planted import BUGS

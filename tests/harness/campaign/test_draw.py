@@ -1,10 +1,16 @@
 """What a search tries next: the same for the same seed, and always a scenario that can be run."""
 
+from dataclasses import fields
+from itertools import pairwise
+
 import pytest
+from msgspec.structs import replace
 
 from harness import schema
-from harness.campaign import draw
+from harness.campaign import draw, plan
 from harness.contract import Mode
+from harness.scenario import FaultStep
+from nodes.reference.settings import MS, Settings
 
 SEEDS = range(300)
 
@@ -36,7 +42,7 @@ def test_seeds_differ_in_mode_and_in_the_kinds_of_faults():
     scenarios = [draw.scenario(seed, draw.Aim()) for seed in SEEDS]
     assert {scenario.mode for scenario in scenarios} == set(Mode)
     kinds = {step.fault for scenario in scenarios for step in scenario.faults}
-    assert kinds == set(draw.WITHIN), "each kind comes up, and none that contracts do not speak of"
+    assert kinds == set(plan.WITHIN), "each kind comes up, and none that contracts do not speak of"
     without_kills = [s for s in scenarios if "kill" not in {step.fault for step in s.faults}]
     assert len(without_kills) > 0.3 * len(SEEDS), "each seed leaves some kinds out"
 
@@ -49,6 +55,55 @@ def test_some_crashes_are_aimed_at_steps_of_an_acknowledgement():
         if "at" in step.options
     }
     assert points == {"write", "flush", "flushed", "send", "reply", "any"}
+
+
+def steps():
+    return [step for seed in SEEDS for step in draw.scenario(seed, draw.Aim()).faults]
+
+
+def test_some_faults_follow_a_timer_of_the_store_and_some_last_as_long_as_one():
+    aim = draw.Aim(settings={"lease_ms": 1000, "election_ms": 1100})
+    plans = [draw.scenario(seed, aim).faults for seed in SEEDS]
+    close = [abs(1.05 - (b.at_s - a.at_s)) < 0.12 for faults in plans for a, b in pairwise(faults)]
+    assert 0.1 < sum(close) / len(close) < 0.4
+    lasting = [abs(1.05 - step.for_s) < 0.12 for faults in plans for step in faults]
+    assert 0.1 < sum(lasting) / len(lasting) < 0.4
+    degrading = plan.timers_s({"lease_ms": 100, "election_ms": 200, "degrade_after_ms": 300})
+    assert degrading == pytest.approx((0.1, 0.2, 0.3, 0.3))
+
+
+def test_the_timers_are_those_of_the_store():
+    timers = {field.name: field.default for field in fields(Settings)}
+    assert timers["lease_ns"] == plan.LEASE_MS * MS
+    assert timers["election_ns"] == plan.ELECTION_MS * MS
+
+
+def test_some_clogs_are_swizzled():
+    clogs = [step for step in steps() if step.fault == "clog"]
+    swizzled = [step for step in clogs if "swizzle_ms" in step.options]
+    assert 0.2 < len(swizzled) / len(clogs) < 0.8
+
+
+def test_some_faults_strike_whom_an_earlier_one_struck():
+    again = 0
+    for seed in SEEDS:
+        known = set()
+        for step in draw.scenario(seed, draw.Aim()).faults:
+            if step.target and step.target.startswith("$"):
+                again += 1
+                assert step.target[1:] in known
+            known.add(step.bind)
+    assert again > 0.05 * len(steps())
+
+
+def test_who_aims_at_a_fault_that_is_gone_aims_at_the_primary():
+    first = FaultStep(fault="kill", target="replica", at_s=1, bind="f0")
+    again = FaultStep(fault="pause", target="$f0", at_s=2)
+    assert plan.ordered([again, first]) == (first, again)
+    assert plan.ordered([first]) == (replace(first, bind=None),)
+    assert plan.ordered([again]) == (replace(again, target="primary"),)
+    late = replace(first, at_s=3)
+    assert plan.ordered([late, again]) == (replace(again, target="primary"), replace(late, bind=None))
 
 
 @pytest.mark.parametrize("seed", range(20))

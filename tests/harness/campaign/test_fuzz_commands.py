@@ -43,7 +43,9 @@ def answer(monkeypatch: pytest.MonkeyPatch, rule: Callable[[int], dict[str, Any]
     made: list[Here] = []
 
     @contextlib.contextmanager
-    def workers(kind: str, jobs: int | None, scheduler: str | None) -> Iterator[Here]:
+    def workers(
+        kind: str, jobs: int | None, scheduler: str | None, *, scratch: Path | None = None
+    ) -> Iterator[Here]:
         made.append(Here(rule))
         yield made[-1]
 
@@ -120,6 +122,8 @@ def test_a_campaign_is_gone_on_with_by_its_folder_alone(
         (("fuzz", "--executor", "dask", "--jobs", "2", "--scheduler", "tcp://x:1"), "--jobs"),
         (("fuzz", "--resume", "nowhere"), "there is no such run folder"),
         (("selftest", "--bug", "none"), "--bug none"),
+        (("selftest", "--machines", "none"), "none"),
+        (("selftest", "--machines", "local", "--results", "/dev/shm/runs"), "/dev/shm"),
         (("replay", "nowhere.yaml"), "nowhere.yaml"),
         (("shrink", "nowhere"), "there is no such run folder"),
     ],

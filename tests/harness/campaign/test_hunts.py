@@ -1,20 +1,21 @@
 """The self-test passes only if each bug is found, and nothing where there is none."""
 
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from stand_ins import Here, Watching
+from stand_ins import LOST, Here, Watching
 
-from harness.campaign import selftest
+from harness.campaign import tables
 from harness.campaign.one import Try
-from harness.campaign.selftest import CANARY, Hunter, Limits, SelfTest
+from harness.campaign.selftest import CANARY, Hunter, Limits, SelfTest, Waiting
+from harness.campaign.stage import Real, Simulated
 from harness.verdict import Verdict
 from nodes.planted import Bug
 
-LIMITS = Limits(time_s=60, bug_seeds=10, silence=5)
-LOST = {"violations": (("durability", "lost"),)}
+LIMITS = Limits(time_s=60, bug_seeds=10, canary=40, silence=5)
 BUGS = tuple(Bug(name=name, way=1, summary=f"{name} is wrong.", edits=()) for name in ("one", "two"))
 
 Of = Callable[[str | None, int], dict[str, Any]]
@@ -33,7 +34,8 @@ class Stores(Here):
 
 
 def carried_out(of: Of, *, blind: Collection[str] = (), limits: Limits = LIMITS, **options: Any) -> SelfTest:
-    hunter = Hunter(Stores(of), limits=limits, watcher=Watching(), blind=blind, **options)
+    stage = options.pop("stage", Simulated())
+    hunter = Hunter(Stores(of), limits=limits, watcher=Watching(), stage=stage, blind=blind, **options)
     return hunter.run(BUGS)
 
 
@@ -93,7 +95,7 @@ def test_it_fails_when_it_was_interrupted() -> None:
 
 def test_only_the_correct_store_is_tried_without_a_bug() -> None:
     stores = Stores(right)
-    Hunter(stores, limits=LIMITS, watcher=Watching()).run(BUGS)
+    Hunter(stores, limits=LIMITS, watcher=Watching(), stage=Simulated()).run(BUGS)
     names = [wanted.scenario.settings.get("bug") for wanted in stores.tried if isinstance(wanted, Try)]
     assert set(names[:8]) == {"one", "two"}
     assert names.count(None) == LIMITS.canary + LIMITS.silence
@@ -102,8 +104,54 @@ def test_only_the_correct_store_is_tried_without_a_bug() -> None:
 def test_the_table_tells_what_was_not_found() -> None:
     result = carried_out(right)
     lost = replace(result.bugs[1], seed=None, checker=None, faults=None, operations=None)
-    lines = selftest.table((result.bugs[0], lost)).splitlines()
+    waiting = Waiting(name="three", way=2, summary="three is wrong.", fault="flaky")
+    lines = tables.table(replace(result, bugs=(result.bugs[0], lost), waiting=(waiting,))).splitlines()
     assert lines[2].startswith("| `one` | 1 | one is wrong. | durability | 3 |")
     assert lines[2].endswith("| 0 | 3 |")
     assert "**not found**" in lines[3]
     assert lines[3].endswith("| - | - |")
+    assert lines[4].startswith("| `three` | 2 | three is wrong. | waits for `flaky` |")
+    assert lines[6:] == [
+        "2 of 2 bugs found; 1 wait for a fault.",
+        "The canary, which has no bug: not found in 40 runs.",
+        "The correct store: 0 accusations in 5 runs of 0 s together; 5 held, 0 were inconclusive, 0 failed.",
+    ]
+
+
+def test_a_table_takes_its_own_place_in_a_document() -> None:
+    text = (
+        "# Teeth\n<!-- acked selftest --machines sim -->\nold\n<!-- end -->\nbetween\n"
+        "<!-- acked selftest --machines local -->\n<!-- end -->\nafter\n"
+    )
+    once = tables.placed(text, "sim", "S\n")
+    twice = tables.placed(tables.placed(once, "local", "other\n"), "local", "L\n")
+    assert "old" not in twice and "other" not in twice
+    assert twice.split("between")[0].count("S\n") == 1
+    assert twice.split("between")[1].count("L\n") == 1
+    assert twice.startswith("# Teeth\n") and twice.endswith("<!-- end -->\nafter\n")
+    assert tables.placed(twice, "ssh", "R\n") == "R\n"
+
+
+def test_a_bug_that_waits_for_a_fault_is_not_hunted_with_real_processes(tmp_path: Path) -> None:
+    waits = Bug(name="three", way=5, summary="three is wrong.", edits=(), real="flaky")
+    stores = Stores(right)
+    stage = Real("local", tmp_path)
+    result = Hunter(stores, limits=LIMITS, watcher=Watching(), stage=stage).run((*BUGS, waits))
+    assert (result.passed, result.wanted, result.found) == (True, 2, 2)
+    assert [(each.name, each.fault) for each in result.waiting] == [("three", "flaky")]
+    assert "three" not in {wanted.scenario.settings.get("bug") for wanted in stores.tried}
+    assert {wanted.scenario.machines for wanted in stores.tried} == {"sim", "local"}
+    assert stores.examined == []  # a real run can't be done again to shrink it
+
+
+def test_so_many_must_be_found_as_were_asked_for() -> None:
+    def of(bug: str | None, seed: int) -> dict[str, Any]:
+        return right(bug, seed) if bug == "one" else {}
+
+    assert carried_out(of, limits=replace(LIMITS, share=0.5)).passed
+    assert not carried_out(of, limits=replace(LIMITS, share=0.51)).passed
+
+
+def test_the_silence_ends_with_its_time() -> None:
+    silence = carried_out(right, limits=replace(LIMITS, silence=None, silence_s=0.05)).silence
+    assert silence is not None and silence.seeds > 0

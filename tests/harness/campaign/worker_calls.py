@@ -34,7 +34,7 @@ def die(mark: str) -> None:
 
 def hang(seconds: float) -> None:
     """Take longer than the deadline."""
-    with work._deadline(seconds):
+    with work.deadline(seconds):
         while True:
             pass
 

@@ -1,0 +1,132 @@
+"""Operations on objects as a model of them reads them: keys, kinds, arguments and results as small numbers.
+
+This is where the words of the different sources end: what our histories call `put` and Jepsen's `write` is `write`
+here, a compare-and-set has two arguments however they were written, and the value that Jepsen repeats in the
+answer to a write is no result. A failed operation did not happen and is left out; a failed compare-and-set may be
+kept as an observation that the value was another one (Jepsen's clients fail it for that, and for other reasons).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from checkers.histories.objects import NO_CELL, Objects, objects
+from checkers.linearizability.columns import ABSENT, NEVER, Calls
+from harness.columns.identity import identified
+from harness.columns.table import Table
+from harness.columns.values import Kind, frozen
+from harness.history import FAIL, INFO, OK
+
+Ints = NDArray[np.int64]
+
+NIL, FALSE, TRUE = range(3)
+"""The codes of None, False and True among the values."""
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "register": {"read": "read", "get": "read", "write": "write", "put": "write"},
+    "cas-register": {"read": "read", "get": "read", "write": "write", "put": "write", "cas": "cas"},
+    "mutex": {"acquire": "acquire", "release": "release"},
+    "counter": {"read": "read", "get": "read", "add": "add", "increment": "add", "inc": "add"},
+    "set": {"read": "read", "get": "read", "add": "add", "remove": "remove", "contains": "contains"},
+    "fifo-queue": {"enqueue": "enqueue", "dequeue": "dequeue"},
+    "unordered-queue": {"enqueue": "enqueue", "dequeue": "dequeue"},
+    "list-append": {"append": "append", "read": "read", "get": "read"},
+    "kv-append": {"put": "put", "append": "append", "get": "get", "read": "get", "write": "put"},
+}
+"""For each model what operations are called, and what it calls them."""
+
+_ANSWERS = frozenset({"read", "get", "dequeue", "contains"})
+"""The kinds whose answer is a result; all others are merely done."""
+
+
+def model_for(table: Table) -> str | None:
+    """Return the model that the names of a history's operations tell, None where they tell none for sure."""
+    called = frozenset(table.names)
+    for model in ("register", "cas-register", "mutex", "kv-append"):
+        words = WORDS[model]
+        if called and called <= words.keys() and len({words[name] for name in called}) > 1:
+            return model if _reads_scalars(table) else None
+    return None
+
+
+def _reads_scalars(table: Table) -> bool:
+    """Whether reads show single values; collections are judged by others."""
+    reads = table.rows("read", "get")
+    found = objects(table, reads[table.outcome[reads] == OK])
+    return not np.isin(table.values.kinds_at(found.result), (Kind.LIST, Kind.SET, Kind.MAP)).any()
+
+
+def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> Calls:
+    """Return the operations that a model knows; `failed_cas` keeps failed compare-and-sets as observations.
+
+    O(n log n), O(n) where keys and values are dense numbers.
+    """
+    words = WORDS[model]
+    kinds = tuple(dict.fromkeys(words.values()))
+    kind_of = np.array(
+        [kinds.index(words[name]) if name in words else len(kinds) for name in table.names], np.int64
+    )
+    kind = kind_of[table.f] if len(table) else np.zeros(0, np.int64)
+    is_cas = kind == (kinds.index("cas") if "cas" in kinds else -1)
+    observed = is_cas & (table.error < 0) if failed_cas else np.zeros(len(table), np.bool_)
+    rows = np.flatnonzero((kind < len(kinds)) & ((table.outcome != FAIL) | observed))
+    found, kind, is_cas = objects(table, rows), kind[rows], is_cas[rows]
+    first, second = _arguments(table, found, is_cas)
+    answers = np.array([name in _ANSWERS for name in kinds], np.bool_)[kind]
+    cells = np.concatenate((first, second, np.where(answers, found.result, NO_CELL)))
+    codes, values = _coded(table, cells)
+    first_code, second_code, answer = codes.reshape(3, len(rows))
+    known = table.outcome[rows] != INFO
+    result = np.where(answers, answer, NIL)
+    result[is_cas] = _applied(table, found, rows)[is_cas]
+    no_argument = _without_argument(kinds)[kind]
+    return Calls(
+        key=found.key.astype(np.int32),
+        keys=[frozen(name) for name in table.values.objects(found.names)],
+        call_ns=table.call_ns[rows],
+        return_ns=np.where(known, table.return_ns[rows], NEVER),
+        kind=kind.astype(np.uint8),
+        kinds=kinds,
+        first=np.where(no_argument, ABSENT, first_code).astype(np.int32),
+        second=np.where(is_cas, second_code, ABSENT).astype(np.int32),
+        result=np.where(known, result, ABSENT).astype(np.int32),
+        known=known,
+        values=values,
+        id=table.id[rows],
+        process=table.process[rows].astype(np.int32),
+    )
+
+
+def _without_argument(kinds: tuple[str, ...]) -> NDArray[np.bool_]:
+    return np.array([name in ("read", "get", "dequeue", "acquire", "release") for name in kinds], np.bool_)
+
+
+def _arguments(table: Table, found: Objects, is_cas: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """Return the cells of both arguments; a compare-and-set whose values are one pair has them apart."""
+    paired = is_cas & (found.second == NO_CELL) & (table.values.kinds_at(found.first) == Kind.LIST)
+    if not paired.any():
+        return found.first, found.second
+    inside = table.values.payload[np.where(paired, found.first, 0)]
+    return np.where(paired, inside, found.first), np.where(paired, inside + 1, found.second)
+
+
+def _applied(table: Table, found: Objects, rows: Ints) -> Ints:
+    """Return whether each compare-and-set was done: our own say so, Jepsen's are done if they are ok."""
+    refused = (table.values.kinds_at(found.result) == Kind.FALSE) | (table.outcome[rows] == FAIL)
+    return np.where(refused, FALSE, TRUE)
+
+
+def _coded(table: Table, cells: Ints) -> tuple[Ints, list[Any]]:
+    """Return codes of cells, and the values that they stand for: None, False and True in any case."""
+    told = identified(table.values, cells)
+    distinct = cells[told.first]
+    kinds = table.values.kinds_at(distinct)
+    fixed = {Kind.NIL: NIL, Kind.FALSE: FALSE, Kind.TRUE: TRUE}
+    others = ~np.isin(kinds, tuple(fixed))
+    new = np.cumsum(others) - 1 + len(fixed)
+    for kind, code in fixed.items():
+        new[kinds == kind] = code
+    values = [None, False, True, *map(frozen, table.values.objects(distinct[others]))]
+    return new[told.codes], values

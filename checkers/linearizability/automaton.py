@@ -1,0 +1,63 @@
+"""A model as a machine over small integers: states and calls interned, each step asked of the model once.
+
+Where a model leaves several states possible, a state of the machine is the set of them: an order of operations
+is possible exactly if the set is not empty after it.
+"""
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+from checkers.linearizability.model import Call, Model, Overwriting
+
+REFUSED = -1
+"""What a step gives when the operation can't have happened."""
+
+
+class Automaton:
+    """The machine of one model. `calls` are the calls it knows by number; `states` the sets by number.
+
+    Calls that differ only in what was answered are of the same of the `families`.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.calls: list[Call] = []
+        self.states: list[frozenset[Hashable]] = []
+        self.overwrites: list[bool] = []
+        self.families: list[int] = []
+        self._family_numbers: dict[tuple[str, tuple[Any, ...]], int] = {}
+        self._call_numbers: dict[Call, int] = {}
+        self._state_numbers: dict[frozenset[Hashable], int] = {}
+        self._steps: dict[tuple[int, int], int] = {}
+        self.start = self.state((model.init(),))
+
+    def call(self, call: Call) -> int:
+        """Return the number of a call."""
+        number = self._call_numbers.setdefault(call, len(self.calls))
+        if number == len(self.calls):
+            self.calls.append(call)
+            family = self._family_numbers.setdefault((call.f, call.args), len(self._family_numbers))
+            self.families.append(family)
+            self.overwrites.append(isinstance(self.model, Overwriting) and self.model.overwrites(call))
+        return number
+
+    def state(self, possible: Iterable[Hashable]) -> int:
+        """Return the number of a set of states, REFUSED for none."""
+        states = frozenset(possible)
+        if not states:
+            return REFUSED
+        number = self._state_numbers.setdefault(states, len(self.states))
+        if number == len(self.states):
+            self.states.append(states)
+        return number
+
+    def step(self, state: int, call: int) -> int:
+        """Return the state after a call, REFUSED if it can't have happened in this one."""
+        known = self._steps.get((state, call))
+        if known is None:
+            what = self.calls[call]
+            known = self.state(
+                after for possible in self.states[state] for after in self.model.step(possible, what)
+            )
+            self._steps[state, call] = known
+        return known

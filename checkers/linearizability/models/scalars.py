@@ -1,0 +1,90 @@
+"""A lock, a counter, and a text that is appended to."""
+
+from collections.abc import Hashable
+from typing import Any
+
+from checkers.linearizability.model import UNKNOWN, Call
+from checkers.linearizability.models.words import described
+
+
+class Mutex:
+    """A lock that anybody may release: `acquire`, `release`.
+
+    An answer that is a bool tells whether it was done: a refused `acquire` saw the lock held, a refused
+    `release` saw it free. Any other answer means that it was done.
+    """
+
+    name = "mutex"
+
+    def init(self) -> Hashable:
+        """Return whether it is held: no."""
+        return False
+
+    def step(self, state: Any, call: Call) -> tuple[Hashable, ...]:
+        """Return whether it is held afterwards."""
+        if call.f not in ("acquire", "release"):
+            return ()
+        wanted = call.f == "acquire"
+        if call.result is UNKNOWN:
+            return (wanted,)
+        refused = isinstance(call.result, bool) and not call.result
+        return (state if refused else wanted,) if (state == wanted) == refused else ()
+
+    def describe(self, call: Call) -> str:
+        """Return the operation in words."""
+        return described(call)
+
+
+class Counter:
+    """A number that begins as 0: `add`, which is also called `increment`, and `decrement` (by, or by 1), `read`.
+
+    What all but `read` answer counts when it is a number: the value afterwards.
+    """
+
+    name = "counter"
+
+    def init(self) -> Hashable:
+        """Return zero."""
+        return 0
+
+    def step(self, state: Any, call: Call) -> tuple[Hashable, ...]:
+        """Return the one number afterwards."""
+        by = call.args[0] if call.args else 1
+        after = {"add": state + by, "increment": state + by, "decrement": state - by, "read": state}.get(
+            call.f
+        )
+        silent = call.result is UNKNOWN or (call.f != "read" and call.result is None)
+        return (after,) if after is not None and (silent or call.result == after) else ()
+
+    def describe(self, call: Call) -> str:
+        """Return the operation in words."""
+        return described(call)
+
+
+class AppendableText:
+    """A key's text in a key-value store, which begins empty: `put` (text), `append` (text), `get` → text."""
+
+    name = "kv-append"
+
+    def init(self) -> Hashable:
+        """Return the empty text."""
+        return ""
+
+    def step(self, state: Any, call: Call) -> tuple[Hashable, ...]:
+        """Return the one text afterwards."""
+        match call.f:
+            case "put":
+                return (call.args[0],)
+            case "append":
+                return (state + call.args[0],)
+            case "get":
+                return (state,) if call.result is UNKNOWN or (call.result or "") == state else ()
+        return ()
+
+    def overwrites(self, call: Call) -> bool:
+        """A put does."""
+        return call.f == "put"
+
+    def describe(self, call: Call) -> str:
+        """Return the operation in words."""
+        return described(call)

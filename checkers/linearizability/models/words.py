@@ -1,0 +1,36 @@
+"""How calls and values are spelled for people."""
+
+from typing import Any
+
+from checkers.linearizability.model import UNKNOWN, Call
+
+LONGEST = 60
+"""How many letters of a value are shown."""
+
+
+def shown(value: Any) -> str:
+    """Return a value in words, cut where it is long."""
+    text = _spelled(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def described(call: Call) -> str:
+    """Return a call as its name, its arguments and its answer; `?` stands for an unknown outcome."""
+    words = [call.f, *map(shown, call.args)]
+    if call.result is UNKNOWN:
+        words.append("?")
+    elif call.result is not None:
+        words.append(f"→ {shown(call.result)}")
+    return " ".join(words)
+
+
+def _spelled(value: Any) -> str:
+    if value is UNKNOWN:
+        return "?"
+    if value is None:
+        return "nil"
+    if isinstance(value, tuple):
+        return f"[{' '.join(map(_spelled, value))}]"
+    if isinstance(value, frozenset):
+        return f"{{{' '.join(sorted(map(_spelled, value)))}}}"
+    return str(value)

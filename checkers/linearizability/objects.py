@@ -1,0 +1,226 @@
+"""Whether a history is linearizable: object by object, in parallel, within a budget."""
+
+from collections.abc import Hashable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from checkers.linearizability import engine, repair, zones
+from checkers.linearizability.budget import Budget, OverBudget
+from checkers.linearizability.certificate import Linearization, Window
+from checkers.linearizability.columns import Calls
+from checkers.linearizability.decision import decide
+from checkers.linearizability.model import Model, Partitioned
+from checkers.linearizability.problem import Ints
+from checkers.linearizability.program import is_register
+from checkers.linearizability.story import told
+from checkers.linearizability.traces import settle
+from checkers.linearizability.window import narrow
+from harness.verdict import Verdict, merge
+
+Rows = NDArray[np.intp]
+
+WORTH_A_PROCESS = 50_000
+"""How many operations are checked in Python by one process rather than by several, which take time to start."""
+
+WINDOW_LIMIT_S = 20.0
+"""How long the operations of a violation are made fewer."""
+
+
+class ObjectResult(Struct, frozen=True, kw_only=True):
+    """The verdict on one object, with its proof, or the reason why there is no verdict.
+
+    `rows` are those of the history that are about it. If it holds, `order` has them in an order that explains
+    all, or `places` stand for one; if it is violated there is a `window`. `steps` counts the configurations of
+    the search, 0 when none was needed.
+    """
+
+    key: Any
+    verdict: Verdict
+    rows: Rows
+    order: Rows | None = None
+    places: zones.Places | None = None
+    window: Window | None = None
+    reason: str = ""
+    steps: int = 0
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """The verdict on a history: `violated` if one object is, `holds` if all are. Objects in the order of keys."""
+
+    model: str
+    verdict: Verdict
+    objects: tuple[ObjectResult, ...]
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The failing windows."""
+        return tuple(each.window for each in self.objects if each.window is not None)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why there is no verdict on some objects, each reason once."""
+        return tuple(dict.fromkeys(each.reason for each in self.objects if each.reason))
+
+    @property
+    def steps(self) -> int:
+        """How many configurations were searched."""
+        return sum(each.steps for each in self.objects)
+
+    def linearizations(self, calls: Calls) -> Iterator[Linearization]:
+        """Yield the order of each object that has one, from the history that was checked. O(n log n)."""
+        for each in self.objects:
+            order = each.order
+            if each.places is not None:
+                order = each.rows[each.places.order(calls.take(each.rows))]
+            if order is not None:
+                yield Linearization(key=each.key, model=self.model, order=tuple(calls.id[order].tolist()))
+
+
+class _Task(Struct, frozen=True, kw_only=True):
+    """One object to be checked: some rows of a history, or, where they are `taken`, all of them."""
+
+    model: Model
+    calls: Calls
+    rows: Rows
+    key: Any
+    taken: bool
+
+
+def check(
+    calls: Calls,
+    model: Model,
+    *,
+    time_limit_s: float | None = None,
+    memory_limit_mb: float | None = None,
+    jobs: int = 1,
+) -> Result:
+    """Check every object of a history against a model.
+
+    Past a limit the verdict on an object is inconclusive, with the reason; the time limit is for all of them
+    together, the memory limit for what the searches hold. `jobs` objects are checked at a time. An empty
+    history holds: whether it proves anything is the caller's question.
+    """
+    budget = Budget(
+        time_limit_s=time_limit_s,
+        memory_limit_mb=None if memory_limit_mb is None else memory_limit_mb / jobs,
+    )
+    tasks = [
+        _Task(model=model, calls=calls, rows=rows, key=key, taken=len(rows) == len(calls))
+        for key, rows in _parts(calls, model)
+    ]
+    if jobs == 1 or len(tasks) == 1:
+        objects = [_checked(task, budget) for task in tasks]
+    elif engine.COMPILED and is_register(model):
+        with ThreadPoolExecutor(jobs) as pool:
+            objects = _gathered(pool, [pool.submit(_checked, task, budget) for task in tasks], budget)
+    elif len(calls) < WORTH_A_PROCESS:
+        objects = [_checked(task, budget) for task in tasks]
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            limits = (budget.left_s(), budget.memory_limit_mb)
+            objects = _gathered(
+                pool, [pool.submit(_elsewhere, _alone(task), *limits) for task in tasks], budget
+            )
+    verdict = merge(each.verdict for each in objects) if objects else Verdict.HOLDS
+    return Result(model=model.name, verdict=verdict, objects=tuple(objects))
+
+
+def _gathered(pool: Executor, futures: list[Future[ObjectResult]], budget: Budget) -> list[ObjectResult]:
+    """Wait for all; whatever interrupts that stops the searches as well."""
+    try:
+        return [future.result() for future in futures]
+    except BaseException:
+        budget.stop[0] = 1
+        pool.shutdown(cancel_futures=True)
+        raise
+
+
+def _parts(calls: Calls, model: Model) -> Iterator[tuple[Any, Rows]]:
+    """Yield each object's key and rows."""
+    for rows in _grouped(calls.key):
+        key = calls.keys[calls.key[rows[0]]]
+        if isinstance(model, Partitioned):
+            names: dict[Hashable, int] = {}
+            parts = np.array(
+                [names.setdefault(model.part(calls.call(row)), len(names)) for row in rows.tolist()]
+            )
+            yield from (((key, name), rows[part]) for name, part in zip(names, _grouped(parts), strict=True))
+        else:
+            yield key, rows
+
+
+def _grouped(group: NDArray[Any]) -> list[Rows]:
+    """Return the rows of each group, in the order of groups."""
+    if not len(group):
+        return []
+    rows = np.arange(len(group))
+    if (np.diff(group) < 0).any():
+        rows = np.argsort(group, kind="stable")
+        group = group[rows]
+    return np.split(rows, np.flatnonzero(np.diff(group)) + 1)
+
+
+def _alone(task: _Task) -> _Task:
+    """Return the task with a history of its own, to be sent elsewhere."""
+    calls = task.calls.take(task.rows).compact()
+    return _Task(model=task.model, calls=calls, rows=task.rows, key=task.key, taken=True)
+
+
+def _elsewhere(task: _Task, limit_s: float | None, limit_mb: float | None) -> ObjectResult:
+    return _checked(task, Budget(time_limit_s=limit_s, memory_limit_mb=limit_mb))
+
+
+def _checked(task: _Task, budget: Budget) -> ObjectResult:
+    calls = task.calls if task.taken else task.calls.take(task.rows)
+    try:
+        if is_register(task.model) and task.model.init() is None:
+            ruled = zones.rule(calls)
+            if ruled.ruling is zones.Ruling.VIOLATED:
+                return _refuted(task, calls.take(np.array(ruled.suspects, dtype=np.intp)), budget)
+            places = ruled.places
+            if places is not None and len(places.homeless):
+                places = repair.repair(calls, places, budget)
+            if places is not None:
+                return ObjectResult(key=task.key, verdict=Verdict.HOLDS, rows=task.rows, places=places)
+        return _searched(task, calls, budget)
+    except OverBudget as over:
+        return ObjectResult(key=task.key, verdict=Verdict.INCONCLUSIVE, rows=task.rows, reason=over.reason)
+
+
+def _refuted(task: _Task, suspects: Calls, budget: Budget) -> ObjectResult:
+    """Return the violation that some operations make among themselves."""
+    calls = suspects.take(np.argsort(suspects.call_ns, kind="stable"))
+    found = engine.answer(task.model, calls, calls.return_ns, budget)
+    assert found.stuck is not None, "the zones and the search agree"
+    window = _window(task.model, calls, calls.return_ns, found.stuck, closed=True)
+    return ObjectResult(
+        key=task.key, verdict=Verdict.VIOLATED, rows=task.rows, window=window, steps=found.steps
+    )
+
+
+def _searched(task: _Task, calls: Calls, budget: Budget) -> ObjectResult:
+    order = np.argsort(calls.call_ns, kind="stable")
+    kept, by_ns = settle(task.model, calls)
+    order = order[kept[order]]
+    calls, by_ns = calls.take(order), by_ns[order]
+    decision = decide(task.model, calls, by_ns, budget)
+    if decision.order is not None:
+        placed = task.rows[order[decision.order]]
+        return ObjectResult(
+            key=task.key, verdict=Verdict.HOLDS, rows=task.rows, order=placed, steps=decision.steps
+        )
+    assert decision.stuck is not None
+    window = _window(task.model, calls, by_ns, decision.stuck, closed=False)
+    return ObjectResult(
+        key=task.key, verdict=Verdict.VIOLATED, rows=task.rows, window=window, steps=decision.steps
+    )
+
+
+def _window(model: Model, calls: Calls, by_ns: Ints, stuck: int, *, closed: bool) -> Window:
+    budget = Budget(time_limit_s=WINDOW_LIMIT_S)
+    return told(narrow(model, calls, by_ns, stuck, budget, closed=closed), budget)

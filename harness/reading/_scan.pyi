@@ -1,0 +1,3 @@
+Columns = tuple[bytes, bytes, bytes]
+
+def scan(text: bytes, syntax: int, /) -> tuple[Columns, Columns, list[str]] | None: ...

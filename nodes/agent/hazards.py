@@ -1,0 +1,84 @@
+"""What the harness may ask of this machine's disk, network and clocks when they are to fail."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import NodeError
+from nodes.hazards import clock, netem
+from nodes.hazards.mapped_disk import MappedDisk
+from nodes.hazards.netem import Line
+from nodes.linux.machine import LinuxMachine
+
+
+class Hazards:
+    """The requests that make a machine fail; `disk` is None where the machine has one that can't."""
+
+    def __init__(self, machine: LinuxMachine, disk: MappedDisk | None) -> None:
+        self._machine = machine
+        self._disk = disk
+        self._one_by_one = asyncio.Lock()
+        self._requests: Mapping[str, Callable[..., Any]] = {
+            "break disk": self._break_disk,
+            "mend disk": self._mend_disk,
+            "count bites": self._count_bites,
+            "probe disk": self._probe_disk,
+            "read clocks": clock.read,
+            "jump clock": clock.jump,
+            "drift clocks": clock.drift,
+            "change weather": _change_weather,
+            "count weather": _count_weather,
+        }
+
+    async def carry_out(self, what: str, arguments: Mapping[str, Any]) -> Any:
+        """Do what is asked, after what was asked before; raises NodeError."""
+        async with self._one_by_one:
+            try:
+                return await asyncio.to_thread(self._requests[what], **arguments)
+            except RuntimeError as error:
+                raise NodeError(f"{self._machine.name}: {error}") from error
+
+    async def end(self) -> None:
+        """Undo all of it; the machine is off."""
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        if os.geteuid() == 0:
+            netem.clear()
+            clock.drift(0)
+        if self._disk is not None:
+            self._disk.remove()
+
+    def _break_disk(self, key: str, fault: str, amount: int) -> None:
+        self._mapped.break_disk(self._root, key, fault, amount)
+
+    def _mend_disk(self, key: str) -> bool:
+        if self._machine.boot is None:
+            return True  # all its faults went with the power
+        return self._mapped.mend_disk(self._root, key)
+
+    def _count_bites(self) -> dict[str, int]:
+        return self._mapped.bites()
+
+    def _probe_disk(self) -> dict[str, Any]:
+        return self._mapped.probe(self._root)
+
+    @property
+    def _mapped(self) -> MappedDisk:
+        if self._disk is None:
+            raise NodeError(f"the disk of {self._machine.name} can't be made to fail")
+        return self._disk
+
+    @property
+    def _root(self) -> Path:
+        return self._machine.powered_boot().root
+
+
+def _change_weather(address: str, lines: Sequence[Sequence[Any]]) -> None:
+    netem.change(netem.device_of(address), [Line(*line) for line in lines])
+
+
+def _count_weather(address: str, lines: Sequence[Sequence[Any]]) -> list[dict[str, int]]:
+    return netem.counts(netem.device_of(address), [Line(*line) for line in lines])

@@ -1,0 +1,109 @@
+"""The virtual machines of a run: SSH machines whose hosts are Vagrant's, and in the hand of a hypervisor."""
+
+from collections.abc import Collection, Mapping
+from functools import partial
+
+from harness.errors import UsageError
+from harness.hosts import Host, Hosts
+from harness.machine import CLIENTS, BadWeather, ClusterConfig, FaultyDisk, Link, Mischief, Weather
+from harness.machine import Clocks as HasClocks
+from harness.tasks import together
+from nodes.ssh.cluster import SshCluster
+from nodes.vagrant import settings
+from nodes.vagrant.lifecycle import VirtualMachines
+from nodes.vagrant.machine import Outage, VagrantMachine
+from nodes.vagrant.settings import Provider
+from nodes.vagrant.weather import MachineWeather
+
+_PATIENCE_S = 120.0
+"""How long a machine goes on without the harness: a busy host may let it wait for long."""
+
+
+class VagrantCluster(SshCluster):
+    """Virtual machines that are up already (`harness.machine.Cluster`, `Switch`, `Watched` and `BadWeather`)."""
+
+    def __init__(self, config: ClusterConfig, machines: VirtualMachines) -> None:
+        if config.ip != 4:
+            raise UsageError("virtual machines have IPv4 addresses: ip: 4")
+        self._virtual = machines
+        self._outage = Outage(machines.power, self._leave, machines.answers, self._come_back)
+        super().__init__(config, hosts_of(machines))
+        for ability in (BadWeather, FaultyDisk, HasClocks):
+            self._missing.pop(ability.__name__)
+        addresses = {name: settings.address(number) for number, name in enumerate(config.names, start=1)}
+        self._weather = MachineWeather(self._ways, {**addresses, CLIENTS: settings.CLIENTS_ADDRESS})
+
+    @property
+    def kind(self) -> str:
+        """The name of this kind of machines."""
+        return "vagrant"
+
+    @property
+    def patience_s(self) -> float:
+        """How much longer than others these machines take."""
+        return self._virtual.settings.patience_s
+
+    async def up(self) -> None:
+        """Switch on what a former run left without power, and make every machine blank."""
+        await together(self._switch_on(name) for name in self._machines)
+        await super().up()
+
+    async def disturb(self, key: str, links: Collection[Link], weather: Weather) -> None:
+        """Let there be weather on `links`, under the name `key`; that of several keys adds up."""
+        await self._weather.disturb(key, links, weather)
+
+    async def calm(self, key: str) -> None:
+        """End the weather of a key. Safe to call twice."""
+        await self._weather.calm(key)
+
+    async def disturbed(self) -> Mapping[Link, Mischief]:
+        """Return what weather has done so far on each link where there is some now."""
+        return await self._weather.disturbed()
+
+    async def reach(self, source: str, target: str, *, timeout_s: float = 0.5) -> bool:
+        """Tell whether a TCP segment sent at `source` reaches `target` and its answer comes back.
+
+        A machine without power reaches nobody.
+        """
+        if source != CLIENTS and not await self._machines[source].powered():
+            return False
+        return await super().reach(source, target, timeout_s=timeout_s)
+
+    def _machine(self, name: str, host: Host) -> VagrantMachine:
+        return VagrantMachine(
+            name,
+            self._ways[name],
+            outage=self._outage,
+            host=host,
+            logs=self._config.folder.resolve() / "logs" / name,
+            on_line=None if self._config.on_line is None else partial(self._config.on_line, name),
+            on_death=self._config.on_death,
+        )
+
+    async def _switch_on(self, name: str) -> None:
+        if not await self._virtual.power.powered(name):
+            await self._virtual.power.restore(name)
+            await self._virtual.answers(name)
+
+    async def _leave(self, name: str) -> None:
+        await self._switch.leave(name)
+        await self._weather.leave(name)
+
+    async def _come_back(self, name: str) -> None:
+        await self._switch.come_back(name)
+        await self._weather.come_back(name)
+
+
+def hosts_of(machines: VirtualMachines) -> Hosts:
+    """Return how to reach the machines, as Vagrant and `acked cluster up` have it."""
+    made_of = machines.settings
+    device = settings.DATA_DISK if made_of.provider is Provider.LIBVIRT else ""
+    return Hosts(
+        hosts=tuple(
+            Host(host=name, address=settings.address(number), sudo=True, device=device)
+            for number, name in enumerate(made_of.names, start=1)
+        ),
+        known_hosts=str(machines.known_hosts),
+        ssh_config=str(machines.ssh_config),
+        patience_s=_PATIENCE_S,
+    )

@@ -1,0 +1,250 @@
+"""Whole checks: verdicts of others' histories, certificates, objects side by side, what leaves verdicts alone."""
+
+import random
+from itertools import permutations
+
+import msgspec
+import numpy as np
+import oracle_logs
+import pytest
+from brute_orders import Op, explains, linearizable
+from msgspec.structs import replace
+from small_histories import calls_of, history
+
+from checkers.histories.linearizable import Linearizable
+from checkers.linearizability import MODELS, Calls, CallsBuilder, Result, Window, check, decision, engine
+from checkers.linearizability.certificate import Linearization, Role
+from checkers.linearizability.columns import NEVER
+from checkers.linearizability.model import UNKNOWN, Call
+from harness.history_checker import Request
+from harness.judging import judge
+from harness.reading.read import read
+from harness.verdict import Verdict
+
+HISTORIES = 150
+
+
+def verdict(expected: bool) -> Verdict:
+    return Verdict.HOLDS if expected else Verdict.VIOLATED
+
+
+def window_ops(window: Window) -> tuple[Op, ...]:
+    """Return a window's operations as the definition reads them: possible ones need not happen."""
+    return tuple(
+        Op(
+            call=Call(f=each.f, args=each.args, result=each.result if each.known else UNKNOWN),
+            call_ns=each.call_ns,
+            return_ns=NEVER if each.return_ns is None else each.return_ns,
+            excused=each.role is Role.POSSIBLE,
+        )
+        for each in window.operations
+    )
+
+
+def prove(result: Result, calls: Calls, ops: tuple[Op, ...], model_name: str) -> None:
+    """Assert that every verdict comes with a proof that a short program can check."""
+    model = MODELS[model_name]
+    for linearization in result.linearizations(calls):
+        assert explains(model, ops, list(linearization.order))
+    for window in result.windows:
+        assert msgspec.json.decode(msgspec.json.encode(window), type=Window).stuck == window.stuck
+        assert all(each.story for each in window.required)
+        assert not linearizable(model, window_ops(window), window.entry_states)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_verdicts_are_those_of_all_orders_and_proved(name: str) -> None:
+    for seed in range(HISTORIES):
+        ops = history(name, seed)
+        calls = calls_of(ops)
+        result = check(calls, MODELS[name])
+        assert result.verdict is verdict(linearizable(MODELS[name], ops)), (seed, ops)
+        prove(result, calls, ops, name)
+
+
+@pytest.mark.skipif(not oracle_logs.verdicts(), reason="the histories with known verdicts are not here")
+def test_verdicts_of_others_histories() -> None:
+    wrong = {}
+    for name, expected in oracle_logs.verdicts().items():
+        calls, model = oracle_logs.read(name)
+        result = check(calls, MODELS[model])
+        if result.verdict != expected:
+            wrong[name] = result.verdict
+        assert {each.verdict is Verdict.VIOLATED for each in result.objects if each.window} <= {True}
+    assert wrong == {}
+
+
+@pytest.mark.skipif(not oracle_logs.verdicts(), reason="the histories with known verdicts are not here")
+@pytest.mark.parametrize("failed_cas", [False, True])
+def test_verdicts_of_others_histories_as_files(failed_cas: bool) -> None:
+    judges = [Linearizable({"failed_cas": failed_cas})]
+    for name, expected in oracle_logs.verdicts().items():
+        table = read(oracle_logs.FOLDER / name).table
+        assert judge(table, Request(), available=judges).verdict == expected, name
+
+
+@pytest.mark.skipif(not oracle_logs.verdicts(), reason="the histories with known verdicts are not here")
+def test_verdicts_of_others_histories_without_the_extension(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "COMPILED", False)
+    test_verdicts_of_others_histories()
+
+
+@pytest.mark.parametrize("name", ["cas-register", "fifo-queue", "set", "mutex", "kv-append"])
+def test_what_must_not_change_a_verdict(name: str) -> None:
+    model = MODELS[name]
+    for seed in range(60):
+        ops = history(name, seed)
+        calls = calls_of(ops)
+        expected = check(calls, model).verdict
+        shift = np.where(calls.return_ns == NEVER, NEVER, calls.return_ns + 10**15)
+        assert (
+            check(replace(calls, call_ns=calls.call_ns + 10**15, return_ns=shift), model).verdict is expected
+        )
+        assert check(replace(calls, process=calls.process[::-1].copy()), model).verdict is expected
+        shuffled = list(range(len(ops)))
+        random.Random(seed).shuffle(shuffled)
+        assert check(calls.take(np.array(shuffled)), model).verdict is expected
+
+
+def test_renaming_values_does_not_change_a_verdict() -> None:
+    model = MODELS["cas-register"]
+    for seed in range(60):
+        ops = history("cas-register", seed)
+        expected = check(calls_of(ops), model).verdict
+        for names in permutations("xyz"):
+            renamed = tuple(replace(op, call=rename(op.call, names)) for op in ops)
+            assert check(calls_of(renamed), model).verdict is expected
+
+
+def rename(call: Call, names: tuple[str, ...]) -> Call:
+    table = dict(enumerate(names)) | {None: None, 3: "w"}
+    args = tuple(table[arg] for arg in call.args)
+    plain = call.f != "read" or call.result is UNKNOWN or not isinstance(call.result, int | None)
+    return Call(f=call.f, args=args, result=call.result if plain else table[call.result])
+
+
+def test_without_an_unknown_operation_nothing_more_can_be_explained() -> None:
+    for seed in range(100):
+        ops = history("cas-register", seed)
+        for index, op in enumerate(ops):
+            if not op.known and not linearizable(MODELS["cas-register"], ops):
+                fewer = ops[:index] + ops[index + 1 :]
+                assert check(calls_of(fewer), MODELS["cas-register"]).verdict is Verdict.VIOLATED
+
+
+def many(*, keys: int) -> tuple[Calls, set[int]]:
+    """Return many histories as objects of one, and the keys of those that are violated."""
+    builder = CallsBuilder()
+    violated = set()
+    ops = [(key, op) for key in range(keys) for op in history("cas-register", key)]
+    random.Random(1).shuffle(ops)
+    for number, (key, op) in enumerate(ops):
+        builder.add(
+            id=number, key=key, f=op.call.f, args=op.call.args, result=op.call.result,
+            call_ns=op.call_ns, return_ns=op.return_ns,
+        )  # fmt: skip
+    for key in range(keys):
+        if not linearizable(MODELS["cas-register"], history("cas-register", key)):
+            violated.add(key)
+    return builder.build(), violated
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_each_object_has_its_own_verdict(jobs: int) -> None:
+    calls, violated = many(keys=60)
+    result = check(calls, MODELS["cas-register"], jobs=jobs)
+    assert {each.key for each in result.objects if each.verdict is Verdict.VIOLATED} == violated
+    assert result.verdict is Verdict.VIOLATED
+    assert {window.key for window in result.windows} == violated
+    assert len(result.objects) == 60
+
+
+def test_objects_are_checked_by_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("checkers.linearizability.objects.WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(engine, "COMPILED", False)
+    calls, violated = many(keys=12)
+    result = check(calls, MODELS["cas-register"], jobs=2)
+    assert {each.key for each in result.objects if each.verdict is Verdict.VIOLATED} == violated
+
+
+def test_past_a_limit_there_is_no_verdict_but_a_reason() -> None:
+    ops = next(ops for seed in range(99) if len(ops := history("cas-register", seed)) > 4)
+    result = check(calls_of(ops), MODELS["cas-register"], time_limit_s=0)
+    assert (result.verdict, result.reasons) == (Verdict.INCONCLUSIVE, ("no verdict within 0 s",))
+
+
+@pytest.mark.parametrize("name", ["register", "cas-register", "mutex", "set"])
+def test_following_few_configurations_at_first_changes_no_verdict(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decision, "ATTEMPTS", ((1, 2), (2, 8)))
+    for seed in range(200):
+        ops = history(name, seed)
+        calls = calls_of(ops)
+        result = check(calls, MODELS[name])
+        assert result.verdict is verdict(linearizable(MODELS[name], ops)), (seed, ops)
+        prove(result, calls, ops, name)
+
+
+class Ring:
+    """A model of one's own: the last two things that were pushed, on numbered rings."""
+
+    name = "ring"
+
+    def init(self) -> tuple[None, None]:
+        return (None, None)
+
+    def step(self, state: tuple[object, object], call: Call) -> tuple[tuple[object, object], ...]:
+        match call.f:
+            case "push":
+                return ((call.args[1], state[0]),)
+            case "last":
+                return (state,) if not call.known or call.result == state[0] else ()
+        return ()
+
+    def part(self, call: Call) -> object:
+        return call.args[0]
+
+    def describe(self, call: Call) -> str:
+        return f"{call.f} {call.args}"
+
+
+def test_a_model_of_ones_own_with_parts() -> None:
+    builder = CallsBuilder()
+    for number, (ring, value) in enumerate([(1, "a"), (2, "b"), (1, "c")]):
+        builder.add(id=number, f="push", args=(ring, value), result=None, call_ns=number, return_ns=number)
+    builder.add(id=3, f="last", args=(1,), result="c", call_ns=9, return_ns=9)
+    builder.add(id=4, f="last", args=(2,), result="c", call_ns=9, return_ns=9)
+    result = check(builder.build(), Ring())
+    assert {each.key: str(each.verdict) for each in result.objects} == {
+        (None, 1): "holds",
+        (None, 2): "violated",
+    }
+
+
+def test_nothing_at_all_holds() -> None:
+    result = check(CallsBuilder().build(), MODELS["cas-register"])
+    assert (result.verdict, result.objects) == (Verdict.HOLDS, ())
+
+
+def test_a_stale_read_is_told_by_two_operations() -> None:
+    builder = CallsBuilder()
+    builder.add(id=7, f="write", args=(1,), result=None, call_ns=0, return_ns=10, process=1)
+    builder.add(id=8, f="write", args=(2,), result=None, call_ns=20, return_ns=30, process=2)
+    builder.add(id=9, f="read", result=1, call_ns=40, return_ns=50, process=3)
+    builder.add(id=10, f="write", args=(1,), result=None, call_ns=60, return_ns=70, process=3)
+    result = check(builder.build(), MODELS["register"])
+    (window,) = result.windows
+    assert [each.id for each in window.required] == [8, 9]
+    assert (window.any_state, window.stuck, window.from_ns, window.until_ns) == (True, 9, 20, 50)
+    assert "holds 2" in window.required[1].story
+
+
+def test_an_order_survives_a_trip_through_json() -> None:
+    builder = CallsBuilder()
+    builder.add(id=5, f="write", args=(1,), result=None, call_ns=0, return_ns=9, key="x")
+    builder.add(id=6, f="read", result=None, call_ns=0, return_ns=9, key="x")
+    calls = builder.build()
+    (linearization,) = check(calls, MODELS["register"]).linearizations(calls)
+    assert linearization.order == (6, 5)
+    assert msgspec.json.decode(msgspec.json.encode(linearization), type=Linearization) == linearization

@@ -27,9 +27,9 @@ class ListCases:
     def cases(self) -> Iterator[Cases]:
         """Yield the anomalies that there are."""
         found = (
-            cases(Anomaly.DUPLICATES, self._lists.twice.tolist(), self._duplicate),
+            cases(Anomaly.DUPLICATES, self._one_a_key(self._lists.twice), self._duplicate),
             cases(Anomaly.GARBAGE, self._unwritten(), self._garbage),
-            cases(Anomaly.INCOMPATIBLE_ORDER, self._lists.odd.tolist(), self._incompatible),
+            cases(Anomaly.INCOMPATIBLE_ORDER, self._one_a_key(self._lists.odd), self._incompatible),
             cases(Anomaly.DIRTY_UPDATE, self._dirty_updates(), self._dirty_update),
             cases(Anomaly.G1A, self._aborted(), self._aborted_read),
             cases(Anomaly.G1B, self._intermediate(), self._intermediate_read),
@@ -37,6 +37,11 @@ class ListCases:
             cases(Anomaly.LOST_UPDATE, self._lost_updates(), self._lost_update),
         )
         yield from filter(None, found)
+
+    def _one_a_key(self, reads: Ints) -> list[int]:
+        """Return one read of each key: how many contradict a read depends on which one is believed."""
+        _, first = np.unique(self._lists.txns.key[reads], return_index=True)
+        return [int(read) for read in np.sort(reads[first])]
 
     def _duplicate(self, read: int) -> Case:
         codes = elements(self._lists.txns, read).tolist()
@@ -46,12 +51,11 @@ class ListCases:
         return Case(text=text, micro=(read,))
 
     def _unwritten(self) -> list[int]:
-        """Return the reads that show what nobody wrote; of each key only one, and the odd ones."""
+        """Return reads that show what nobody wrote."""
         lists = self._lists
         keys = np.unique(lists.version_key[lists.writer == ABSENT])
         read, writer = lists.odd_elements
-        reads: list[int] = np.union1d(lists.longest[keys], read[writer == ABSENT]).tolist()
-        return reads
+        return self._one_a_key(np.union1d(lists.longest[keys], read[writer == ABSENT]))
 
     def _garbage(self, read: int) -> Case:
         lists = self._lists

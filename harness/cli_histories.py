@@ -133,6 +133,18 @@ def export(
     return cli_export.run(file, target, out, format_name=format_name, jobs=jobs or _cores(), as_json=as_json)
 
 
+@click.command("verify-certificate")
+@click.argument("certificate", type=click.Path(path_type=Path))
+@click.argument("history", metavar="FILE|RUN", type=click.Path(path_type=Path))
+@_JSON
+def verify_certificate(*, certificate: Path, history: Path, as_json: bool) -> int:
+    """Compare what a checker claims with the raw history, independently of the checkers."""
+    from harness import cli_certificate
+
+    file = history / OUR_HISTORY if history.is_dir() else history
+    return cli_certificate.run(certificate, file, as_json=as_json)
+
+
 def _cores() -> int:
     """Return how many processes may run at once here."""
     return len(os.sched_getaffinity(0))
@@ -193,4 +205,4 @@ def generate(
     return cli_generate.run(wanted, out, by_name, as_json=as_json)
 
 
-COMMANDS = (check, export, generate)
+COMMANDS = (check, export, generate, verify_certificate)

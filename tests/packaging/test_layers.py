@@ -112,6 +112,8 @@ def test_the_engine_finds_plug_ins_by_name() -> None:
         "harness.cli_doctor": {"nodes.local"},
         # Virtual machines stay up between runs, so there are commands for them.
         "harness.cli_vagrant": {"nodes.vagrant"},
+        # Certificates are checked by a program that knows no checker.
+        "harness.cli_certificate": {"checkers.verifier"},
         # The harness proves itself with bugs in the store that comes with it.
         "harness.campaign.aims": {"nodes.planted"},
         "harness.campaign.selftest": {"nodes.planted"},

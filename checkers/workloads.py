@@ -35,6 +35,7 @@ _CHECKERS = (
     "recency",
     "staleness",
     "retention",
+    "sessions",
 )
 _READS = ("reads", "replica_reads", "bounded", "max_lag_ms")
 

@@ -42,8 +42,13 @@ class Retention:
         shelves: dict[str, _Shelf] = {}
         findings: list[Finding] = []
         for event in run.events:
-            shelf = shelves.setdefault(event.node, _Shelf(event.node, run))
-            findings.extend(shelf.take(event))
+            shelf = shelves.get(event.node)
+            if shelf is None:
+                shelf = shelves[event.node] = _Shelf(event.node, run)
+            if isinstance(event, Stored):
+                shelf.store(event)
+            else:
+                findings.extend(shelf.take(event))
         restarts = sum(shelf.restarts for shelf in shelves.values())
         if findings:
             summary = f"of {plural(restarts, 'restart')}, {len(findings)} lacked what had been durable"
@@ -66,13 +71,15 @@ class _Shelf:
         self._stretches: list[tuple[int, int, int, int]] = []
         """Epoch, first and last offset, and when it was reported; by offset, without overlaps."""
 
+    def store(self, event: Stored) -> None:
+        """Take note of entries on the disk, unless they were told before."""
+        if event.medium is Medium.DISK and (not self._stretches or self._end() < (event.epoch, event.last)):
+            self._cut(event.first)
+            self._stretches.append((event.epoch, event.first, event.last, event.at_ns))
+
     def take(self, event: NodeEvent) -> Iterator[Finding]:
-        """Take note of a report; yield what is wrong with it."""
+        """Take note of any other report; yield what is wrong with it."""
         match event:
-            case Stored(medium=Medium.DISK, epoch=epoch, first=first, last=last, at_ns=at_ns):
-                if not self._stretches or self._end() < (epoch, last):  # else it was told before
-                    self._cut(first)
-                    self._stretches.append((epoch, first, last, at_ns))
             case Truncated(first=first):
                 self._cut(first)
             case Started():

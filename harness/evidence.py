@@ -141,7 +141,7 @@ def _of_node(folder: Path, node: str, system: Reports, origin: Origin) -> tuple[
             aligned_ns, error_ns = alignment.of(event.at_ns)
             at_ns = last_ns = max(last_ns, min(aligned_ns, heard.recv))
             worst_ns = max(worst_ns, error_ns)
-        events.append(replace(event, at_ns=at_ns))
+        events.append(event if at_ns == event.at_ns else replace(event, at_ns=at_ns))
     return events, worst_ns
 
 

@@ -109,7 +109,7 @@ def _reads(draws: Draws) -> dict[str, Any]:
     options: dict[str, Any] = {"reads": draws.choice((0.1, 0.2, 0.4))}
     options["replica_reads"] = draws.choice((0.25, 0.6))
     if draws.chance(0.5):
-        options |= {"bounded": 0.5, "max_lag_ms": draws.choice((50, 200, 500))}
+        options |= {"bounded": 0.5, "max_lag_ms": draws.choice((120, 250, 500))}
     return options
 
 

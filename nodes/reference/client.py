@@ -13,6 +13,12 @@ from nodes.reference.wire import GarbageError, Splitter, pack_json
 
 Address = tuple[str, int]
 
+SHORTEST_PAUSE_S = 0.02
+"""How long a client waits before it asks all nodes again, the first time; each time twice as long,"""
+
+LONGEST_PAUSE_S = 0.16
+"""but never longer than this."""
+
 
 class RefusedError(Exception):
     """The operation surely did not happen."""
@@ -161,6 +167,7 @@ class StoreClient:
         deadline = _now_s() + self._timeout_s
         doubt: UnknownError | None = None
         why = "no node could be reached"
+        pause_s = SHORTEST_PAUSE_S
         while _now_s() < deadline:
             for name in list(self._order):
                 try:
@@ -186,7 +193,8 @@ class StoreClient:
                     break
             if self._only:
                 break
-            await asyncio.sleep(min(0.02, max(0.0, deadline - _now_s())))
+            await asyncio.sleep(min(pause_s, max(0.0, deadline - _now_s())))
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         raise doubt or RefusedError(why)
 
     def _elsewhere(self, name: str, answer: dict[str, Any]) -> bool:

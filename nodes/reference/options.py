@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--degrade-after-ms", type=int, default=0, help="go on with fewer copies after so long; 0: never"
     )
-    options.add_argument("--heartbeat-ms", type=int, default=60)
+    options.add_argument("--heartbeat-ms", type=int, default=100)
     options.add_argument("--lease-ms", type=int, default=600)
     options.add_argument("--election-ms", type=int, default=800)
     options.add_argument("--apply-delay-ms", type=int, default=0, help="delay what replicas make readable")

@@ -154,18 +154,16 @@ class Server:
         sends: list[fx.Send] = []
         replies: list[fx.Reply] = []
         for effect in effects:
-            match effect:
-                case fx.Send():
-                    sends.append(effect)
-                case fx.Report():
-                    reports.append(own_json(effect.event))
-                case fx.Reply():
-                    replies.append(effect)
-                case fx.Cut() | fx.InstallSnapshot() if reports:
+            if isinstance(effect, fx.Report):
+                reports.append(own_json(effect.event))
+            elif isinstance(effect, fx.Send):
+                sends.append(effect)
+            elif isinstance(effect, fx.Reply):
+                replies.append(effect)
+            else:
+                if reports and isinstance(effect, fx.Cut | fx.InstallSnapshot):
                     self._tell(reports)
-                    self._act(effect)
-                case _:
-                    self._act(effect)
+                self._act(effect)
         if reports:
             self._tell(reports)
         if sends:

@@ -67,7 +67,7 @@ class Settings:
     degrade_after_ns: int = 0
     visibility: Visibility = Visibility.ON_ACK
     failover: Failover = Failover.AUTOMATIC
-    heartbeat_ns: int = 60 * MS
+    heartbeat_ns: int = 100 * MS
     lease_ns: int = 600 * MS
     election_ns: int = 800 * MS
     apply_delay_ns: int = 0

@@ -1,7 +1,8 @@
 """The reference store as a program of simulated machines: its own code, from the options to the log on disk."""
 
+from argparse import ArgumentParser
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,11 @@ def _watch_log(process: SimulatedProcess) -> None:
 
 @lru_cache(maxsize=256)
 def _parse(code: str, argv: tuple[str, ...]) -> tuple[Any, Path]:
-    options = load(code, "options")
-    parsed = options.parser().parse_args(argv)
-    return options.settings_from(parsed), Path(parsed.data)
+    parsed = _parser(code).parse_args(argv)
+    return load(code, "options").settings_from(parsed), Path(parsed.data)
+
+
+@cache
+def _parser(code: str) -> ArgumentParser:
+    parser: ArgumentParser = load(code, "options").parser()
+    return parser

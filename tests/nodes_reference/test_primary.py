@@ -14,6 +14,9 @@ from nodes.reference.settings import MS, Failover, Mode
 
 NOW = 10 * S
 
+BEAT = 100 * MS
+"""The time between two heartbeats."""
+
 
 def write(lone: Lone, request: int = 1, now: int = NOW) -> int:
     """Take a write; return its place in the log, on this node's own disk."""
@@ -254,7 +257,7 @@ def test_who_may_never_degrade_waits() -> None:
     index = write(lone)
     lone.confirm("n2", index, NOW)
     for step in range(1, 9):
-        at = NOW + step * 60 * MS
+        at = NOW + step * BEAT
         lone.hear("n2", beat_reply(201, at, primary.protection.record, identity="n2"), at)
         lone.node.tick(at)
         lone.drain(at)
@@ -280,11 +283,11 @@ def test_a_new_disk_joins_when_it_has_caught_up_and_counts_when_that_is_recorded
         kept(peer)
     lone.follow("n4", 0, NOW, identity="another disk")
     kept("n4", "another disk")
-    assert beat(NOW + 60 * MS).joining is None, "it has caught up with nothing yet"
+    assert beat(NOW + BEAT).joining is None, "it has caught up with nothing yet"
     for peer in ("n2", "n4"):
         lone.follow("n3", 2, NOW)
         lone.confirm(peer, 2, NOW)
-    record = beat(NOW + 120 * MS)
+    record = beat(NOW + 2 * BEAT)
     assert (record.joining, record.members["n4"], record.need) == ("n4", "another disk", 3)
     assert "n4" not in primary.confirmed()
     kept("n4", "another disk")
@@ -292,14 +295,14 @@ def test_a_new_disk_joins_when_it_has_caught_up_and_counts_when_that_is_recorded
     kept("n2")
     lone.follow("n5", 2, NOW, identity="a third disk")
     kept("n5", "a third disk")
-    assert beat(NOW + 180 * MS).joining == "n4", "one at a time"
+    assert beat(NOW + 3 * BEAT).joining == "n4", "one at a time"
     assert "n4" not in primary.confirmed()
     kept("n3")
     assert primary.protection.record.joining is None
     assert "n4" in primary.confirmed()
     for peer in ("n2", "n3"):
         kept(peer)
-    assert beat(NOW + 240 * MS).joining == "n5"
+    assert beat(NOW + 4 * BEAT).joining == "n5"
 
 
 def test_a_record_counts_once_enough_hold_this_very_one() -> None:

@@ -102,9 +102,9 @@ BUGS = (
         edits=(
             Edit(
                 "client.py",
-                "            await asyncio.sleep(min(0.02, max(0.0, deadline - _now_s())))\n"
+                "            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)\n"
                 "        raise doubt or RefusedError(why)",
-                "            await asyncio.sleep(min(0.02, max(0.0, deadline - _now_s())))\n"
+                "            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)\n"
                 "        raise RefusedError(why)",
             ),
         ),

@@ -86,6 +86,8 @@ class Display:
             end = f"found by {hunt.checker}"
         else:
             end = f"found by {hunt.checker}, with {story(hunt.faults, hunt.operations or 0)}"
+        if hunt.error is not None:
+            end += f" (the harness failed with {plural(hunt.errors, 'seed')}: {hunt.error})"
         self.say(f"{hunt.name}: {end}; {plural(hunt.seeds, 'seed')}, {hunt.seconds:.1f} s")
 
     def say(self, line: str, style: str = "") -> None:

@@ -163,7 +163,7 @@ def _row(hunt: Hunt) -> Iterator[str | Text]:
 def _told(outcome: SelfTest) -> Iterator[str]:
     for hunt in outcome.bugs:
         if hunt.errors:
-            yield f"{hunt.name}: the harness failed with {plural(hunt.errors, 'seed')}"
+            yield f"{hunt.name}: the harness failed with {plural(hunt.errors, 'seed')}: {hunt.error}"
     canary, silence = outcome.canary, outcome.silence
     if canary is not None:
         found = (

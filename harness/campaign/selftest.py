@@ -27,14 +27,17 @@ from nodes.planted import Bug
 CANARY: Final = "canary"
 """What the store without a bug is called where it is hunted like one."""
 
+HOPELESS: Final = 20
+"""After so many runs of which none came to an end, a hunt is given up."""
+
 _POLL_S = 0.2
 
 
 class Hunt(Struct, frozen=True, kw_only=True):
     """A bug that was looked for; `seed` is where it was found, by which checker, None if it was not.
 
-    `seeds` were tried, `errors` of them failed. `faults` and `operations` are those of the shortest story, or of
-    the run that was violated, where runs can't be done again.
+    `seeds` were tried, `errors` of them failed, the last of these with `error`. `faults` and `operations` are
+    those of the shortest story, or of the run that was violated, where runs can't be done again.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Hunt(Struct, frozen=True, kw_only=True):
     seeds: int
     seconds: float
     errors: int
+    error: str | None = None
     seed: int | None = None
     checker: str | None = None
     title: str | None = None
@@ -207,11 +211,14 @@ class Hunter:
                 seeds=hunt.seeds + 1,
                 seconds=round(time.monotonic() - began, 1),
                 errors=hunt.errors + (outcome.verdict is Verdict.ERROR),
+                error=outcome.error or hunt.error,
             )
             self._watcher.hunting(name, hunt.seeds)
             if outcome.violations:
                 checker, title = outcome.violations[0]
                 return replace(hunt, seed=outcome.seed, checker=checker, title=title), outcome
+            if hunt.errors == hunt.seeds == HOPELESS:
+                break
         return replace(hunt, seconds=round(time.monotonic() - began, 1)), None
 
     def _silence(self) -> Silence:

@@ -104,8 +104,7 @@ BUGS = (
                 "client.py",
                 "            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)\n"
                 "        raise doubt or RefusedError(why)",
-                "            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)\n"
-                "        raise RefusedError(why)",
+                "            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)\n        raise RefusedError(why)",
             ),
         ),
         needs=("kill", "partition"),

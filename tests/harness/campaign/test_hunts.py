@@ -10,7 +10,7 @@ from stand_ins import LOST, Here, Watching
 
 from harness.campaign import tables
 from harness.campaign.one import Try
-from harness.campaign.selftest import CANARY, Hunter, Limits, SelfTest, Waiting
+from harness.campaign.selftest import CANARY, HOPELESS, Hunter, Limits, SelfTest, Waiting
 from harness.campaign.stage import Real, Simulated
 from harness.verdict import Verdict
 from nodes.planted import Bug
@@ -81,6 +81,14 @@ def test_it_fails_otherwise(of: Of, found: int) -> None:
     result = carried_out(of)
     assert not result.passed
     assert result.found == found
+
+
+def test_a_hunt_whose_every_run_fails_is_given_up() -> None:
+    failed = {"verdict": Verdict.ERROR, "error": "it does not fit"}
+    result = carried_out(lambda bug, seed: failed if bug else {}, limits=replace(LIMITS, bug_seeds=None))
+    hunt = result.bugs[0]
+    assert (hunt.seed, hunt.seeds, hunt.errors, hunt.error) == (None, HOPELESS, HOPELESS, "it does not fit")
+    assert not result.passed
 
 
 def test_it_fails_with_a_checker_switched_off() -> None:

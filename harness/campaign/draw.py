@@ -52,7 +52,7 @@ def scenario(seed: int, aim: Aim) -> Scenario:
     """Return the scenario of a seed; the same seed and aim always give the same one."""
     draws = Draws(derive(seed, "scenario"))
     mode = draws.choice(aim.modes or tuple(Mode))
-    nodes = aim.nodes or _nodes(draws, mode)
+    nodes = aim.nodes or max(_nodes(draws, mode), aim.settings.get("k", 1) + 1)
     settings = {**_settings(draws, mode, nodes, aim), **aim.settings}
     if settings.get("failover") == Failover.MIRROR:
         nodes = 3

@@ -26,11 +26,15 @@ from nodes.reference.records import FRAME, HEAD, DamageError, encode, frame_at, 
 
 MAGIC = b"ackedlog"
 _SEGMENT = struct.Struct(">8sQ")
-_VALUE = struct.Struct(">Q")
+VALUE = struct.Struct(">Q")
+"""The payload of a frame of the file's own: its n."""
+
 _FLUSHED = 1
-_CUT = 2
+CUT = 2
+"""The epoch of a frame of the file's own that says *cut n*."""
+
 _BASE = 3
-_MARK_BYTES = FRAME.size + HEAD.size + _VALUE.size
+_MARK_BYTES = FRAME.size + HEAD.size + VALUE.size
 
 
 class RefusedError(Exception):
@@ -145,7 +149,7 @@ class Wal:
             self._files.close(self._retired.pop())
         self._flushed = upto
         try:
-            self._files.write(self._hint, _VALUE.pack(upto), 0)
+            self._files.write(self._hint, VALUE.pack(upto), 0)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -155,11 +159,11 @@ class Wal:
         self._keep_aside(frames)
         self._lower_hint(after)
         if self._offset + 2 * _MARK_BYTES > self._size:
-            self._rotate(after + 1, first=_mark(_CUT, after))
+            self._rotate(after + 1, first=_mark(CUT, after))
             return
         self._files.sync_data(self._current)
         for _ in range(2):  # the second shows, if the first is damaged, that it was there
-            self._put(_mark(_CUT, after))
+            self._put(_mark(CUT, after))
             self._files.sync_data(self._current)
 
     def reset(self, base: int) -> None:
@@ -191,7 +195,7 @@ class Wal:
 
     def _lower_hint(self, upto: int) -> None:
         self._flushed = min(self._flushed, upto)
-        self._files.write(self._hint, _VALUE.pack(self._flushed), 0)
+        self._files.write(self._hint, VALUE.pack(self._flushed), 0)
         self._files.sync_data(self._hint)
 
     def _keep_aside(self, frames: tuple[bytes, ...]) -> None:
@@ -247,7 +251,7 @@ class Wal:
             raise RefusedError(f"{path.name} is no segment of a log")
         _, following = _SEGMENT.unpack_from(data)
         found = found or Found(following, [])
-        if found.last + 1 != following and self._first_mark(path) != _CUT:
+        if found.last + 1 != following and self._first_mark(path) != CUT:
             raise RefusedError(
                 f"{path.name} begins at entry {following}, but the log before it ends at {found.last}"
             )
@@ -270,8 +274,8 @@ class Wal:
     def _take(frame: bytes, found: Found, path: Path) -> None:
         index, kind = position(frame)
         if index == 0:
-            (value,) = _VALUE.unpack_from(frame, FRAME.size + HEAD.size)
-            if kind == _CUT:
+            (value,) = VALUE.unpack_from(frame, FRAME.size + HEAD.size)
+            if kind == CUT:
                 if value < found.first:
                     found.first = value + 1
                 del found.frames[max(0, value - found.first + 1) :]
@@ -287,7 +291,7 @@ class Wal:
             raise RefusedError(
                 f"{path.name}: {flaw} behind entry {found.last}, but entries up to {proven} were durable"
             )
-        if (cut := min(_marks(data, offset, _CUT), default=found.last)) < found.last:
+        if (cut := min(_marks(data, offset, CUT), default=found.last)) < found.last:
             raise RefusedError(
                 f"{path.name}: {flaw} behind entry {found.last}, but those behind {cut} had been cut off"
             )
@@ -300,8 +304,8 @@ class Wal:
         self._files.sync(self._current)
 
     def _hinted(self) -> tuple[int, ...]:
-        raw = self._files.read(self._hint, _VALUE.size, 0)
-        return _VALUE.unpack(raw) if len(raw) == _VALUE.size else ()
+        raw = self._files.read(self._hint, VALUE.size, 0)
+        return VALUE.unpack(raw) if len(raw) == VALUE.size else ()
 
     def _first_mark(self, path: Path) -> int | None:
         """Return the kind of the mark that a segment begins with, if it does."""
@@ -323,7 +327,7 @@ class Wal:
 
 
 def _mark(kind: int, value: int) -> bytes:
-    return encode(0, kind, _VALUE.pack(value))
+    return encode(0, kind, VALUE.pack(value))
 
 
 def _number(path: Path) -> int:
@@ -341,6 +345,6 @@ def _marks(data: bytes, offset: int, kind: int) -> list[int]:
         except DamageError:
             frame = None
         if frame is not None and len(frame) == _MARK_BYTES:
-            values += _VALUE.unpack_from(frame, FRAME.size + HEAD.size)
+            values += VALUE.unpack_from(frame, FRAME.size + HEAD.size)
         at = data.find(pattern, at + 1)
     return values

@@ -8,11 +8,11 @@ power cut can no longer take it, and the node's own word for it is left out.
 import json
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from nodes.reference.records import FRAME, HEAD
-from nodes.reference.wal import MAGIC
+from nodes.reference.wal import CUT, MAGIC, VALUE
 from nodes.simulated.disk import Disk
 from nodes.simulated.disk_file import Ranges
 
@@ -50,27 +50,38 @@ class LogWatch:
         for stretch in stretches:
             self._tell(stretch)
 
-    def _of_segment(self, path: Path, changed_from: int) -> Iterator[Stretch]:
-        """Yield the entries of a segment that have not been told, one stretch for each epoch."""
+    def _of_segment(self, path: Path, changed_from: int) -> list[Stretch]:
+        """Return the entries of a segment that have not been told and count, one stretch for each epoch."""
         key = (self._disk.identity, str(path))
         begin = self._read.get(key, _SEGMENT_HEAD_BYTES)
         if changed_from < begin:  # written anew, as at recovery
             begin = _SEGMENT_HEAD_BYTES
         content, offset = self._disk.durable_tail(path, begin), 0
-        stretch: Stretch | None = None
+        stretches: list[Stretch] = []
         while (entry := _entry(content, offset)) is not None:
-            index, epoch, offset = entry
-            if index == 0:  # a mark of the log's own
-                continue
-            if stretch is not None and stretch[0] == epoch and stretch[2] + 1 == index:
-                stretch = (epoch, stretch[1], index)
-                continue
-            if stretch is not None:
-                yield stretch
-            stretch = (epoch, index, index)
+            index, epoch, end = entry
+            if index:
+                _extend(stretches, epoch, index)
+            elif epoch == CUT:
+                _cut(stretches, VALUE.unpack_from(content, offset + _ENTRY.size)[0])
+            offset = end
         self._read[key] = begin + offset
-        if stretch is not None:
-            yield stretch
+        return stretches
+
+
+def _extend(stretches: list[Stretch], epoch: int, index: int) -> None:
+    if stretches and stretches[-1][0] == epoch and stretches[-1][2] + 1 == index:
+        stretches[-1] = (epoch, stretches[-1][1], index)
+    else:
+        stretches.append((epoch, index, index))
+
+
+def _cut(stretches: list[Stretch], after: int) -> None:
+    """Take away what a later mark of the same segment has cut off."""
+    while stretches and stretches[-1][2] > after:
+        epoch, first, _ = stretches.pop()
+        if first <= after:
+            stretches.append((epoch, first, after))
 
 
 def line(stretch: Stretch, at_ns: int) -> bytes:
@@ -97,11 +108,11 @@ def _entry(content: bytes, offset: int) -> tuple[int, int, int] | None:
     return index, epoch, end
 
 
-def _of_snapshot(content: bytes) -> Iterator[Stretch]:
-    """Yield what a snapshot stands for: the entries up to its index, by the epochs in its head."""
+def _of_snapshot(content: bytes) -> list[Stretch]:
+    """Return what a snapshot stands for: the entries up to its index, by the epochs in its head."""
     length = int.from_bytes(content[:4], "big")
     try:
         head = json.loads(content[_SNAPSHOT_HEAD_BYTES : _SNAPSHOT_HEAD_BYTES + length])
     except ValueError:
-        return
-    yield from (tuple(row) for row in head.get("history", ()))
+        return []
+    return [tuple(row) for row in head.get("history", ())]

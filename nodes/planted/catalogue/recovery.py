@@ -79,7 +79,7 @@ BUGS = (
         edits=(
             Edit(
                 "wal.py",
-                "            self._put(_mark(_CUT, after))\n            self._files.sync_data(self._current)\n",
+                "            self._put(_mark(CUT, after))\n            self._files.sync_data(self._current)\n",
                 "            pass\n",
             ),
         ),

@@ -130,18 +130,19 @@ def _without_holders(plea: Plea) -> Judgement:
     """Apply the clauses of the modes that promise copies on several nodes.
 
     Where memory counts, a primary that the election could not reach may still have its copy, if another
-    holder lost power before its flush. All other copies must have been destroyed. Disks that deceive are beyond
-    any contract: an election that heard a node that had lost the write in this way could not know better.
+    holder lost power before its flush. All other copies must have been destroyed; one that the power might have
+    taken, and by luck did not, is owed no more. Disks that deceive are beyond any contract: an election that heard
+    a node that had lost the write in this way could not know better.
     """
     owed, gone = plea.promised(plea.owed), plea.promised(plea.gone)
-    unflushed = any(copy.disk_ns is None for copy in gone)
+    unflushed = {copy.node for copy in gone if copy.disk_ns is None}
     heard = {plea.election.node, *plea.election.heard}
     if misled := plea.deceived & heard:
         return disks_deceived(plea.contract, misled)
-    spared = unflushed and Permit.UNFLUSHED_COPIES_LOST in plea.contract.permits
-    missed = {
-        copy.node for copy in owed if not (spared and copy.node == plea.primary and copy.node not in heard)
-    }
+    spared = set[str]()
+    if unflushed and Permit.UNFLUSHED_COPIES_LOST in plea.contract.permits:
+        spared = unflushed | {name for name in (plea.primary,) if name is not None and name not in heard}
+    missed = {copy.node for copy in owed} - spared
     if missed:
         return forbidden(
             f"{names(missed)} still had it, and the election of {plea.election.node} did not hear of it"

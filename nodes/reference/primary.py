@@ -172,11 +172,19 @@ class Primary(Quiet):
         if common >= message.base and common >= node.log.base:
             feed.start(message.stream, common, message.flushed)
             node.send(peer, ms.Accept(epoch=self.epoch, stream=message.stream, common=common))
-        elif node.snapshots.current >= max(node.log.base, 1):
+        elif node.snapshots.current >= max(node.log.base, self._worth(common), 1):
             index = node.snapshots.current
             node.send(peer, ms.Install(epoch=self.epoch, stream=message.stream, index=index, common=common))
         else:
             node.snapshots.wanted = True  # the replica asks again soon
+
+    def _worth(self, common: int) -> int:
+        """Return how far a snapshot must reach at least for a replica to take it in place of its log.
+
+        That log goes, with all that both have: copies that were acknowledged would be fewer until it has caught
+        up. What this node can't apply before the replica confirms it, no snapshot of its own can hold.
+        """
+        return common if self.node.settings.mode is Mode.ASYNC else min(common, self.node.applied)
 
     def send_part(self, asked: fx.ReadPart, data: bytes, end: bool) -> None:
         """Pass on a part of the snapshot's file."""

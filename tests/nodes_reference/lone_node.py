@@ -97,9 +97,16 @@ class Lone:
         return primary
 
     def follow(
-        self, peer: str, upto: int, now: int, *, identity: str = "", flushed: int | None = None
+        self,
+        peer: str,
+        upto: int,
+        now: int,
+        *,
+        identity: str = "",
+        flushed: int | None = None,
+        base: int = 0,
     ) -> int:
-        """Let a replica ask for what follows entry `upto`; return the number of its stream."""
+        """Let a replica with a snapshot up to `base` ask for what follows entry `upto`; return its stream."""
         stream = 7
         self.hear(
             peer,
@@ -107,7 +114,7 @@ class Lone:
                 epoch=self.node.meta.promised,
                 stream=stream,
                 identity=identity or peer,
-                base=0,
+                base=base,
                 last=upto,
                 flushed=upto if flushed is None else flushed,
                 ranges=[list(row) for row in self.node.log.stretches(1, upto)],

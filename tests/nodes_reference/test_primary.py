@@ -338,3 +338,23 @@ def test_a_replica_that_needs_what_is_compacted_away_gets_the_snapshot() -> None
     assert (install.index, install.common) == (2, 1)
     lone.follow("n2", 2, NOW)
     assert lone.sent(ms.Accept, "n2")
+
+
+def test_a_snapshot_that_lacks_what_both_have_takes_no_log_away() -> None:
+    """Whose own snapshot holds entries that diverged can't go back to the last common one."""
+    lone, _ = serving(Mode.ASYNC, 101, 101, 101)
+    lone.node.snapshots.current = 2
+    lone.follow("n2", 3, NOW, base=7)
+    assert not lone.sent(ms.Install, "n2"), "entry 3 would have one copy less"
+    assert lone.node.snapshots.floor >= 3, "one that has it is being made"
+    lone.node.snapshots.current = 3
+    lone.follow("n2", 3, NOW, base=7)
+    (install,) = lone.sent(ms.Install, "n2")
+    assert (install.index, install.common) == (3, 3)
+
+
+def test_a_snapshot_need_not_hold_what_waits_for_the_replica_that_asks() -> None:
+    lone, _ = serving(Mode.SYNC, 101, 101, 101, count=2)
+    lone.node.snapshots.current = lone.node.applied = 2
+    lone.follow("n2", 3, NOW, base=7)
+    assert lone.sent(ms.Install, "n2")

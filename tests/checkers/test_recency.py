@@ -46,6 +46,26 @@ def test_what_is_lost_in_the_end_is_not_missed():
     assert judged(story(1, at=13, final=(1,))).verdict is Verdict.HOLDS
 
 
+@pytest.mark.parametrize(
+    ("mode", "epoch", "verdict"),
+    [
+        (Mode.ASYNC, 2, Verdict.HOLDS),
+        (Mode.ASYNC, 1, Verdict.VIOLATED),
+        (Mode.ASYNC, 3, Verdict.VIOLATED),
+        (Mode.QUORUM, 2, Verdict.VIOLATED),
+    ],
+)
+def test_what_a_failover_may_lose_is_not_missed_until_it_is_back(mode, epoch, verdict):
+    script = Script(mode)
+    script.bootstrap("n1")
+    script.append(1, at=10, entry=(1, 1))
+    script.elected("n2", 2, at=20, log=(0, 0), heard=("n2", "n3"))
+    script.elected("n1", 3, at=40, log=(1, 1), heard=("n1", "n3"))
+    script.op("get", "list-0", at=50, value=[], node="n2", epoch=epoch)
+    script.final("n1", {"list-0": [1]})
+    assert judged(script).verdict is verdict
+
+
 def test_without_leases_nothing_is_promised():
     result = judged(story(1, at=13, failover=Failover.MANUAL))
     assert result.verdict is Verdict.HOLDS

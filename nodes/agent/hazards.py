@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ from harness.errors import NodeError
 from nodes.hazards import clock, netem
 from nodes.hazards.mapped_disk import MappedDisk
 from nodes.hazards.netem import Line
+from nodes.linux import rot
+from nodes.linux.disk import DirectoryDisk, Ext4Disk
 from nodes.linux.machine import LinuxMachine
 
 
 class Hazards:
-    """The requests that make a machine fail; `disk` is None where the machine has one that can't."""
+    """The requests that make a machine fail, as far as its disk and its host are made for that."""
 
-    def __init__(self, machine: LinuxMachine, disk: MappedDisk | None) -> None:
+    def __init__(self, machine: LinuxMachine, disk: MappedDisk | Ext4Disk | DirectoryDisk) -> None:
         self._machine = machine
         self._disk = disk
         self._one_by_one = asyncio.Lock()
@@ -25,6 +28,7 @@ class Hazards:
             "mend disk": self._mend_disk,
             "count bites": self._count_bites,
             "probe disk": self._probe_disk,
+            "rot": self._rot,
             "read clocks": clock.read,
             "jump clock": clock.jump,
             "drift clocks": clock.drift,
@@ -48,7 +52,7 @@ class Hazards:
         if os.geteuid() == 0:
             netem.clear()
             clock.drift(0)
-        if self._disk is not None:
+        if isinstance(self._disk, MappedDisk):
             self._disk.remove()
 
     def _break_disk(self, key: str, fault: str, amount: int) -> None:
@@ -65,9 +69,16 @@ class Hazards:
     def _probe_disk(self) -> dict[str, Any]:
         return self._mapped.probe(self._root)
 
+    def _rot(self, bits: int, seed: int) -> int:
+        if isinstance(self._disk, DirectoryDisk):
+            raise NodeError(f"{self._machine.name} has no disk of its own to rot")
+        files = Path(f"{self._root}{self._disk.directory}")
+        with self._disk.beneath() as blocks:
+            return rot.rot(files, blocks, bits, random.Random(seed).randrange)
+
     @property
     def _mapped(self) -> MappedDisk:
-        if self._disk is None:
+        if not isinstance(self._disk, MappedDisk):
             raise NodeError(f"the disk of {self._machine.name} can't be made to fail")
         return self._disk
 

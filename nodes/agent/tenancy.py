@@ -59,7 +59,7 @@ class Tenancy:
         mapped = MappedDisk(folder / MACHINE, wishes.device) if root and wishes.device else None
         why = _why_no_power(folder / "trial") if mapped is None else None
         if why is not None:
-            self.missing["PowerCut"] = why
+            self.missing["PowerCut"] = self.missing["RottingDisk"] = why
         disk = mapped or (Ext4Disk if why is None else DirectoryDisk)(folder / MACHINE)
         environment = {"PATH": search_path(), "HOME": str(disk.directory), "LANG": "C.UTF-8"}
         hardware = Hardware(
@@ -72,7 +72,7 @@ class Tenancy:
             on_loss=on_loss,
         )
         self.machine = LinuxMachine(wishes.name, hardware, disk, environment)
-        self.hazards = Hazards(self.machine, mapped)
+        self.hazards = Hazards(self.machine, disk)
         self._mapped = mapped is not None
         self._blank = wishes.blank
         self.directory = str(disk.directory)

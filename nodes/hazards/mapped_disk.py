@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import HarnessError, NodeError
-from nodes.hazards import damage, mapper, witness
+from nodes.hazards import mapper, witness
 from nodes.hazards.damage import Watch
+from nodes.hazards.device import Device
 from nodes.hazards.memory import Memory
 from nodes.hazards.programs import call
 from nodes.linux import kernel
@@ -93,6 +94,10 @@ class MappedDisk:
         """Return the file system's UUID."""
         return "ext4 " + call("blkid", "--probe", "-o", "value", "-s", "UUID", str(mapper.PATH)).strip()
 
+    def beneath(self) -> Device:
+        """Return the device, to be read and changed beneath the file system, and to be closed."""
+        return Device(mapper.PATH)
+
     def remove(self) -> None:
         """Let go of the device, at the end. Safe to call twice."""
         self._forget()
@@ -109,9 +114,6 @@ class MappedDisk:
             case "full":
                 if not any(each.fault == "full" for each in self._broken.values()):
                     witness.begin(errno.ENOSPC)
-            case "bit rot":
-                damage.rot(folder, amount)
-                self._bites[fault] += amount
             case "slow":
                 made = made._replace(before=mapper.written(self._device)[1])
             case "lying flush":

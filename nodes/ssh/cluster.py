@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from harness.draws import Draws, derive
 from harness.errors import AckedError, NodeError, UsageError
 from harness.hosts import Host, Hosts
 from harness.machine import (
@@ -168,14 +169,17 @@ class SshCluster:
         return await self._switch.dropped()
 
     def _machine(self, name: str, host: Host) -> SshMachine:
-        return SshMachine(
-            name,
-            self._ways[name],
-            host=host,
-            logs=self._config.folder.resolve() / "logs" / name,
-            on_line=None if self._config.on_line is None else partial(self._config.on_line, name),
-            on_death=self._config.on_death,
-        )
+        return SshMachine(name, self._ways[name], **self._equipment(name, host))
+
+    def _equipment(self, name: str, host: Host) -> dict[str, Any]:
+        """Return what a machine is made with beside its name and the way to it."""
+        return {
+            "host": host,
+            "logs": self._config.folder.resolve() / "logs" / name,
+            "draws": Draws(derive(self._config.seed, "disk", name)),
+            "on_line": None if self._config.on_line is None else partial(self._config.on_line, name),
+            "on_death": self._config.on_death,
+        }
 
     def _way(self, name: str, host: Host, token: str) -> Way:
         login = self._logins[name]

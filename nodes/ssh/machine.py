@@ -8,11 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.draws import Draws
 from harness.errors import NodeError
 from harness.hosts import Host
 from harness.machine import MACHINE, Completed, Death, OnDeath, OnLine
 from nodes.linux.output import outputs, to_all
 from nodes.ssh import transfer
+from nodes.ssh.asks import hazard
 from nodes.ssh.link import Link
 from nodes.ssh.process import SshProcess
 
@@ -27,6 +29,7 @@ class SshMachine:
     /dev/shm of their own. All else is the host's. Nothing of the harness's files is seen there. When its power
     is cut the host itself goes on; what ran on the machine, what its disk was not told to keep, and its word in
     the cluster's network are gone as in a power cut. Where that can't be done, the cluster's `missing` says so.
+    `draws` says which bits of its disk rot.
 
     Without power it has no processes: asked to kill, pause or resume them it does nothing, and what needs
     power raises NodeError.
@@ -39,6 +42,7 @@ class SshMachine:
         *,
         host: Host,
         logs: Path,
+        draws: Draws,
         on_line: OnLine | None,
         on_death: OnDeath | None,
     ) -> None:
@@ -46,6 +50,7 @@ class SshMachine:
         self._link = link
         self._host = host
         self._logs = logs
+        self._draws = draws
         self._on_line = on_line
         self._on_death = on_death
         self._numbers = itertools.count(1)
@@ -204,6 +209,10 @@ class SshMachine:
     async def disk_identity(self) -> str:
         """Return the UUID of its file system, or the inode and birth of its folder."""
         return str((await self._link.ask("identity")).value)
+
+    async def rot(self, bits: int) -> int:
+        """Flip bits of what is durable; return how many of its files' bytes show it."""
+        return int(await hazard(self._link, "rot", bits=bits, seed=self._draws.bits()))
 
     async def cut_power(self) -> None:
         """Cut the power: peers hear nothing more, what was not flushed is lost, and all processes end.

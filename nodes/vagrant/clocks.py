@@ -3,7 +3,7 @@
 from harness.errors import NodeError
 from harness.machine import ClockReading
 from nodes.hazards.clock import MOST_PPM
-from nodes.vagrant.asks import Agent, hazard
+from nodes.ssh.asks import Agent, hazard
 
 
 class MachineClocks:

@@ -1,7 +1,6 @@
 """The virtual machines of a run: SSH machines whose hosts are Vagrant's, and in the hand of a hypervisor."""
 
 from collections.abc import Collection, Mapping
-from functools import partial
 
 from harness.errors import UsageError
 from harness.hosts import Host, Hosts
@@ -74,10 +73,7 @@ class VagrantCluster(SshCluster):
             name,
             self._ways[name],
             outage=self._outage,
-            host=host,
-            logs=self._config.folder.resolve() / "logs" / name,
-            on_line=None if self._config.on_line is None else partial(self._config.on_line, name),
-            on_death=self._config.on_death,
+            **self._equipment(name, host),
         )
 
     async def _switch_on(self, name: str) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from harness.machine import DiskFault, DiskProbe
-from nodes.vagrant.asks import Agent, hazard
+from nodes.ssh.asks import Agent, hazard
 
 
 class MachineDisk:

@@ -111,6 +111,12 @@ class VagrantMachine(SshMachine):
         """Return the UUID of its file system; without power, which of the disks it is that it will get."""
         return f"a blank disk, number {self._to_wipe}" if self._dark else await super().disk_identity()
 
+    async def rot(self, bits: int) -> int:
+        """Flip bits of what is durable; return how many of its files' bytes show it."""
+        if self._dark:
+            raise NodeError(f"{self.name} has no power")
+        return await super().rot(bits)
+
     async def break_disk(self, key: str, fault: DiskFault, *, amount: int = 0) -> None:
         """Let the disk have a fault from now on, under the name `key`."""
         await self._faults.break_disk(key, fault, amount=amount)

@@ -14,7 +14,7 @@ import msgspec
 from harness.machine import CLIENTS, Link, Mischief, Weather
 from harness.tasks import together, uninterrupted
 from nodes.hazards.netem import Line, netem
-from nodes.vagrant.asks import Agent, hazard
+from nodes.ssh.asks import Agent, hazard
 
 
 class MachineWeather:

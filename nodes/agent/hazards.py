@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import NodeError
+from nodes.agent.firewall import Door
 from nodes.hazards import clock, netem
+from nodes.hazards.clock import WrongClocks
 from nodes.hazards.mapped_disk import MappedDisk
 from nodes.hazards.netem import Line
 from nodes.linux import rot
@@ -17,11 +19,25 @@ from nodes.linux.machine import LinuxMachine
 
 
 class Hazards:
-    """The requests that make a machine fail, as far as its disk and its host are made for that."""
+    """The requests that make a machine fail, as far as its disk and its host are made for that.
 
-    def __init__(self, machine: LinuxMachine, disk: MappedDisk | Ext4Disk | DirectoryDisk) -> None:
+    `folder` is the agent's, and `address` the machine's on the cluster's network.
+    """
+
+    def __init__(
+        self,
+        machine: LinuxMachine,
+        disk: MappedDisk | Ext4Disk | DirectoryDisk,
+        *,
+        folder: Path,
+        address: str,
+    ) -> None:
         self._machine = machine
         self._disk = disk
+        self._folder = folder
+        self._address = address
+        self._clocks = WrongClocks(folder)
+        self._doors: set[Door] = set()
         self._one_by_one = asyncio.Lock()
         self._requests: Mapping[str, Callable[..., Any]] = {
             "break disk": self._break_disk,
@@ -30,11 +46,25 @@ class Hazards:
             "probe disk": self._probe_disk,
             "rot": self._rot,
             "read clocks": clock.read,
-            "jump clock": clock.jump,
-            "drift clocks": clock.drift,
-            "change weather": _change_weather,
-            "count weather": _count_weather,
+            "jump clock": self._clocks.jump,
+            "drift clocks": self._clocks.drift,
+            "change weather": self._change_weather,
+            "count weather": self._count_weather,
         }
+
+    def missing(self) -> dict[str, str]:
+        """Return which abilities (`harness.machine`) the host does not permit, and why."""
+        if os.geteuid() != 0:
+            return {
+                "BadWeather": "an ordinary user has no say in the network: log in as root, or allow sudo",
+                "Clocks": "an ordinary user can't set the clock: log in as root, or allow sudo",
+            }
+        found = {"BadWeather": netem.why_not(self._address), "Clocks": clock.why_not()}
+        return {ability: why for ability, why in found.items() if why is not None}
+
+    def admit(self, door: Door) -> None:
+        """Spare the connections from there when there is bad weather from now on."""
+        self._doors.add(door)
 
     async def carry_out(self, what: str, arguments: Mapping[str, Any]) -> Any:
         """Do what is asked, after what was asked before; raises NodeError."""
@@ -49,9 +79,7 @@ class Hazards:
         await asyncio.to_thread(self._end)
 
     def _end(self) -> None:
-        if os.geteuid() == 0:
-            netem.clear()
-            clock.drift(0)
+        undo(self._folder)
         if isinstance(self._disk, MappedDisk):
             self._disk.remove()
 
@@ -76,6 +104,12 @@ class Hazards:
         with self._disk.beneath() as blocks:
             return rot.rot(files, blocks, bits, random.Random(seed).randrange)
 
+    def _change_weather(self, lines: Sequence[Sequence[Any]]) -> None:
+        netem.change(netem.device_of(self._address), [Line(*line) for line in lines], self._doors)
+
+    def _count_weather(self, lines: Sequence[Sequence[Any]]) -> list[dict[str, int]]:
+        return netem.counts(netem.device_of(self._address), [Line(*line) for line in lines])
+
     @property
     def _mapped(self) -> MappedDisk:
         if not isinstance(self._disk, MappedDisk):
@@ -87,9 +121,8 @@ class Hazards:
         return self._machine.powered_boot().root
 
 
-def _change_weather(address: str, lines: Sequence[Sequence[Any]]) -> None:
-    netem.change(netem.device_of(address), [Line(*line) for line in lines])
-
-
-def _count_weather(address: str, lines: Sequence[Sequence[Any]]) -> list[dict[str, int]]:
-    return netem.counts(netem.device_of(address), [Line(*line) for line in lines])
+def undo(folder: Path) -> None:
+    """End the weather and put the clocks right, whoever has changed them; `folder` is the agent's."""
+    if os.geteuid() == 0:
+        netem.clear()
+        clock.restore(folder)

@@ -22,6 +22,7 @@ from nodes.agent.firewall import Cuts, Door
 from nodes.agent.frames import MOST_BODY_BYTES
 from nodes.agent.listing import listing
 from nodes.agent.tenancy import Tenancy, Wishes
+from nodes.hazards import clock
 from nodes.linux import kernel
 from nodes.linux.machine import LinuxMachine
 from nodes.linux.probe import connects, family_of
@@ -56,8 +57,8 @@ class Service:
     async def admit(self, door: Door) -> None:
         """Take note of a way in through which the harness came."""
         self._doors.add(door)
-        if self._tenancy is not None and self._tenancy.firewall is not None:
-            await self._tenancy.firewall.admit(door)
+        if self._tenancy is not None:
+            await self._tenancy.admit(door)
 
     def receive(self, message: dict[str, Any], body: bytes) -> None:
         """Begin to carry out a request; it is answered once it is done."""
@@ -97,7 +98,7 @@ class Service:
         )
         listing = json.loads((await found.communicate())[0] or "[]")
         addresses = [each["local"] for interface in listing for each in interface.get("addr_info", [])]
-        return Answer({"root": os.geteuid() == 0, "addresses": addresses})
+        return Answer({"addresses": addresses, "kernel": clock.kernel()})
 
     async def do_begin(self, *, probe_port: int, **wishes: Any) -> Answer:
         """Make the machine that is wished for (`Wishes`), switched on, and listen for probes."""

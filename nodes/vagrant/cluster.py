@@ -1,25 +1,21 @@
 """The virtual machines of a run: SSH machines whose hosts are Vagrant's, and in the hand of a hypervisor."""
 
-from collections.abc import Collection, Mapping
-
 from harness.errors import UsageError
 from harness.hosts import Host, Hosts
-from harness.machine import CLIENTS, BadWeather, ClusterConfig, FaultyDisk, Link, Mischief, Weather
-from harness.machine import Clocks as HasClocks
+from harness.machine import CLIENTS, ClusterConfig, FaultyDisk
 from harness.tasks import together
 from nodes.ssh.cluster import SshCluster
 from nodes.vagrant import settings
 from nodes.vagrant.lifecycle import VirtualMachines
 from nodes.vagrant.machine import Outage, VagrantMachine
 from nodes.vagrant.settings import Provider
-from nodes.vagrant.weather import MachineWeather
 
 _PATIENCE_S = 120.0
 """How long a machine goes on without the harness: a busy host may let it wait for long."""
 
 
 class VagrantCluster(SshCluster):
-    """Virtual machines that are up already (`harness.machine.Cluster`, `Switch`, `Watched` and `BadWeather`)."""
+    """Virtual machines that are up already (`harness.machine.Cluster`, `Switch`, `Watched`, `BadWeather`)."""
 
     def __init__(self, config: ClusterConfig, machines: VirtualMachines) -> None:
         if config.ip != 4:
@@ -27,10 +23,7 @@ class VagrantCluster(SshCluster):
         self._virtual = machines
         self._outage = Outage(machines.power, self._leave, machines.answers, self._come_back)
         super().__init__(config, hosts_of(machines))
-        for ability in (BadWeather, FaultyDisk, HasClocks):
-            self._missing.pop(ability.__name__)
-        addresses = {name: settings.address(number) for number, name in enumerate(config.names, start=1)}
-        self._weather = MachineWeather(self._ways, {**addresses, CLIENTS: settings.CLIENTS_ADDRESS})
+        self._missing.pop(FaultyDisk.__name__)
 
     @property
     def kind(self) -> str:
@@ -46,18 +39,6 @@ class VagrantCluster(SshCluster):
         """Switch on what a former run left without power, and make every machine blank."""
         await together(self._switch_on(name) for name in self._machines)
         await super().up()
-
-    async def disturb(self, key: str, links: Collection[Link], weather: Weather) -> None:
-        """Let there be weather on `links`, under the name `key`; that of several keys adds up."""
-        await self._weather.disturb(key, links, weather)
-
-    async def calm(self, key: str) -> None:
-        """End the weather of a key. Safe to call twice."""
-        await self._weather.calm(key)
-
-    async def disturbed(self) -> Mapping[Link, Mischief]:
-        """Return what weather has done so far on each link where there is some now."""
-        return await self._weather.disturbed()
 
     async def reach(self, source: str, target: str, *, timeout_s: float = 0.5) -> bool:
         """Tell whether a TCP segment sent at `source` reaches `target` and its answer comes back.

@@ -5,10 +5,9 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from harness.errors import NodeError
-from harness.machine import ClockReading, DiskFault, DiskProbe
+from harness.machine import DiskFault, DiskProbe
 from nodes.ssh.link import Link
 from nodes.ssh.machine import SshMachine
-from nodes.vagrant.clocks import MachineClocks
 from nodes.vagrant.disk import MachineDisk
 from nodes.vagrant.power import Power
 
@@ -33,7 +32,6 @@ class VagrantMachine(SshMachine):
         self._way = link
         self._outage = outage
         self._faults = MachineDisk(link)
-        self._clocks = MachineClocks(name, link)
         self._dark = False
         self._to_wipe = 0
         self._wishes: dict[str, Any] = {}
@@ -136,12 +134,4 @@ class VagrantMachine(SshMachine):
     async def set_drift(self, key: str, ppm: int) -> None:
         """Let all clocks run `ppm` millionths too fast; all drifts end with the power."""
         if not (self._dark and ppm == 0):
-            await self._clocks.set_drift(key, ppm)
-
-    async def jump_clock(self, by_ns: int) -> None:
-        """Set the wall clock forward, or back."""
-        await self._clocks.jump_clock(by_ns)
-
-    async def read_clocks(self) -> ClockReading:
-        """Read the clocks."""
-        return await self._clocks.read_clocks()
+            await super().set_drift(key, ppm)

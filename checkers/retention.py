@@ -62,6 +62,7 @@ class _Shelf:
         self._node = node
         self._episodes = [episode for episode in run.episodes if node in episode.targets]
         self._refusing = Verdict.INCONCLUSIVE if run.strangers else Verdict.VIOLATED
+        self._error_ns = run.clock_error_ns
         self._identity: str | None = None
         self._stretches: list[tuple[int, int, int, int]] = []
         """Epoch, first and last offset, and when it was reported; by offset, without overlaps."""
@@ -127,5 +128,6 @@ class _Shelf:
         return bool(rots) and (several or bool(self._struck(at_ns, (CUTS_POWER,))))
 
     def _struck(self, at_ns: int, faults: Sequence[str]) -> list[Episode]:
-        """Return the episodes of these faults that had struck the node by then."""
-        return [episode for episode in self._episodes if episode.fault in faults and episode.from_ns <= at_ns]
+        """Return the episodes of these faults that may have struck the node by then, if its clock is wrong."""
+        by_ns = at_ns + self._error_ns
+        return [episode for episode in self._episodes if episode.fault in faults and episode.from_ns <= by_ns]

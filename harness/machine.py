@@ -77,12 +77,15 @@ class ClockSample(Struct, frozen=True, kw_only=True):
     """How a machine's clock compares with the harness's: one measurement, by asking for the time.
 
     At `at_ns` of the harness's CLOCK_MONOTONIC the machine's was ahead by `ahead_ns`, give or take `error_ns`:
-    half of the time that the answer took (Cristian, 1989), which bounds the error for sure.
+    half of the time that the answer took (Cristian, 1989), which bounds the error for sure. `start` tells which
+    start of the machine's kernel it was: its clock begins anew with each. The first comparison after a start comes
+    before anything runs there.
     """
 
     at_ns: int
     ahead_ns: int
     error_ns: int
+    start: str = ""
 
 
 OnClock = Callable[[str, ClockSample], None]

@@ -52,6 +52,7 @@ class Service:
         self._doors: set[Door] = set()
         self._processes: dict[int, Supervised] = {}
         self._listener: asyncio.Server | None = None
+        self._kernel = clock.kernel()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def admit(self, door: Door) -> None:
@@ -98,7 +99,7 @@ class Service:
         )
         listing = json.loads((await found.communicate())[0] or "[]")
         addresses = [each["local"] for interface in listing for each in interface.get("addr_info", [])]
-        return Answer({"addresses": addresses, "kernel": clock.kernel()})
+        return Answer({"addresses": addresses, "kernel": self._kernel})
 
     async def do_begin(self, *, probe_port: int, **wishes: Any) -> Answer:
         """Make the machine that is wished for (`Wishes`), switched on, and listen for probes."""
@@ -129,8 +130,8 @@ class Service:
         return Answer()
 
     async def do_clock(self) -> Answer:
-        """Read the clocks."""
-        return Answer({"monotonic_ns": time.monotonic_ns(), "wall_ns": time.time_ns()})
+        """Read the clock, and tell of which start of the kernel it is."""
+        return Answer({"monotonic_ns": time.monotonic_ns(), "kernel": self._kernel})
 
     async def do_run(
         self, *, argv: Sequence[str], limit_s: float, env: dict[str, str], body: bytes = b""

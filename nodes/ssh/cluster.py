@@ -306,6 +306,7 @@ def sample(answered: Answered) -> ClockSample:
         at_ns=middle_ns,
         ahead_ns=answered.value["monotonic_ns"] - middle_ns,
         error_ns=(answered.came_ns - answered.asked_ns + 1) // 2,
+        start=answered.value["kernel"],
     )
 
 

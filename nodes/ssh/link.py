@@ -101,9 +101,10 @@ class Link:
         return self._gone
 
     async def open(self) -> None:
-        """Connect to an agent that has not been talked to; raises NodeError."""
+        """Connect to an agent that has not been talked to, and ask it for the time; raises NodeError."""
         await self._join()
         self._gone = None
+        await self._ask_for_time(GREET_S)
         self._tasks = [asyncio.create_task(self._keep()), asyncio.create_task(self._beat())]
 
     async def ask(
@@ -291,16 +292,16 @@ class Link:
         """Ask for the time again and again, and hang up when nothing comes back."""
         while self._gone is None:
             with suppress(NodeError):  # no answer yet, or gone: told elsewhere
-                await self._ask_for_time()
+                await self._ask_for_time(QUIET_S)
             quiet_s = (time.monotonic_ns() - self._heard_ns) / 1e9
             if self._connection is not None and quiet_s > QUIET_S:
                 self._hung_up(self._connection, f"nothing was heard for {QUIET_S:g} s")
             await asyncio.sleep(BEAT_S)
 
-    async def _ask_for_time(self) -> None:
+    async def _ask_for_time(self, timeout_s: float) -> None:
         """Ask, and again where the answer took so long that it says little."""
         for _ in range(_BEAT_TRIES):
-            answered = await self.ask("clock", timeout_s=QUIET_S)
+            answered = await self.ask("clock", timeout_s=timeout_s)
             self._on_beat(answered)
             if answered.came_ns - answered.asked_ns < _GOOD_NS:
                 break

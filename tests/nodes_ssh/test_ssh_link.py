@@ -30,7 +30,7 @@ class Agent:
         if message["do"] == "fail":
             return {"id": message["id"], "error": "FolderError", "text": "no room"}
         if message["do"] == "clock":
-            return {"id": message["id"], "answer": {"monotonic_ns": 5}}
+            return {"id": message["id"], "answer": {"monotonic_ns": 5, "kernel": "k"}}
         return {"id": message["id"], "answer": message["do"]}
 
 
@@ -184,5 +184,5 @@ def test_a_connection_that_says_nothing_is_made_anew(monkeypatch: pytest.MonkeyP
 
 
 def test_an_answer_with_the_time_bounds_what_the_clock_is_ahead() -> None:
-    compared = sample(Answered({"monotonic_ns": 1_000_700}, b"", asked_ns=100, came_ns=301))
+    compared = sample(Answered({"monotonic_ns": 1_000_700, "kernel": "k"}, b"", asked_ns=100, came_ns=301))
     assert (compared.at_ns, compared.ahead_ns, compared.error_ns) == (200, 1_000_500, 101)

@@ -37,7 +37,7 @@ _RUINS = (WIPES, *_DAMAGES)
 """The faults that may cost a node what it had stored."""
 
 
-_FAILS = ("flush-error", "disk-full")
+_FAILS = ("flush-error", "disk-full", "disk-detached")
 """The faults at which a node rightly stops."""
 
 SAY_S = 10.0

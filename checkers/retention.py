@@ -15,7 +15,7 @@ A real disk may have been damaged by somebody else, so there a refusal is only d
 
 from collections.abc import Iterator, Sequence
 
-from checkers.evidence.incidents import CUTS_POWER, DAMAGES, LIES
+from checkers.evidence.incidents import CUTS_POWER, DAMAGES, LIES, RESTARTS
 from checkers.words import at
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.episode import Episode
@@ -125,7 +125,7 @@ class _Shelf:
             return True
         rots = self._struck(at_ns, (ROTS,))
         several = len(rots) > 1 or any("bits" in episode.detail for episode in rots)
-        return bool(rots) and (several or bool(self._struck(at_ns, (CUTS_POWER,))))
+        return bool(rots) and (several or bool(self._struck(at_ns, (*CUTS_POWER, *RESTARTS))))
 
     def _struck(self, at_ns: int, faults: Sequence[str]) -> list[Episode]:
         """Return the episodes of these faults that may have struck the node by then, if its clock is wrong."""

@@ -232,6 +232,17 @@ class PowerCut(Protocol):
         """Tell whether the machine is on."""
 
 
+@runtime_checkable
+class OwnKernel(Protocol):
+    """Has a kernel of its own, which can be made to panic; `PowerCut` then gives the machine a new start."""
+
+    async def panic(self) -> str:
+        """Let the kernel panic; return, once it has, what it said of that on its console.
+
+        From then on the machine counts as without power, though it still has it: `restore_power` resets it.
+        """
+
+
 class Point(enum.StrEnum):
     """A step of a process on the way to an acknowledgement, as seen from outside of it."""
 
@@ -407,6 +418,48 @@ class RottingDisk(Protocol):
         """Flip bits of what is durable, drawn among all that there is; return how many show in its files.
 
         Raises NodeError where the disk can't be looked at without power.
+        """
+
+
+@runtime_checkable
+class DetachableDisk(Protocol):
+    """Has a disk that can be pulled out while the machine runs."""
+
+    async def detach_disk(self) -> str:
+        """Pull it out: from now on all reads and writes fail. Returns what a probe of the disk gets to hear."""
+
+    async def attach_disk(self) -> None:
+        """Put it in again. All processes end, and the file system is mounted anew, as in a restart.
+
+        What was not flushed before the disk was pulled out is lost. Safe to call twice.
+        """
+
+    async def disk_refusals(self) -> int:
+        """Return how many flushes have failed because the disk was not there; probes do not count."""
+
+
+class CacheContents(Struct, frozen=True, kw_only=True):
+    """What a write cache did: how many writes and flushes it took, and how many writes it lost with the power."""
+
+    writes: int
+    flushes: int
+    forgotten: int
+
+
+@runtime_checkable
+class WriteCache(Protocol):
+    """Has a disk that can be given a volatile write cache, which keeps what was flushed, and nothing else."""
+
+    async def begin_caching(self) -> None:
+        """Let the disk have the cache from now on."""
+
+    async def cached(self) -> int:
+        """Return how many writes and flushes the cache has taken since; 0 without one."""
+
+    async def lose_cache(self) -> CacheContents:
+        """Lose the power, and with it what was written after the last flush; the machine is on again then.
+
+        All processes end. Without a cache, does the same, and returns zeros.
         """
 
 

@@ -71,6 +71,9 @@ MORE: Mapping[str, tuple[Variant, ...]] = {
     "slow-disk": _at("primary", "replica", "holder"),
     "flush-error": _at("primary", "replica", "holder"),
     "lying-flush": _at("primary", "replica", "holder"),
+    "kernel-panic": _at("primary", "replica", "holder", "all"),
+    "disk-detached": _at("primary", "replica", "holder"),
+    "cache-loss": _at("primary", "replica", "holder", "all"),
     "clock-jump": (
         Variant(label="primary", target="primary"),
         Variant(label="primary-back", target="primary", options={"by_s": -3600}),

@@ -3,19 +3,24 @@
 import asyncio
 import os
 import random
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import NodeError
 from nodes.agent.firewall import Door
-from nodes.hazards import clock, netem
+from nodes.hazards import clock, mapper, netem
 from nodes.hazards.clock import WrongClocks
 from nodes.hazards.mapped_disk import MappedDisk
 from nodes.hazards.netem import Line
+from nodes.hazards.write_log import Replayed
 from nodes.linux import rot
 from nodes.linux.disk import DirectoryDisk, Ext4Disk
 from nodes.linux.machine import LinuxMachine
+
+_SYSRQ = Path("/proc/sysrq-trigger")
+_SOON_S = 0.5
 
 
 class Hazards:
@@ -44,7 +49,9 @@ class Hazards:
             "mend disk": self._mend_disk,
             "count bites": self._count_bites,
             "probe disk": self._probe_disk,
+            "replayed": self._replayed,
             "rot": self._rot,
+            "panic": _panic,
             "read clocks": clock.read,
             "jump clock": self._clocks.jump,
             "drift clocks": self._clocks.drift,
@@ -59,7 +66,12 @@ class Hazards:
                 "BadWeather": "an ordinary user has no say in the network: log in as root, or allow sudo",
                 "Clocks": "an ordinary user can't set the clock: log in as root, or allow sudo",
             }
-        found = {"BadWeather": netem.why_not(self._address), "Clocks": clock.why_not()}
+        found = {
+            "BadWeather": netem.why_not(self._address),
+            "Clocks": clock.why_not(),
+            "OwnKernel": None if _SYSRQ.exists() else f"its kernel has no {_SYSRQ} (CONFIG_MAGIC_SYSRQ)",
+            "WriteCache": None if mapper.has("log-writes") else "its kernel has no dm-log-writes",
+        }
         return {ability: why for ability, why in found.items() if why is not None}
 
     def admit(self, door: Door) -> None:
@@ -97,6 +109,9 @@ class Hazards:
     def _probe_disk(self) -> dict[str, Any]:
         return self._mapped.probe(self._root)
 
+    def _replayed(self) -> Replayed:
+        return self._mapped.replayed
+
     def _rot(self, bits: int, seed: int) -> int:
         if isinstance(self._disk, DirectoryDisk):
             raise NodeError(f"{self._machine.name} has no disk of its own to rot")
@@ -119,6 +134,12 @@ class Hazards:
     @property
     def _root(self) -> Path:
         return self._machine.powered_boot().root
+
+
+def _panic() -> None:
+    """Let the kernel panic in a moment, and stay so: whoever asked is to hear that it will."""
+    Path("/proc/sys/kernel/panic").write_text("0")
+    threading.Timer(_SOON_S, _SYSRQ.write_text, ["c"]).start()
 
 
 def undo(folder: Path) -> None:

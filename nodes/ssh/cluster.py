@@ -21,11 +21,14 @@ from harness.machine import (
     Clog,
     ClusterConfig,
     CrashPoints,
+    DetachableDisk,
     FaultyDisk,
     Link,
     Mischief,
+    OwnKernel,
     Reset,
     Weather,
+    WriteCache,
 )
 from harness.tasks import together
 from nodes.hazards import clock
@@ -47,6 +50,9 @@ _NOT_HERE: Mapping[str, str] = {
         (Clog, "the network between hosts keeps no packets: use machines: sim"),
         (Reset, "connections between hosts are not broken: use machines: sim"),
         (FaultyDisk, "the disks of hosts are as good as they are: use machines: sim"),
+        (DetachableDisk, "nobody pulls out the disks of hosts: use machines: vagrant"),
+        (WriteCache, "the disks of hosts are as good as they are: use machines: vagrant"),
+        (OwnKernel, "a host whose kernel panics does not come back by itself: use machines: vagrant"),
         (CrashPoints, "nobody sees the steps of a process on a host: use machines: sim"),
     )
 }

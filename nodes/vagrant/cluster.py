@@ -2,7 +2,7 @@
 
 from harness.errors import UsageError
 from harness.hosts import Host, Hosts
-from harness.machine import CLIENTS, ClusterConfig, FaultyDisk
+from harness.machine import CLIENTS, ClusterConfig, DetachableDisk, FaultyDisk, OwnKernel, WriteCache
 from harness.tasks import together
 from nodes.ssh.cluster import SshCluster
 from nodes.vagrant import settings
@@ -21,9 +21,17 @@ class VagrantCluster(SshCluster):
         if config.ip != 4:
             raise UsageError("virtual machines have IPv4 addresses: ip: 4")
         self._virtual = machines
-        self._outage = Outage(machines.power, self._leave, machines.answers, self._come_back)
+        self._outage = Outage(
+            power=machines.power,
+            begun=self._leave,
+            boot=machines.answers,
+            ended=self._come_back,
+            printed=machines.printed,
+            panicked=machines.panicked,
+        )
         super().__init__(config, hosts_of(machines))
-        self._missing.pop(FaultyDisk.__name__)
+        for ability in (FaultyDisk, DetachableDisk, WriteCache, OwnKernel):
+            self._missing.pop(ability.__name__)
 
     @property
     def kind(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from harness.errors import NodeError
-from harness.machine import Link
+from harness.machine import CacheContents, Link
 from harness.system import NodeStatus, Role
 from harness.world import RunWorld
 
@@ -20,6 +20,9 @@ class FakeMachine:
         self.on = True
         self.is_paused = False
         self.disk = 0
+        self.says = "Kernel panic"
+        self.refused = 0
+        self.taken = 0
         self.fails: set[str] = set()
         self.calls: list[str] = []
 
@@ -51,6 +54,35 @@ class FakeMachine:
     async def cut_power(self) -> None:
         self._call("cut_power")
         self.on, self.running = False, set()
+
+    async def panic(self) -> str:
+        self._call("panic")
+        self.on, self.running = False, set()
+        return self.says
+
+    async def detach_disk(self) -> str:
+        self._call("detach_disk")
+        self.refused = 0
+        return "Input/output error"
+
+    async def attach_disk(self) -> None:
+        self._call("attach_disk")
+        self.running = set()
+
+    async def disk_refusals(self) -> int:
+        return self.refused
+
+    async def begin_caching(self) -> None:
+        self._call("begin_caching")
+        self.taken = 0
+
+    async def cached(self) -> int:
+        return self.taken
+
+    async def lose_cache(self) -> CacheContents:
+        self._call("lose_cache")
+        self.running = set()
+        return CacheContents(writes=self.taken, flushes=self.taken // 2, forgotten=3)
 
     async def restore_power(self) -> None:
         self._call("restore_power")

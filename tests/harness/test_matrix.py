@@ -83,7 +83,7 @@ def test_a_mode_brings_its_textbook_cases() -> None:
             Plan(faults=("powercut",)),
             "--fault powercut: unknown fault; did you mean 'power-cut'? "
             "allowed: none, partition, kill, pause, power-cut, disk-loss, "
-            "flaky, slow-disk, flush-error, lying-flush, clock-jump",
+            "flaky, slow-disk, flush-error, lying-flush, kernel-panic, disk-detached, cache-loss, clock-jump",
         ),
         (
             Plan(cases=("async-tale",)),

@@ -574,7 +574,10 @@ class Unhurried(Protocol):
 
     @property
     def patience_s(self) -> float:
-        """Return how much longer than others they may take to come up, to recover, and to be healed."""
+        """Return how much longer than others they may take to come up, to be struck and healed, and to recover.
+
+        Their clients go on for as much longer, if faults have not struck and lasted before.
+        """
 
 
 class MachineKind(Protocol):

@@ -102,8 +102,12 @@ class Link:
 
     async def open(self) -> None:
         """Connect to an agent that has not been talked to, and ask it for the time; raises NodeError."""
-        await self._join()
-        self._gone = None
+        former, self._gone = self._gone, None
+        try:
+            await self._join()
+        except BaseException:
+            self._gone = former
+            raise
         await self._ask_for_time(GREET_S)
         self._tasks = [asyncio.create_task(self._keep()), asyncio.create_task(self._beat())]
 

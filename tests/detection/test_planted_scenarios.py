@@ -1,4 +1,4 @@
-"""The scenarios with which `make vm` finds planted bugs find them in simulation, too, and accuse no correct store."""
+"""The scenarios by which `make vm` finds planted bugs find them in simulation too, and accuse no correct store."""
 
 from pathlib import Path
 

@@ -152,6 +152,26 @@ def test_an_agent_that_was_started_anew_means_that_all_is_lost() -> None:
     run(play)
 
 
+def test_a_host_that_had_no_power_is_talked_to_as_soon_as_it_is_back() -> None:
+    async def play(way: Link, agent: Agent, ends: Ends) -> None:
+        await way.part()
+        with pytest.raises(NodeError, match="n1 has no power"):
+            await way.ask("anything")
+        agent.refuses = True
+        with pytest.raises(NodeError, match="the door is locked"):
+            await way.open()
+        with pytest.raises(NodeError, match="n1 has no power"):
+            await way.ask("anything")
+        agent.refuses, agent.life, agent.stream = False, "second", Stream()
+        heard = len(ends.beats)
+        await way.open()
+        assert len(ends.beats) > heard, "its clock is compared before anything runs there"
+        assert (await way.ask("hello", timeout_s=5)).value == "hello"
+        assert not ends.gone
+
+    run(play)
+
+
 def test_a_machine_out_of_reach_is_gone_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "GONE_S", 0.3)
 

@@ -236,8 +236,7 @@ def _job(cell: Cell, folder: Path, command: Command) -> pool.Job:
     scenario = home / f"{cell.name}.yaml"
     scenario.write_text(schema.dump(cell.scenario), encoding="utf-8")
     bounds_s = cell.scenario.ready_s + cell.scenario.time_limit_s + cell.scenario.recovery_s
-    # To come up, for each fault to strike and to be healed, to recover, and to be torn down.
-    bounds_s += (3 + 2 * len(cell.scenario.faults)) * assembly.patience_s(cell.scenario)
+    bounds_s += assembly.patience_of_run_s(cell.scenario)
     return pool.Job(
         name=cell.name,
         argv=tuple(command(scenario, _cell_folder(folder, cell))),

@@ -88,9 +88,9 @@ def run(
     console = cli_console.console(stderr=as_json)
     if table is not None and not table.resolve().parent.is_dir():
         raise UsageError(f"--table {table}: there is no folder {table.parent}")
-    folder = None if machines == SIMULATED else _folder(machines, results_dir, limits.first)
     if isinstance(plugins.load("acked.machines", machines), Unhurried):
         jobs = cli_hosts.one_at_a_time(jobs)
+    folder = None if machines == SIMULATED else _folder(machines, results_dir, limits.first)
     stage: Stage = Simulated() if folder is None else Real(machines, folder)
     with cli_workers.workers("local", jobs, None, scratch=folder) as workers:
         interrupts = cli_workers.asked_to_stop()

@@ -30,7 +30,7 @@ from harness.events import Damaged, Elected, Started, SteppedDown, Waiting
 from harness.machine import Death
 from harness.verdict import Verdict
 
-_DAMAGES = ("bit-rot", "lost-write", "misdirected-write", "lying-flush")
+_DAMAGES = ("bit-rot", "lost-write", "misdirected-write", "lying-flush", "lost-flush")
 """The faults after which a node rightly refuses to go on with its disk."""
 
 _RUINS = (WIPES, *_DAMAGES)

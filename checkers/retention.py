@@ -84,7 +84,7 @@ class _Shelf:
                 self._stretches.clear()
             case Damaged(at_ns=at_ns, reason=reason):
                 self.restarts += 1
-                if not self._struck(at_ns, (*DAMAGES, LIES)):
+                if not self._struck(at_ns, (*DAMAGES, *LIES)):
                     yield Finding(
                         verdict=self._refusing,
                         title=f"{self._node} refused its disk, though no fault had damaged it",
@@ -120,7 +120,7 @@ class _Shelf:
 
     def _may_forget(self, at_ns: int) -> bool:
         """Tell whether the node's disk, or the node for want of proof, may have forgotten what was durable."""
-        deceits = (*(fault for fault in DAMAGES if fault != ROTS), LIES)
+        deceits = (*(fault for fault in DAMAGES if fault != ROTS), *LIES)
         if self._struck(at_ns, deceits):
             return True
         rots = self._struck(at_ns, (ROTS,))

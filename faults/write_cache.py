@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from faults.downtime import Downtime
+from faults.faulty_disk import revive_or_replace
 from harness import machine
 from harness.episode import Proof
 from harness.errors import HarnessError
@@ -22,8 +23,10 @@ class CacheLoss:
 
     needs: tuple[type, ...] = (machine.WriteCache,)
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        Options(options)
+    def __init__(self, options: Mapping[str, Any], *, lost_flushes: int = 0) -> None:
+        if not lost_flushes:
+            Options(options)
+        self._lost_flushes = lost_flushes
         self._downtime = Downtime()
         self._cached: set[str] = set()
 
@@ -47,7 +50,7 @@ class CacheLoss:
 
     async def _begin(self, world: World, name: str) -> None:
         self._cached.add(name)
-        await _machine(world, name).begin_caching()
+        await _machine(world, name).begin_caching(lost_flushes=self._lost_flushes)
 
     async def _taken(self, world: World, name: str) -> Proof:
         taken = await _machine(world, name).cached()
@@ -55,7 +58,7 @@ class CacheLoss:
 
     async def _lose(self, world: World, name: str) -> tuple[Proof, ...]:
         if name not in self._cached:
-            return (await self._downtime.end(world, name),)
+            return (await self._start(world, name),)
         await self._downtime.begin(world, name)
         lost = await _machine(world, name).lose_cache()
         self._downtime.down(name)
@@ -64,7 +67,26 @@ class CacheLoss:
             f"{name}: {plural(lost.writes, 'write')} up to the last flush (number {lost.flushes}) stayed, and "
             f"{plural(lost.forgotten, 'write')} after it went with the power"
         )
-        return Proof(what=what, shown=lost.flushes > 0), await self._downtime.end(world, name)
+        return Proof(what=what, shown=lost.flushes > 0), await self._start(world, name)
+
+    async def _start(self, world: World, name: str) -> Proof:
+        """Start the system, unless another fault keeps it down."""
+        return await self._downtime.end(world, name)
+
+
+class LostFlush(CacheLoss):
+    """The same, but the cache lies: the last flushes are lost, too. Options: `flushes`, how many (default 1).
+
+    So the disk is what it was after any flush that is wanted. No contract covers that. A node that refuses to
+    start on such a disk is right: it gets a blank one then.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options, lost_flushes=Options(options, ("flushes",)).whole("flushes", 1, least=1))
+
+    async def _start(self, world: World, name: str) -> Proof:
+        await super()._start(world, name)
+        return await revive_or_replace(world, name)
 
 
 def _machine(world: World, name: str) -> machine.WriteCache:

@@ -450,8 +450,8 @@ class CacheContents(Struct, frozen=True, kw_only=True):
 class WriteCache(Protocol):
     """Has a disk that can be given a volatile write cache, which keeps what was flushed, and nothing else."""
 
-    async def begin_caching(self) -> None:
-        """Let the disk have the cache from now on."""
+    async def begin_caching(self, *, lost_flushes: int = 0) -> None:
+        """Let the disk have the cache from now on; so many of the last flushes it will have lied about."""
 
     async def cached(self) -> int:
         """Return how many writes and flushes the cache has taken since; 0 without one."""

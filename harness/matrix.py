@@ -74,6 +74,7 @@ MORE: Mapping[str, tuple[Variant, ...]] = {
     "kernel-panic": _at("primary", "replica", "holder", "all"),
     "disk-detached": _at("primary", "replica", "holder"),
     "cache-loss": _at("primary", "replica", "holder", "all"),
+    "lost-flush": _at("primary", "replica", "holder"),
     "clock-jump": (
         Variant(label="primary", target="primary"),
         Variant(label="primary-back", target="primary", options={"by_s": -3600}),

@@ -15,16 +15,17 @@ WIPES = "disk-loss"
 """The fault that destroys all that a node had stored."""
 CUTS_POWER = ("power-cut", "kernel-panic")
 """The faults that destroy what a node had in memory only."""
-RESTARTS = ("disk-detached", "cache-loss")
+RESTARTS = ("disk-detached", "cache-loss", "lost-flush")
 """The faults that do so at their heal, and not before: the machine restarts then."""
 PROMOTES = "promote"
 """The fault by which an operator makes a node the primary."""
 
-LIES = "lying-flush"
-"""The fault by which a disk says that something is durable which is not. Its end makes that true."""
+LIES = ("lying-flush", "lost-flush")
+"""The faults by which a disk says that something is durable which is not. The end of the first makes that true,
+the other ends with a loss of power."""
 DAMAGES = ("bit-rot", "lost-write", "misdirected-write")
 """The faults after which nothing that a disk held can be relied on: beyond what any contract covers."""
-_DECEIVES = (LIES, "lost-write", "misdirected-write")
+_DECEIVES = (*LIES, "lost-write", "misdirected-write")
 
 _STOPS = ("kill", "pause", *CUTS_POWER, WIPES)
 
@@ -64,7 +65,7 @@ def destructions(episodes: Sequence[Episode]) -> tuple[Destruction, ...]:
 
 def _destruction(episode: Episode, node: str, episodes: Sequence[Episode]) -> Destruction | None:
     """Return what an episode destroyed on a node. A lie does no harm unless the power was cut meanwhile."""
-    damage = episode.fault in DAMAGES or (episode.fault == LIES and _cut_during(episode, node, episodes))
+    damage = episode.fault in DAMAGES or (episode.fault in LIES and _cut_during(episode, node, episodes))
     if not damage and episode.fault not in (WIPES, *CUTS_POWER, *RESTARTS):
         return None
     at_the_heal = damage or episode.fault in RESTARTS

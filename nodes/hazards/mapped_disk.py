@@ -94,7 +94,8 @@ class MappedDisk:
         await asyncio.to_thread(self._await_release)
         # Only now: so that a lying disk's writes are gone when nobody can miss them any more.
         if self._cache.there:
-            self.replayed = await asyncio.to_thread(self._cache.lose, self._sectors)
+            lost = max(each.amount for each in self._broken.values() if each.fault == "write cache")
+            self.replayed = await asyncio.to_thread(self._cache.lose, self._sectors, flushes=lost)
         await asyncio.to_thread(self._forget)
 
     def identity(self) -> str:

@@ -38,8 +38,11 @@ class WriteCache:
         """Return how many writes and flushes have been logged."""
         return mapper.logged_entries(mapper.status())
 
-    def lose(self, sectors: int) -> Replayed:
-        """Take it away, with all that was written after the last flush; nothing has the device open."""
+    def lose(self, sectors: int, *, flushes: int) -> Replayed:
+        """Take it away, with all that was written after the last flush; nothing has the device open.
+
+        So many of the last flushes count as if they had not been.
+        """
         try:
             if mapper.status().split()[-1] == "logging_disabled":
                 raise RuntimeError(
@@ -48,7 +51,7 @@ class WriteCache:
             mapper.exchange(mapper.linear(self._device, sectors))  # this ends the log
             mapper.remove(_BASE)
             with Device(Path(self._device)) as disk:
-                return write_log.replay(self._log.image, disk)
+                return write_log.replay(self._log.image, disk, without=flushes)
         finally:
             self.forget(sectors)
 

@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 
 class Replayed(NamedTuple):
-    """How many writes a log has up to its last flush, how many flushes, and how many writes came later."""
+    """How many writes were done again, up to how many flushes, and how many writes came later."""
 
     writes: int
     flushes: int
@@ -52,10 +52,14 @@ def entries(log: Path) -> Iterator[Entry]:
             yield Entry(start * SECTOR, data, bool(flags & (_FLUSH | _FUA)))
 
 
-def replay(log: Path, disk: Blocks) -> Replayed:
-    """Do again on a disk, which is as it was when the log was begun, what the log has up to its last flush."""
+def replay(log: Path, disk: Blocks, *, without: int = 0) -> Replayed:
+    """Do again on a disk, which is as it was when the log was begun, what the log has up to one of its flushes.
+
+    That is the last one, or one before it: so many of the last flushes are left out.
+    """
     done = list(entries(log))
-    last = max((number for number, entry in enumerate(done, start=1) if entry.durable), default=0)
+    flushes = [number for number, entry in enumerate(done, start=1) if entry.durable]
+    last = flushes[-1 - without] if len(flushes) > without else 0
     for entry in done[:last]:
         if len(entry.data) % BLOCK or entry.physical % BLOCK:
             raise RuntimeError(

@@ -59,9 +59,9 @@ class MachineDisk:
         """Return how many flushes have failed for that."""
         return await self._count(_DETACHED)
 
-    async def begin_caching(self) -> None:
-        """Put a write cache before the disk."""
-        await hazard(self._agent, "break disk", key=_CACHED, fault=_CACHED, amount=0)
+    async def begin_caching(self, lost_flushes: int) -> None:
+        """Put a write cache before the disk, which will lose so many of the last flushes."""
+        await hazard(self._agent, "break disk", key=_CACHED, fault=_CACHED, amount=lost_flushes)
 
     async def cached(self) -> int:
         """Return how many writes and flushes it has taken."""

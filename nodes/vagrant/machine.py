@@ -167,9 +167,9 @@ class VagrantMachine(SshMachine):
         """Return how many flushes have failed since the disk was pulled out."""
         return 0 if self._dark else await self._faults.refusals()
 
-    async def begin_caching(self) -> None:
-        """Give the disk a volatile write cache."""
-        await self._faults.begin_caching()
+    async def begin_caching(self, *, lost_flushes: int = 0) -> None:
+        """Give the disk a volatile write cache, which will have lied about so many of the last flushes."""
+        await self._faults.begin_caching(lost_flushes)
 
     async def cached(self) -> int:
         """Return how many writes and flushes the cache has taken."""

@@ -88,14 +88,16 @@ def test_of_a_system_that_reports_nothing_nothing_is_known():
     assert "not judged" in judged(script).summary
 
 
-@pytest.mark.parametrize("fault", ["lying-flush", "lost-write", "misdirected-write"])
+@pytest.mark.parametrize("fault", ["lying-flush", "lost-flush", "lost-write", "misdirected-write"])
 def test_a_disk_that_lies_is_to_blame_itself(fault):
     script = story(0)
     script.episode(fault, "n2", at=50, until=60)
     assert judged(script).verdict is Verdict.HOLDS
 
 
-@pytest.mark.parametrize("fault", ["lying-flush", "kill", "power-cut", "flush-error", "bit-rot"])
+@pytest.mark.parametrize(
+    "fault", ["lying-flush", "kill", "power-cut", "cache-loss", "disk-detached", "flush-error", "bit-rot"]
+)
 def test_other_faults_and_those_of_others_excuse_nothing(fault):
     script = story(0)
     script.episode(fault, "n1" if fault == "lying-flush" else "n2", at=50, until=60)

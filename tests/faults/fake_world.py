@@ -21,6 +21,7 @@ class FakeMachine:
         self.is_paused = False
         self.disk = 0
         self.says = "Kernel panic"
+        self.lost_flushes = 0
         self.refused = 0
         self.taken = 0
         self.fails: set[str] = set()
@@ -72,9 +73,9 @@ class FakeMachine:
     async def disk_refusals(self) -> int:
         return self.refused
 
-    async def begin_caching(self) -> None:
+    async def begin_caching(self, *, lost_flushes: int = 0) -> None:
         self._call("begin_caching")
-        self.taken = 0
+        self.taken, self.lost_flushes = 0, lost_flushes
 
     async def cached(self) -> int:
         return self.taken
@@ -145,13 +146,15 @@ class FakeSystem:
     def __init__(self) -> None:
         self.promoted: tuple[str, bool] | None = None
         self.listens = True
+        self.refuses: set[str] = set()
 
     async def start(self, machine: Any) -> None:
         machine._call("start")
         if machine.running:
             raise NodeError(f"{machine.name}: runs already")
         assert machine.on, "started without power"
-        machine.running = {next(FakeMachine.pids)}
+        if await machine.disk_identity() not in self.refuses:
+            machine.running = {next(FakeMachine.pids)}
 
     async def promote(self, node: str, *, force: bool = False) -> None:
         self.promoted = (node, force)

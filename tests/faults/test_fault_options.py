@@ -22,7 +22,7 @@ from faults.power import KernelPanic, PowerCut
 from faults.process import Kill, Pause, Slow
 from faults.topology import AIMS, Shape
 from faults.weather import Flaky, Reset
-from faults.write_cache import CacheLoss
+from faults.write_cache import CacheLoss, LostFlush
 from harness import machine, plugins
 from harness.fault import Fault
 from harness.system import Promotes, SettingError
@@ -66,7 +66,9 @@ SHAPES = tuple(shape.value for shape in Shape)
         (Reset, {"clients": "yes"}, "clients", ("true", "false")),
         (KernelPanic, {"at": "write"}, "at", ()),
         (DiskDetached, {"x": 1}, "x", ()),
-        (CacheLoss, {"x": 1}, "x", ()),
+        (CacheLoss, {"flushes": 1}, "flushes", ()),
+        (LostFlush, {"flushes": 0}, "flushes", ()),
+        (LostFlush, {"x": 1}, "x", ("flushes",)),
         (LyingFlush, {"x": 1}, "x", ()),
         (FlushError, {"count": 2}, "count", ()),
         (DiskFull, {"free_kb": -1}, "free_kb", ()),
@@ -104,6 +106,7 @@ def test_what_a_fault_does_not_know_is_refused(
         ("kernel-panic", machine.OwnKernel, "primary"),
         ("disk-detached", machine.DetachableDisk, "primary"),
         ("cache-loss", machine.WriteCache, "primary"),
+        ("lost-flush", machine.WriteCache, "primary"),
         ("disk-loss", machine.DiskLoss, "primary"),
         ("promote", Promotes, "replica"),
         ("flaky", machine.BadWeather, "primary"),

@@ -8,7 +8,7 @@ from fake_world import FakeWorld
 
 from faults.detached_disk import DiskDetached
 from faults.power import KernelPanic
-from faults.write_cache import CacheLoss
+from faults.write_cache import CacheLoss, LostFlush
 
 N1 = ("n1",)
 
@@ -77,6 +77,20 @@ def test_a_cache_is_lost_at_the_heal_and_that_is_told() -> None:
         )
         assert lost.shown and runs.shown
         assert world["n1"].calls == ["begin_caching", "lose_cache", "start"]
+
+    run(scenario)
+
+
+def test_a_node_that_refuses_a_disk_that_lost_its_flushes_gets_a_blank_one() -> None:
+    async def scenario() -> None:
+        world, fault = FakeWorld(), LostFlush({"flushes": 3})
+        world.sut.refuses = {"n1 disk 0"}
+        await fault.inject(world, N1)
+        assert world["n1"].lost_flushes == 3
+        world["n1"].taken = 10
+        _, runs = await fault.heal(world, N1)
+        assert (runs.shown, "on a blank disk" in runs.what) == (True, True), runs
+        assert world["n1"].disk == 1
 
     run(scenario)
 

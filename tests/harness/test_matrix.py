@@ -84,7 +84,8 @@ def test_a_mode_brings_its_textbook_cases() -> None:
             Plan(faults=("powercut",)),
             "--fault powercut: unknown fault; did you mean 'power-cut'? "
             "allowed: none, partition, kill, pause, power-cut, disk-loss, "
-            "flaky, slow-disk, flush-error, lying-flush, kernel-panic, disk-detached, cache-loss, clock-jump",
+            "flaky, slow-disk, flush-error, lying-flush, kernel-panic, disk-detached, cache-loss, lost-flush, "
+            "clock-jump",
         ),
         (
             Plan(cases=("async-tale",)),

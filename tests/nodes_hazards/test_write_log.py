@@ -57,6 +57,17 @@ def test_what_no_flush_followed_is_forgotten(tmp_path: Path) -> None:
     }
 
 
+def test_the_disk_can_be_had_as_it_was_after_any_flush(tmp_path: Path) -> None:
+    log = log_of(tmp_path / "log", *((0, letter, FLUSH) for letter in "abc"), (0, "d", 0))
+    kept = []
+    for without in range(4):
+        disk = Disk()
+        told = write_log.replay(log, disk, without=without)
+        assert told == Replayed(writes=3 - without, flushes=3 - without, forgotten=1 + without)
+        kept.append(disk.blocks.get(0, b"-")[:1])
+    assert kept == [b"c", b"b", b"a", b"-"]
+
+
 def test_without_a_flush_nothing_is_kept(tmp_path: Path) -> None:
     disk = Disk()
     assert write_log.replay(log_of(tmp_path / "log", (0, "a", 0)), disk) == Replayed(0, 0, 1)

@@ -201,6 +201,18 @@ def test_a_write_cache_keeps_what_was_flushed_and_nothing_else(
     assert runner.run(machine.probe_disk()).durable
 
 
+def test_a_cache_that_lies_loses_flushes_too(
+    machine: VagrantMachine, runner: asyncio.Runner, say: Say
+) -> None:
+    say(f"{write('a', block=0)}; sync .")
+    runner.run(machine.begin_caching(lost_flushes=10_000))
+    say(write("A", block=0))
+    assert durable(say, blocks=1) == "A"
+    lost = runner.run(machine.lose_cache())
+    assert lost.writes == lost.flushes == 0 and lost.forgotten > 0, lost
+    assert durable(say, blocks=1) == "a"
+
+
 def test_a_kernel_that_panics_says_so_and_comes_back(
     cluster: VagrantCluster, machine: VagrantMachine, runner: asyncio.Runner, say: Say
 ) -> None:

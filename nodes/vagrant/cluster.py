@@ -32,6 +32,8 @@ class VagrantCluster(SshCluster):
         super().__init__(config, hosts_of(machines))
         for ability in (FaultyDisk, DetachableDisk, WriteCache, OwnKernel):
             self._missing.pop(ability.__name__)
+        if machines.settings.provider is Provider.QEMU:
+            self._missing[OwnKernel.__name__] = "what its console says is not kept: use --provider libvirt"
 
     @property
     def kind(self) -> str:

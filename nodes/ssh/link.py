@@ -161,6 +161,7 @@ class Link:
         if self._life is None or self._closed:
             return
         self._closed = True
+        await self._mend()
         connection = self._connection
         if connection is None:
             raise NodeError(
@@ -175,6 +176,15 @@ class Link:
             raise NodeError(f"{self._name}: its agent does not end within {_END_S:g} s") from error
         finally:
             await self._drop(connection)
+
+    async def _mend(self) -> None:
+        """Make a new connection where the last one was cut a moment ago: what is sent there would be lost."""
+        if self._gone is not None or not (self._connection is None or self._ended.is_set()):
+            return
+        if self._connection is not None:
+            await self._drop(self._connection)
+        with suppress(NodeError):  # it is out of reach: that is told to whoever closes
+            await self._join()
 
     def _post(self, message: dict[str, Any], body: bytes) -> None:
         data = self._stream.post(message, body)

@@ -22,6 +22,7 @@ class Agent:
         self.stream = Stream()
         self.life = "first"
         self.refuses = False
+        self.overs = 0
         self.done: list[str] = []
         self.lines: list[Line] = []
 
@@ -61,6 +62,7 @@ class Line:
                 self.received = frame.head["received"]
                 continue
             if frame.head.get("over"):
+                self.agent.overs += 1
                 self.on_end("over")
                 continue
             message = self.agent.stream.take(frame)
@@ -168,6 +170,15 @@ def test_a_host_that_had_no_power_is_talked_to_as_soon_as_it_is_back() -> None:
         assert len(ends.beats) > heard, "its clock is compared before anything runs there"
         assert (await way.ask("hello", timeout_s=5)).value == "hello"
         assert not ends.gone
+
+    run(play)
+
+
+def test_the_agent_hears_that_it_is_over_though_its_connection_has_just_been_cut() -> None:
+    async def play(way: Link, agent: Agent, ends: Ends) -> None:
+        agent.lines[-1].cut()
+        await way.close()
+        assert len(agent.lines) == 2 and agent.overs == 1
 
     run(play)
 

@@ -21,7 +21,7 @@ from nodes.agent.stream import Stream
 BEAT_S = 1.0
 """How often the machine is asked for the time; that also shows that it is there."""
 GREET_S = 30.0
-"""How long an agent may take to start and to say who it is."""
+"""How long an agent may take, at least, to start and to say who it is; as long as machines are patient with us."""
 QUIET_S = 8.0
 """How long a connection may be silent before it counts as cut; a beat should have been answered long before."""
 GONE_S = 30.0
@@ -76,6 +76,7 @@ class Link:
         self._threads = threads
         self._token = token
         self._patience_s = patience_s
+        self._greet_s = max(GREET_S, patience_s)
         self._on_event = on_event
         self._on_beat = on_beat
         self._on_gone = on_gone
@@ -108,7 +109,7 @@ class Link:
         except BaseException:
             self._gone = former
             raise
-        await self._ask_for_time(GREET_S)
+        await self._ask_for_time(self._greet_s)
         self._tasks = [asyncio.create_task(self._keep()), asyncio.create_task(self._beat())]
 
     async def ask(
@@ -214,13 +215,13 @@ class Link:
             self._heard_ns = time.monotonic_ns()
             connection.send(encode(hello))
             connection.start(arrived, ended)
-            async with asyncio.timeout(GREET_S):
+            async with asyncio.timeout(self._greet_s):
                 said = await greeted
             self._agree(said)
         except BaseException as error:
             await self._drop(connection)
             if isinstance(error, TimeoutError):
-                raise NodeError(f"{self._name}: its agent says nothing for {GREET_S:g} s") from error
+                raise NodeError(f"{self._name}: its agent says nothing for {self._greet_s:g} s") from error
             raise
         if self._gone is None:  # an agent that is new knows nothing of what was said to the former one
             connection.send(self._stream.again(said["received"]))

@@ -74,7 +74,7 @@ class Durability:
 
 def _rivals(case: Case) -> Iterator[Finding]:
     for first, second in case.lineage.rivals:
-        forgetful = case.deceived(since_ns=0, until_ns=second.at_ns)
+        forgetful = case.deceived(since_ns=0, until_ns=second.at_ns + case.tolerance_ns)
         yield Finding(
             verdict=Verdict.INCONCLUSIVE if forgetful else Verdict.VIOLATED,
             title=f"epoch {first.epoch} had two primaries, {first.node} and {second.node}",

@@ -30,14 +30,14 @@ from harness.events import Damaged, Elected, Started, SteppedDown, Waiting
 from harness.machine import Death
 from harness.verdict import Verdict
 
-_DAMAGES = ("bit-rot", "lost-write", "misdirected-write", "lying-flush")
+_DAMAGES = ("bit-rot", "lost-write", "misdirected-write", "lying-flush", "lost-flush")
 """The faults after which a node rightly refuses to go on with its disk."""
 
 _RUINS = (WIPES, *_DAMAGES)
 """The faults that may cost a node what it had stored."""
 
 
-_FAILS = ("flush-error", "disk-full")
+_FAILS = ("flush-error", "disk-full", "disk-detached")
 """The faults at which a node rightly stops."""
 
 SAY_S = 10.0

@@ -15,7 +15,7 @@ A real disk may have been damaged by somebody else, so there a refusal is only d
 
 from collections.abc import Iterator, Sequence
 
-from checkers.evidence.incidents import CUTS_POWER, DAMAGES, LIES
+from checkers.evidence.incidents import CUTS_POWER, DAMAGES, LIES, RESTARTS
 from checkers.words import at
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.episode import Episode
@@ -67,6 +67,7 @@ class _Shelf:
         self._node = node
         self._episodes = [episode for episode in run.episodes if node in episode.targets]
         self._refusing = Verdict.INCONCLUSIVE if run.strangers else Verdict.VIOLATED
+        self._error_ns = run.clock_error_ns
         self._identity: str | None = None
         self._stretches: list[tuple[int, int, int, int]] = []
         """Epoch, first and last offset, and when it was reported; by offset, without overlaps."""
@@ -90,7 +91,7 @@ class _Shelf:
                 self._stretches.clear()
             case Damaged(at_ns=at_ns, reason=reason):
                 self.restarts += 1
-                if not self._struck(at_ns, (*DAMAGES, LIES)):
+                if not self._struck(at_ns, (*DAMAGES, *LIES)):
                     yield Finding(
                         verdict=self._refusing,
                         title=f"{self._node} refused its disk, though no fault had damaged it",
@@ -126,13 +127,14 @@ class _Shelf:
 
     def _may_forget(self, at_ns: int) -> bool:
         """Tell whether the node's disk, or the node for want of proof, may have forgotten what was durable."""
-        deceits = (*(fault for fault in DAMAGES if fault != ROTS), LIES)
+        deceits = (*(fault for fault in DAMAGES if fault != ROTS), *LIES)
         if self._struck(at_ns, deceits):
             return True
         rots = self._struck(at_ns, (ROTS,))
         several = len(rots) > 1 or any("bits" in episode.detail for episode in rots)
-        return bool(rots) and (several or bool(self._struck(at_ns, (CUTS_POWER,))))
+        return bool(rots) and (several or bool(self._struck(at_ns, (*CUTS_POWER, *RESTARTS))))
 
     def _struck(self, at_ns: int, faults: Sequence[str]) -> list[Episode]:
-        """Return the episodes of these faults that had struck the node by then."""
-        return [episode for episode in self._episodes if episode.fault in faults and episode.from_ns <= at_ns]
+        """Return the episodes of these faults that may have struck the node by then, if its clock is wrong."""
+        by_ns = at_ns + self._error_ns
+        return [episode for episode in self._episodes if episode.fault in faults and episode.from_ns <= by_ns]

@@ -19,9 +19,10 @@ class Downtime:
         self._ended: dict[str, Proof] = {}
 
     async def begin(self, world: World, name: str) -> None:
-        """Hold a node; call before anything is broken on it."""
-        await world.hold(name)
-        self._held.add(name)
+        """Hold a node, unless it holds it already; call before anything is broken on it."""
+        if name not in self._held:
+            await world.hold(name)
+            self._held.add(name)
 
     def down(self, name: str) -> None:
         """Note that nothing of the system runs on a node any more."""

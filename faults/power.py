@@ -1,4 +1,4 @@
-"""Power cuts: processes, connections and all that was not flushed are gone in one instant."""
+"""Power cuts and kernel panics: processes, connections and all that was not flushed are gone in one instant."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +10,7 @@ from harness.episode import Proof
 from harness.errors import HarnessError
 from harness.fault import World
 from harness.machine import CLIENTS
+from harness.options import Options
 from harness.tasks import together
 
 
@@ -52,14 +53,21 @@ class PowerCut:
             return (Proof(what=f"{name} had no power already", shown=False),)
         ran = len(await world.machine(name).alive())
         self._cut.add(name)
-        if self._point is None:
-            await target.cut_power()
-        elif not await self._point.crash(world, name, power=True):
-            return (Proof(what=self._point.missed(name), shown=False),)
+        struck = await self._strike(world, name)
+        if not all(proof.shown for proof in struck):
+            return struck
         self._downtime.down(name)
         answers = await world.cluster.reach(CLIENTS, name)
         network = f"{name}, where {ran} processes ran, {'answers' if answers else 'answers nobody'}"
-        return await self._is_off(world, name), Proof(what=network, shown=not answers)
+        return *struck, await self._is_off(world, name), Proof(what=network, shown=not answers)
+
+    async def _strike(self, world: World, name: str) -> tuple[Proof, ...]:
+        """Take the power; proofs that are not shown say that it is still there."""
+        if self._point is None:
+            await _machine(world, name).cut_power()
+        elif not await self._point.crash(world, name, power=True):
+            return (Proof(what=self._point.missed(name), shown=False),)
+        return ()
 
     async def _is_off(self, world: World, name: str) -> Proof:
         powered, alive = await _machine(world, name).powered(), await world.machine(name).alive()
@@ -76,6 +84,25 @@ class PowerCut:
         proofs.append(await self._downtime.end(world, name))
         self._cut.discard(name)
         return tuple(proofs)
+
+
+class KernelPanic(PowerCut):
+    """Lets the kernels of all targets panic, by sysrq; at the heal the machines are reset. No options.
+
+    The power stays on, and the machine is silent: nothing is said to its peers. Its memory is lost.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        Options(options)
+        super().__init__({})
+        self.needs = (machine.OwnKernel,)
+
+    async def _strike(self, world: World, name: str) -> tuple[Proof, ...]:
+        target = world.machine(name)
+        if not isinstance(target, machine.OwnKernel):
+            raise HarnessError(f"{name} has no kernel of its own")
+        said = await target.panic()
+        return (Proof(what=f"the console of {name}: {said}", shown=bool(said)),)
 
 
 def _machine(world: World, name: str) -> machine.PowerCut:

@@ -3,10 +3,14 @@
 A clock was compared with the harness's again and again; each comparison bounds by how much it was ahead then
 (`harness.machine.ClockSample`). Clocks run at slightly different speeds, so the bound gets wider with the time
 since a comparison. The narrowest bound counts.
+
+A machine that lost its power has a clock that began anew: it may show the same times again. So the comparisons of
+each start are a matter of their own, and a report belongs to the start in which it arrived.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import groupby
 
 from harness.machine import ClockSample
 
@@ -46,6 +50,24 @@ class Alignment:
         differ_ns = abs(after.ahead_ns - before.ahead_ns)
         allowed_ns = before.error_ns + after.error_ns + _drift_ns(after.at_ns - before.at_ns)
         return differ_ns if differ_ns > allowed_ns else 0
+
+
+class Alignments:
+    """The comparisons of one machine over all its starts; there is at least one."""
+
+    def __init__(self, samples: Sequence[ClockSample]) -> None:
+        by_time = sorted(samples, key=lambda sample: sample.at_ns)
+        of_starts = [list(of_one) for _, of_one in groupby(by_time, key=lambda sample: sample.start)]
+        self._begun_ns = [of_one[0].at_ns for of_one in of_starts]
+        self._alignments = [Alignment(of_one) for of_one in of_starts]
+
+    def of(self, shown_ns: int, *, heard_ns: int) -> tuple[int, int]:
+        """Return the time at which the clock showed `shown_ns`, as told in a report, and its error.
+
+        `heard_ns` is when the report arrived. What arrived before the first comparison is of the first start.
+        """
+        start = max(0, bisect_right(self._begun_ns, heard_ns) - 1)
+        return self._alignments[start].of(shown_ns)
 
 
 def _drift_ns(passed_ns: int) -> int:

@@ -48,6 +48,14 @@ def patience_s(scenario: Scenario) -> float:
     return kind.patience_s if isinstance(kind, Unhurried) else 0.0
 
 
+def patience_of_run_s(scenario: Scenario) -> float:
+    """Return how much longer than usual a whole run may take on the scenario's machines.
+
+    It is for them to come up, for each fault to strike and to be healed, to recover, and to be torn down.
+    """
+    return (3 + 2 * len(scenario.faults)) * patience_s(scenario)
+
+
 def refuse_folder(kind: MachineKind, folder: Path) -> None:
     """Raise UsageError when runs on this kind of machines can't be kept in `folder`."""
     if isinstance(kind, RefusesFolders):

@@ -83,11 +83,15 @@ def run(
 
 
 @cli.command()
+@click.argument("files", nargs=-1, metavar="[SCENARIO]...", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--mode", "modes", multiple=True, metavar="MODE", help="Only this mode (repeatable).")
 @click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Only this fault (repeatable).")
 @click.option("--case", "cases", multiple=True, metavar="NAME", help="Only this textbook case (repeatable).")
 @click.option(
-    "--machines", metavar="KIND", help="Kind of machines. [default: local; ssh where hosts are named]"
+    "--machines",
+    multiple=True,
+    metavar="KIND",
+    help="Kind of machines (repeatable: side by side). [default: local; ssh where hosts are named]",
 )
 @click.option("--system", default="reference", show_default=True, help="A name, or ./mine.py:MySystem")
 @click.option("--nodes", type=click.IntRange(3, 99), default=3, show_default=True)
@@ -102,10 +106,11 @@ def run(
 @_JSON
 def verify(
     *,
+    files: tuple[Path, ...],
     modes: tuple[str, ...],
     faults: tuple[str, ...],
     cases: tuple[str, ...],
-    machines: str | None,
+    machines: tuple[str, ...],
     system: str,
     nodes: int,
     time_limit: float,
@@ -118,15 +123,16 @@ def verify(
     as_json: bool,
     **on_hosts: Any,
 ) -> int:
-    """Run every mode against every fault, and the textbook cases."""
+    """Run every mode against every fault, and the textbook cases; or your own scenarios, on several machines."""
     from harness import cli_verify
 
     named = cli_hosts.read(on_hosts)
     plan = cli_verify.plan(
+        files=files,
         modes=modes,
         faults=faults,
         cases=cases,
-        machines=machines or ("local" if named is None else cli_hosts.KIND),
+        machines=machines or ("local" if named is None else cli_hosts.KIND,),
         system=system,
         nodes=nodes,
         time_limit_s=time_limit,

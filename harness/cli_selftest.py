@@ -10,11 +10,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness import assembly, cli_console, cli_display, cli_workers, plugins, progress, results
+from harness import (
+    assembly,
+    cli_console,
+    cli_display,
+    cli_hosts,
+    cli_workers,
+    plugins,
+    progress,
+    results,
+)
 from harness.campaign import aims, tables
 from harness.campaign.selftest import Hunt, Hunter, Limits, SelfTest
 from harness.campaign.stage import Real, Simulated, Stage
 from harness.errors import UsageError
+from harness.hosts import OnHosts
+from harness.machine import Unhurried
 from harness.scenario import SIMULATED
 from harness.verdict import ExitCode, Verdict
 from harness.words import plural
@@ -77,6 +88,8 @@ def run(
     console = cli_console.console(stderr=as_json)
     if table is not None and not table.resolve().parent.is_dir():
         raise UsageError(f"--table {table}: there is no folder {table.parent}")
+    if isinstance(plugins.load("acked.machines", machines), Unhurried):
+        jobs = cli_hosts.one_at_a_time(jobs)
     folder = None if machines == SIMULATED else _folder(machines, results_dir, limits.first)
     stage: Stage = Simulated() if folder is None else Real(machines, folder)
     with cli_workers.workers("local", jobs, None, scratch=folder) as workers:
@@ -106,8 +119,11 @@ def run(
 
 
 def _folder(machines: str, results_dir: Path, seed: int) -> Path:
-    """Make the folder for runs on a kind of machines; raises UsageError where they can't be kept there."""
-    assembly.refuse_folder(plugins.load("acked.machines", machines), results_dir)
+    """Make the folder for runs on a kind of machines; raises UsageError where they can't be kept there, or be."""
+    kind = plugins.load("acked.machines", machines)
+    if isinstance(kind, OnHosts):
+        raise UsageError(f"--machines {machines}: a self-test is made on sim, local or vagrant machines")
+    assembly.refuse_folder(kind, results_dir)
     return results.create(results_dir, "selftest", seed, datetime.now(UTC)).resolve()
 
 

@@ -33,6 +33,7 @@ from harness import (
 from harness.cli_hosts import HostOptions
 from harness.contract import Mode
 from harness.errors import PluginError, UsageError
+from harness.hosts import OnHosts
 from harness.interrupts import Interrupts
 from harness.machine import Unhurried
 from harness.matrix import NONE, Plan
@@ -47,7 +48,14 @@ _WIDE = 120
 
 
 def plan(
-    *, modes: Sequence[str], faults: Sequence[str], cases: Sequence[str], system: str, **others: Any
+    *,
+    files: Sequence[Path],
+    modes: Sequence[str],
+    faults: Sequence[str],
+    cases: Sequence[str],
+    machines: Sequence[str],
+    system: str,
+    **others: Any,
 ) -> Plan:
     """Return the plan that the options ask for, each name once; raises UsageError for an unknown mode."""
     for mode in modes:
@@ -57,6 +65,8 @@ def plan(
         modes=tuple(dict.fromkeys(Mode(mode) for mode in modes)),
         faults=tuple(dict.fromkeys(faults)),
         cases=tuple(dict.fromkeys(cases)),
+        scenarios=tuple(schema.load(file) for file in files),
+        machines=tuple(dict.fromkeys(machines)),
         system=schema.rooted(system, Path()),
         **others,
     )
@@ -80,12 +90,19 @@ def run(
         cells = verify.plan_cells(plan)
     except PluginError as error:
         raise cli_output.with_traceback(error, home().resolve()) from error
-    kind = plugins.load("acked.machines", plan.machines)
-    if hosts is not None or isinstance(kind, Unhurried):
+    kinds = {name: plugins.load("acked.machines", name) for name in plan.machines}
+    on_hosts = {name for name, kind in kinds.items() if isinstance(kind, OnHosts)}
+    if hosts is not None and not on_hosts:
+        raise UsageError(
+            f"machines: {plan.machines[0]} don't run on hosts; leave out --nodes-file and --node"
+        )
+    if all(name in on_hosts or isinstance(kind, Unhurried) for name, kind in kinds.items()):
         jobs = cli_hosts.one_at_a_time(jobs)
     for cell in cells:
-        assembly.machine_kind(cell.scenario, hosts.hosts if hosts else None)
-    assembly.refuse_folder(kind, results_dir)
+        named = hosts.hosts if hosts and cell.scenario.machines in on_hosts else None
+        assembly.machine_kind(cell.scenario, named)
+    for kind in kinds.values():
+        assembly.refuse_folder(kind, results_dir)
     folder = home().resolve()
     info = results.describe(plan.seed, ["acked", *sys.argv[1:]], started)
     results.write_json(folder / "run.json", info)
@@ -102,7 +119,7 @@ def run(
                 jobs=_at_once(jobs),
                 watcher=display,
                 interrupts=interrupts,
-                command=None if hosts is None else partial(verify.worker, options=hosts.arguments),
+                command=None if hosts is None else verify.with_hosts(cells, hosts.arguments),
             )
         )
     outcome = verify.conclude(
@@ -141,7 +158,10 @@ def _display(console: Console, total: int) -> progress.Display:
 def _show(console: Console, outcome: VerifyResult, done: Sequence[CellResult], page: Path | None) -> None:
     matrix = [cell for cell in outcome.cells if cell.fault is not None]
     textbook = [cell for cell in outcome.cells if cell.fault is None]
-    for title, cells in (("Modes and faults", matrix), ("Textbook cases", textbook)):
+    kinds = summary.kinds(outcome.cells)
+    if len(kinds) > 1:
+        console.print(_side_by_side(outcome.cells, kinds))
+    for title, cells in (("Modes and faults", matrix), ("Cases", textbook)):
         if cells:
             console.print(_table(title, cells, console.width))
     for line in _stories(done):
@@ -158,6 +178,21 @@ def _show(console: Console, outcome: VerifyResult, done: Sequence[CellResult], p
         console.print(f"report: {page}", soft_wrap=True)
 
 
+def _side_by_side(cells: Sequence[RunSummary], kinds: Sequence[str]) -> Table:
+    """Return the table of what came of each cell on each kind of machines."""
+    table = Table(title="Side by side", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("case", overflow="fold")
+    for kind in kinds:
+        table.add_column(kind, no_wrap=True)
+    for title, on in summary.side_by_side(cells).items():
+        table.add_row(title, *(_verdict(on[kind]) if kind in on else "not run" for kind in kinds))
+    return table
+
+
+def _verdict(cell: RunSummary) -> Text:
+    return Text("skipped" if cell.skipped else cell.verdict, style=progress.STYLES[cell.verdict])
+
+
 def _table(title: str, cells: Sequence[RunSummary], width: int) -> Table:
     """Return the table of cells; on a narrow terminal without those figures that the report has, too."""
     names = ["acked", "lost", "forbidden", "RTO"]
@@ -171,8 +206,7 @@ def _table(title: str, cells: Sequence[RunSummary], width: int) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for cell in cells:
         figures = _figures(cell)
-        verdict = Text("skipped" if cell.skipped else cell.verdict, style=progress.STYLES[cell.verdict])
-        table.add_row(cell.mode, _title(cell), verdict, *(figures[name] for name in names))
+        table.add_row(cell.mode, _title(cell), _verdict(cell), *(figures[name] for name in names))
     return table
 
 

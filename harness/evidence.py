@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.alignment import Alignment
+from harness.alignment import Alignments
 from harness.clock import Origin
 from harness.errors import DamagedError, FolderError
 from harness.events import NodeEvent
@@ -124,7 +124,7 @@ def _of_node(folder: Path, node: str, system: Reports, origin: Origin) -> tuple[
     """Return the events of one node in their order, and by how much their times may be wrong."""
     path, clock = folder / FOLDER / f"{node}.jsonl", folder / FOLDER / f"{node}.clock.jsonl"
     samples = [sample for _, sample in _lines(clock, ClockSample)] if clock.exists() else []
-    alignment = Alignment(samples) if samples else None
+    alignment = Alignments(samples) if samples else None
     events: list[NodeEvent] = []
     last_ns, worst_ns = -1 << 62, 0
     for number, heard in _lines(path, Heard):
@@ -138,7 +138,7 @@ def _of_node(folder: Path, node: str, system: Reports, origin: Origin) -> tuple[
             continue
         at_ns = heard.recv if heard.exact else event.at_ns
         if alignment is not None:
-            aligned_ns, error_ns = alignment.of(event.at_ns)
+            aligned_ns, error_ns = alignment.of(event.at_ns, heard_ns=heard.recv)
             at_ns = last_ns = max(last_ns, min(aligned_ns, heard.recv))
             worst_ns = max(worst_ns, error_ns)
         events.append(event if at_ns == event.at_ns else replace(event, at_ns=at_ns))

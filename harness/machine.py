@@ -77,12 +77,15 @@ class ClockSample(Struct, frozen=True, kw_only=True):
     """How a machine's clock compares with the harness's: one measurement, by asking for the time.
 
     At `at_ns` of the harness's CLOCK_MONOTONIC the machine's was ahead by `ahead_ns`, give or take `error_ns`:
-    half of the time that the answer took (Cristian, 1989), which bounds the error for sure.
+    half of the time that the answer took (Cristian, 1989), which bounds the error for sure. `start` tells which
+    start of the machine's kernel it was: its clock begins anew with each. The first comparison after a start comes
+    before anything runs there.
     """
 
     at_ns: int
     ahead_ns: int
     error_ns: int
+    start: str = ""
 
 
 OnClock = Callable[[str, ClockSample], None]
@@ -227,6 +230,17 @@ class PowerCut(Protocol):
 
     async def powered(self) -> bool:
         """Tell whether the machine is on."""
+
+
+@runtime_checkable
+class OwnKernel(Protocol):
+    """Has a kernel of its own, which can be made to panic; `PowerCut` then gives the machine a new start."""
+
+    async def panic(self) -> str:
+        """Let the kernel panic; return, once it has, what it said of that on its console.
+
+        From then on the machine counts as without power, though it still has it: `restore_power` resets it.
+        """
 
 
 class Point(enum.StrEnum):
@@ -407,6 +421,48 @@ class RottingDisk(Protocol):
         """
 
 
+@runtime_checkable
+class DetachableDisk(Protocol):
+    """Has a disk that can be pulled out while the machine runs."""
+
+    async def detach_disk(self) -> str:
+        """Pull it out: from now on all reads and writes fail. Returns what a probe of the disk gets to hear."""
+
+    async def attach_disk(self) -> None:
+        """Put it in again. All processes end, and the file system is mounted anew, as in a restart.
+
+        What was not flushed before the disk was pulled out is lost. Safe to call twice.
+        """
+
+    async def disk_refusals(self) -> int:
+        """Return how many flushes have failed because the disk was not there; probes do not count."""
+
+
+class CacheContents(Struct, frozen=True, kw_only=True):
+    """What a write cache did: how many writes and flushes it took, and how many writes it lost with the power."""
+
+    writes: int
+    flushes: int
+    forgotten: int
+
+
+@runtime_checkable
+class WriteCache(Protocol):
+    """Has a disk that can be given a volatile write cache, which keeps what was flushed, and nothing else."""
+
+    async def begin_caching(self, *, lost_flushes: int = 0) -> None:
+        """Let the disk have the cache from now on; so many of the last flushes it will have lied about."""
+
+    async def cached(self) -> int:
+        """Return how many writes and flushes the cache has taken since; 0 without one."""
+
+    async def lose_cache(self) -> CacheContents:
+        """Lose the power, and with it what was written after the last flush; the machine is on again then.
+
+        All processes end. Without a cache, does the same, and returns zeros.
+        """
+
+
 class ClockReading(Struct, frozen=True, kw_only=True):
     """What a machine's clocks show: the monotonic one, and the wall clock in nanoseconds since 1970."""
 
@@ -518,7 +574,10 @@ class Unhurried(Protocol):
 
     @property
     def patience_s(self) -> float:
-        """Return how much longer than others they may take to come up, to recover, and to be healed."""
+        """Return how much longer than others they may take to come up, to be struck and healed, and to recover.
+
+        Their clients go on for as much longer, if faults have not struck and lasted before.
+        """
 
 
 class MachineKind(Protocol):

@@ -71,6 +71,10 @@ MORE: Mapping[str, tuple[Variant, ...]] = {
     "slow-disk": _at("primary", "replica", "holder"),
     "flush-error": _at("primary", "replica", "holder"),
     "lying-flush": _at("primary", "replica", "holder"),
+    "kernel-panic": _at("primary", "replica", "holder", "all"),
+    "disk-detached": _at("primary", "replica", "holder"),
+    "cache-loss": _at("primary", "replica", "holder", "all"),
+    "lost-flush": _at("primary", "replica", "holder"),
     "clock-jump": (
         Variant(label="primary", target="primary"),
         Variant(label="primary-back", target="primary", options={"by_s": -3600}),
@@ -86,14 +90,16 @@ class Plan(Struct, frozen=True, kw_only=True):
     """What to verify. Empty `modes` mean all of them, and empty `faults` all of the matrix.
 
     `cases` names textbook cases. Those of the wanted modes are included unless `faults` or `cases` narrow the
-    choice down.
+    choice down. `scenarios` are a user's own: they are all that is wanted, unless something else is named, too.
+    Each cell is run on each of the kinds in `machines`, with the same seed.
     """
 
     modes: tuple[Mode, ...] = ()
     faults: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
+    scenarios: tuple[Scenario, ...] = ()
     nodes: int = 3
-    machines: str = "local"
+    machines: tuple[str, ...] = ("local",)
     system: str = "reference"
     time_limit_s: float = 4.0
     seed: int = 1
@@ -102,12 +108,14 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 class Cell(Struct, frozen=True, kw_only=True):
-    """One run of a verification: in the matrix under `fault`, or a textbook case when that is None.
+    """One run of a verification: in the matrix under `fault`; a textbook case or a user's own when that is None.
 
-    `variant` says how the fault is injected.
+    `variant` says how the fault is injected. `name` is no other cell's; what is run on several kinds of machines
+    has `title` in common.
     """
 
     name: str
+    title: str = ""
     fault: str | None
     variant: str = ""
     scenario: Scenario
@@ -116,10 +124,10 @@ class Cell(Struct, frozen=True, kw_only=True):
 def cells(plan: Plan, textbook: Sequence[Scenario]) -> tuple[Cell, ...]:
     """Return the cells of a plan, in the order of the report; raises UsageError for unknown names."""
     wanted = _textbook(plan, textbook)
-    found = [*_matrix(plan), *wanted]
+    found = [*_own(plan), *_matrix(plan), *wanted]
     if plan.expect_no_loss:
         found = [_without_loss(cell) for cell in found]
-    return tuple(found)
+    return tuple(_on(kind, cell, plan) for cell in found for kind in plan.machines)
 
 
 def seed_of(seed: int, name: str) -> int:
@@ -136,9 +144,25 @@ def textbook_texts() -> Iterator[tuple[str, str]]:
                 yield file.name, file.read_text(encoding="utf-8")
 
 
+def _own(plan: Plan) -> Iterator[Cell]:
+    seen: set[str] = set()
+    for scenario in plan.scenarios:
+        if scenario.name in seen:
+            raise UsageError(f"two scenarios are called {scenario.name}: give one another name")
+        seen.add(scenario.name)
+        yield Cell(name=scenario.name, fault=None, scenario=scenario)
+
+
+def _on(kind: str, cell: Cell, plan: Plan) -> Cell:
+    """Return a cell as it is run on a kind of machines."""
+    name = cell.name if len(plan.machines) == 1 else f"{cell.name}-{kind}"
+    scenario = msgspec.structs.replace(cell.scenario, name=name, machines=kind)
+    return msgspec.structs.replace(cell, name=name, title=cell.name, scenario=scenario)
+
+
 def _matrix(plan: Plan) -> Iterator[Cell]:
     _refuse_unknown("fault", plan.faults, tuple(_COLUMNS))
-    if plan.cases and not plan.modes and not plan.faults:
+    if (plan.cases or plan.scenarios) and not plan.modes and not plan.faults:
         return
     for mode in plan.modes or tuple(Mode):
         for fault in plan.faults or tuple(VARIANTS):
@@ -180,7 +204,6 @@ def _cell(plan: Plan, mode: Mode, fault: str, variant: Variant, name: str) -> Ce
         system=plan.system,
         mode=mode,
         nodes=plan.nodes,
-        machines=plan.machines,
         time_limit_s=plan.time_limit_s,
         seed=seed,
         faults=steps,
@@ -192,10 +215,11 @@ def _textbook(plan: Plan, textbook: Sequence[Scenario]) -> Iterator[Cell]:
     _refuse_unknown("case", plan.cases, tuple(scenario.name for scenario in textbook))
     for scenario in textbook:
         by_mode = not plan.modes or scenario.mode in plan.modes
-        wanted = scenario.name in plan.cases if plan.cases else by_mode and not plan.faults
+        only_own = bool(plan.scenarios) and not plan.modes
+        wanted = scenario.name in plan.cases if plan.cases else by_mode and not plan.faults and not only_own
         if wanted:
             seed = seed_of(plan.seed, scenario.name)
-            changed = msgspec.structs.replace(scenario, seed=seed, machines=plan.machines, system=plan.system)
+            changed = msgspec.structs.replace(scenario, seed=seed, system=plan.system)
             yield Cell(name=scenario.name, fault=None, scenario=changed)
 
 

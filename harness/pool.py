@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -23,13 +23,17 @@ _DIE_WITH_PARENT = ("--pdeathsig", "KILL")
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """A command to run; `stdout` and `stderr` are files that receive its output."""
+    """A command to run; `stdout` and `stderr` are files that receive its output.
+
+    Of jobs with the same `lane` one runs at a time; one without a lane is in nobody's way.
+    """
 
     name: str
     argv: tuple[str, ...]
     stdout: Path
     stderr: Path
     deadline_s: float
+    lane: str = ""
 
 
 class Ended(Struct, frozen=True, kw_only=True):
@@ -88,21 +92,30 @@ class Pool:
 
     async def run(self, jobs: Sequence[Job]) -> AsyncIterator[Ended]:
         """Run all jobs and yield each as it ends; those not yet started when interrupted never come."""
-        waiting = list(reversed(jobs))
+        waiting, lanes = list(jobs), set[str]()
         tasks: set[asyncio.Task[Ended]] = set()
         try:
             while waiting or tasks:
-                while waiting and len(tasks) < self._at_once and not self.interrupted:
-                    tasks.add(asyncio.create_task(self._one(waiting.pop())))
+                while len(tasks) < self._at_once and (job := self._next(waiting, lanes)) is not None:
+                    waiting.remove(job)
+                    lanes.add(job.lane)
+                    tasks.add(asyncio.create_task(self._one(job)))
                 if not tasks:
                     return
                 done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                lanes -= {task.result().job.lane for task in done}
                 for task in done:
                     yield task.result()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _next(self, waiting: Sequence[Job], lanes: Collection[str]) -> Job | None:
+        """Return the first job that may be started now."""
+        if self.interrupted:
+            return None
+        return next((job for job in waiting if not job.lane or job.lane not in lanes), None)
 
     async def _one(self, job: Job) -> Ended:
         self._on_start(job)

@@ -119,11 +119,14 @@ def render_verification(outcome: VerifyResult, info: RunInfo | None, links: Mapp
     for cell in outcome.cells:
         if cell.fault is not None:
             grid.setdefault((cell.mode, cell.fault), []).append(cell)
+    kinds = summary.kinds(outcome.cells)
     return (
         _environment()
         .get_template("verify.html")
         .render(
             outcome=outcome,
+            kinds=kinds if len(kinds) > 1 else (),
+            side_by_side=summary.side_by_side(outcome.cells),
             sentence=_sentence(outcome),
             info=info,
             modes=modes,

@@ -56,6 +56,7 @@ class Schedule:
         self._inject_s = INJECT_S + patience_s
         self._heal_s = HEAL_S + patience_s
         self._plan = tuple(zip(steps, faults, strict=True))
+        self._lasted = [asyncio.Event() for _ in self._plan]
         self._world = world
         self._targets = targets
         self._clock = clock
@@ -68,9 +69,19 @@ class Schedule:
     def start(self, start_ns: int) -> None:
         """Begin; the steps' `at_s` count from `start_ns`."""
         self._tasks = [
-            asyncio.create_task(self._episode(id_, step, fault, start_ns))
+            asyncio.create_task(self._whole_episode(id_, step, fault, start_ns))
             for id_, (step, fault) in enumerate(self._plan)
         ]
+
+    async def lasted(self, *, due_by_s: float) -> None:
+        """Wait until every fault that was due by then has struck, and lasted as long as it should.
+
+        One that lasts until the end of the run is waited for until it has struck. One that can't strike any more
+        is not waited for.
+        """
+        for (step, _), event in zip(self._plan, self._lasted, strict=True):
+            if step.at_s < due_by_s:
+                await event.wait()
 
     async def heal_all(self) -> None:
         """Begin no more faults, heal all that are open, all at the same time, and return when that is done.
@@ -89,6 +100,12 @@ class Schedule:
         self._ending.set()
         for injection in self._injections:
             injection.cancel()
+
+    async def _whole_episode(self, id_: int, step: FaultStep, fault: Fault, start_ns: int) -> None:
+        try:
+            await self._episode(id_, step, fault, start_ns)
+        finally:
+            self._lasted[id_].set()
 
     async def _episode(self, id_: int, step: FaultStep, fault: Fault, start_ns: int) -> None:
         due_s = step.at_s - (self._clock.now_ns() - start_ns) / 1e9
@@ -119,7 +136,10 @@ class Schedule:
         try:
             episode = await self._inject(episode, fault)
             if episode.injected_ns is not None:
+                if step.for_s is None:
+                    self._lasted[id_].set()
                 await self._ends_within(step.for_s)
+                self._lasted[id_].set()
                 episode = await self._prove(episode, fault)
         finally:
             await self._heal(episode, fault)

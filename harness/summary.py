@@ -1,6 +1,6 @@
 """What is told of a run in short: the JSON object for scripts and the lines for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -25,10 +25,13 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     """What `acked run --json` prints, and each cell of `acked verify --json`.
 
     `fault` is the column of the matrix and `variant` how it was injected; None and "" for a run on its own
-    and for textbook cases. Times are in seconds; `seconds` is how long it all took.
+    and for textbook cases. `machines` is the kind that a cell was run on, and `title` what it has in common with
+    those on other kinds; "" for a run on its own. Times are in seconds; `seconds` is how long it all took.
     """
 
     name: str
+    title: str = ""
+    machines: str = ""
     mode: str
     system: str = ""
     fault: str | None = None
@@ -55,11 +58,19 @@ class RunSummary(Struct, frozen=True, kw_only=True):
 
 
 def summarise(
-    result: RunResult, *, folder: Path | None, fault: str | None = None, variant: str = ""
+    result: RunResult,
+    *,
+    folder: Path | None,
+    title: str = "",
+    machines: str = "",
+    fault: str | None = None,
+    variant: str = "",
 ) -> RunSummary:
     """Return a run's result in short."""
     return RunSummary(
         name=result.name,
+        title=title,
+        machines=machines,
         mode=result.mode,
         system=result.system,
         fault=fault,
@@ -87,6 +98,19 @@ def summarise(
         seconds=round(sum(result.seconds.values()), 3),
         folder=None if folder is None else str(folder),
     )
+
+
+def kinds(cells: Sequence[RunSummary]) -> tuple[str, ...]:
+    """Return the kinds of machines that cells were run on, in order."""
+    return tuple(dict.fromkeys(cell.machines for cell in cells))
+
+
+def side_by_side(cells: Sequence[RunSummary]) -> Mapping[str, Mapping[str, RunSummary]]:
+    """Return the cells by their title, and by the kind of machines that they were run on."""
+    found: dict[str, dict[str, RunSummary]] = {}
+    for cell in cells:
+        found.setdefault(cell.title, {})[cell.machines] = cell
+    return found
 
 
 def lines(result: RunResult) -> Iterator[str]:

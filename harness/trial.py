@@ -228,6 +228,7 @@ class Trial:
 
     async def _clients(self, books: Books, generator: Generator) -> None:
         parts, scenario, clock = self._parts, self._parts.scenario, books.desk.clock
+        patience_s = parts.cluster.patience_s if isinstance(parts.cluster, Unhurried) else 0.0
         self._schedule = Schedule(
             scenario.faults,
             parts.faults,
@@ -236,21 +237,32 @@ class Trial:
             clock=clock,
             log=books.episodes,
             seed=scenario.seed,
-            patience_s=parts.cluster.patience_s if isinstance(parts.cluster, Unhurried) else 0.0,
+            patience_s=patience_s,
         )
-        source = time_limit(rate(generator, scenario.rate), int(scenario.time_limit_s * 1e9))
+        limit_s = scenario.time_limit_s + patience_s
+        source = time_limit(rate(generator, scenario.rate), int(limit_s * 1e9))
         runner = Runner(source, desk=books.desk, workers=scenario.clients)
-        watcher = asyncio.create_task(_when(self._interrupts.stop, runner.stop))
+        watchers = [asyncio.create_task(_when(self._interrupts.stop, runner.stop))]
         started_ns = clock.now_ns()
         self._course = replace(self._course, started_ns=started_ns)
         self._schedule.start(started_ns)
+        if patience_s:
+            watchers.append(asyncio.create_task(self._stop_in_time(runner, self._schedule)))
         try:
             await unless(self._interrupts.abort.wait(), runner.run())
         finally:
-            watcher.cancel()
+            for watcher in watchers:
+                watcher.cancel()
             self._course = replace(
                 self._course, stopped_ns=clock.now_ns(), interrupted=self._interrupts.stop.is_set()
             )
+
+    async def _stop_in_time(self, runner: Runner, schedule: Schedule) -> None:
+        """Stop the clients of machines that take their time: not before the faults have met them."""
+        limit_s = self._parts.scenario.time_limit_s
+        await asyncio.sleep(limit_s)
+        await schedule.lasted(due_by_s=limit_s)
+        runner.stop()
 
     async def _recover(self, books: Books) -> None:
         books.history.check()

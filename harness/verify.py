@@ -16,7 +16,9 @@ from msgspec import Struct
 
 from harness import assembly, matrix, plugins, pool, results, schema, summary
 from harness.errors import AckedError, UsageError
+from harness.hosts import OnHosts
 from harness.interrupts import Interrupts
+from harness.machine import Unhurried
 from harness.matrix import Cell, Plan
 from harness.result import RunResult
 from harness.scenario import Scenario
@@ -77,10 +79,20 @@ def worker(scenario: Path, folder: Path, *, options: Sequence[str] = ()) -> Sequ
     return (*run, *options, "--json", "--folder", str(folder))
 
 
+def with_hosts(cells: Sequence[Cell], options: Sequence[str]) -> Command:
+    """Return how to run these cells, of which those that run on hosts are told by `options` on which."""
+    on_hosts = {cell.name for cell in cells if _on_hosts(cell.scenario.machines)}
+
+    def command(scenario: Path, folder: Path) -> Sequence[str]:
+        return worker(scenario, folder, options=options if scenario.stem in on_hosts else ())
+
+    return command
+
+
 def plan_cells(plan: Plan) -> tuple[Cell, ...]:
     """Return the cells of a plan with the textbook cases that are installed; raises UsageError or PluginError."""
     for option, group, name in (
-        ("machines", "acked.machines", plan.machines),
+        *(("machines", "acked.machines", kind) for kind in plan.machines),
         ("system", "acked.systems", plan.system),
     ):
         try:
@@ -160,7 +172,12 @@ def conclude(
         expect_no_loss=plan.expect_no_loss,
         cells=tuple(
             summary.summarise(
-                each.result, folder=each.folder, fault=each.cell.fault, variant=each.cell.variant
+                each.result,
+                folder=each.folder,
+                title=each.cell.title,
+                machines=each.cell.scenario.machines,
+                fault=each.cell.fault,
+                variant=each.cell.variant,
             )
             for each in done
         ),
@@ -219,14 +236,24 @@ def _job(cell: Cell, folder: Path, command: Command) -> pool.Job:
     scenario = home / f"{cell.name}.yaml"
     scenario.write_text(schema.dump(cell.scenario), encoding="utf-8")
     bounds_s = cell.scenario.ready_s + cell.scenario.time_limit_s + cell.scenario.recovery_s
-    bounds_s += 3 * assembly.patience_s(cell.scenario)  # to come up, to be healed, to recover
+    bounds_s += assembly.patience_of_run_s(cell.scenario)
     return pool.Job(
         name=cell.name,
         argv=tuple(command(scenario, _cell_folder(folder, cell))),
         stdout=home / f"{cell.name}.stdout",
         stderr=home / f"{cell.name}.stderr",
         deadline_s=bounds_s + GRACE_S,
+        lane=cell.scenario.machines if _one_at_a_time(cell.scenario.machines) else "",
     )
+
+
+def _on_hosts(machines: str) -> bool:
+    return isinstance(plugins.load("acked.machines", machines), OnHosts)
+
+
+def _one_at_a_time(machines: str) -> bool:
+    """Tell whether machines of a kind are there once, for one run after the other."""
+    return _on_hosts(machines) or isinstance(plugins.load("acked.machines", machines), Unhurried)
 
 
 def _result(cell: Cell, ended: pool.Ended, folder: Path, *, interrupted: bool) -> RunResult | None:

@@ -13,18 +13,21 @@ from harness.episode import Episode
 
 WIPES = "disk-loss"
 """The fault that destroys all that a node had stored."""
-CUTS_POWER = "power-cut"
-"""The fault that destroys what a node had in memory only."""
+CUTS_POWER = ("power-cut", "kernel-panic")
+"""The faults that destroy what a node had in memory only."""
+RESTARTS = ("disk-detached", "cache-loss", "lost-flush")
+"""The faults that do so at their heal, and not before: the machine restarts then."""
 PROMOTES = "promote"
 """The fault by which an operator makes a node the primary."""
 
-LIES = "lying-flush"
-"""The fault by which a disk says that something is durable which is not. Its end makes that true."""
+LIES = ("lying-flush", "lost-flush")
+"""The faults by which a disk says that something is durable which is not. The end of the first makes that true,
+the other ends with a loss of power."""
 DAMAGES = ("bit-rot", "lost-write", "misdirected-write")
 """The faults after which nothing that a disk held can be relied on: beyond what any contract covers."""
-_DECEIVES = (LIES, "lost-write", "misdirected-write")
+_DECEIVES = (*LIES, "lost-write", "misdirected-write")
 
-_STOPS = ("kill", "pause", CUTS_POWER, WIPES)
+_STOPS = ("kill", "pause", *CUTS_POWER, WIPES)
 
 FOREVER = (1 << 62) - 1
 
@@ -48,7 +51,8 @@ def destructions(episodes: Sequence[Episode]) -> tuple[Destruction, ...]:
 
     An injection that failed half-way may have destroyed its target at any time until its heal; it counts
     as having done so, and the run is inconclusive for lack of evidence anyway. Damage is done until the heal,
-    at which a node that does not want to start gets a blank disk.
+    at which a node that does not want to start gets a blank disk. What a restart at the heal destroys may be
+    destroyed until then, too.
     """
     found = [
         destruction
@@ -61,10 +65,11 @@ def destructions(episodes: Sequence[Episode]) -> tuple[Destruction, ...]:
 
 def _destruction(episode: Episode, node: str, episodes: Sequence[Episode]) -> Destruction | None:
     """Return what an episode destroyed on a node. A lie does no harm unless the power was cut meanwhile."""
-    damage = episode.fault in DAMAGES or (episode.fault == LIES and _cut_during(episode, node, episodes))
-    if not damage and episode.fault not in (WIPES, CUTS_POWER):
+    damage = episode.fault in DAMAGES or (episode.fault in LIES and _cut_during(episode, node, episodes))
+    if not damage and episode.fault not in (WIPES, *CUTS_POWER, *RESTARTS):
         return None
-    ends_ns = () if damage else (episode.injected_ns, episode.healing_ns)
+    at_the_heal = damage or episode.fault in RESTARTS
+    ends_ns = () if at_the_heal else (episode.injected_ns, episode.healing_ns)
     return Destruction(
         node=node,
         from_ns=episode.from_ns,
@@ -77,7 +82,7 @@ def _destruction(episode: Episode, node: str, episodes: Sequence[Episode]) -> De
 
 def _cut_during(lie: Episode, node: str, episodes: Sequence[Episode]) -> bool:
     return any(
-        episode.fault == CUTS_POWER
+        episode.fault in (*CUTS_POWER, *RESTARTS)
         and node in episode.targets
         and episode.from_ns <= _first(lie.until_ns)
         and _first(episode.until_ns) >= lie.from_ns

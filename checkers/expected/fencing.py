@@ -33,7 +33,9 @@ def fenced(run: RecordedRun) -> Answer:
     ]
     lease_only = Permit.FAILOVER_SUFFIX in run.contract.permits
     stale = [
-        (write, election) for write, election in late if not lease_only or write.call_ns > election.at_ns
+        (write, election)
+        for write, election in late
+        if not lease_only or write.call_ns > election.at_ns + case.tolerance_ns
     ]
     residual_ns = max(((write.return_ns or 0) - election.at_ns for write, election in late), default=0)
     if stale:
@@ -59,14 +61,15 @@ def _came_back(case: Case, election: Elected) -> str | None:
         if episode.fault not in _CAME_BACK or episode.until_ns is None:
             continue
         hit = former in episode.targets or episode.fault == "partition"
-        if hit and episode.from_ns < election.at_ns < episode.until_ns:
+        surely_ns = episode.from_ns + case.tolerance_ns, episode.until_ns - case.tolerance_ns
+        if hit and surely_ns[0] < election.at_ns < surely_ns[1]:
             return former
     return None
 
 
 def _after(case: Case, former: str, election: Elected) -> list[Write]:
-    """Return what the former primary acknowledged, in its older epoch, after its successor's election."""
+    """Return what the former primary surely acknowledged after its successor's election, in its older epoch."""
     ledger = case.ledger
-    late = ledger.acknowledged() & ledger.covered & (ledger.return_ns > election.at_ns)
+    late = ledger.acknowledged() & ledger.covered & (ledger.return_ns > election.at_ns + case.tolerance_ns)
     late &= ledger.epoch < election.epoch
     return [write for write in ledger.writes(late) if case.primary_of(write) == former]

@@ -23,7 +23,7 @@ from harness.events import (
 )
 from harness.operation import Outcome
 
-_CRASHES = ("kill", CUTS_POWER, WIPES)
+_CRASHES = ("kill", *CUTS_POWER, WIPES)
 
 
 class Position(Struct, kw_only=True):
@@ -85,7 +85,7 @@ def unapplied(run: RecordedRun) -> Answer:
 
 def unflushed(run: RecordedRun) -> Answer:
     """Answer whether a node lost power with entries in memory that were not on its disk yet."""
-    for node, time_ns, position in crashes(run, (CUTS_POWER,)):
+    for node, time_ns, position in crashes(run, CUTS_POWER):
         if position.memory > position.disk:
             behind = f"offset {position.memory} in memory, {position.disk} on disk"
             return met(f"{node} lost power at {at(time_ns)}: {behind}")

@@ -104,7 +104,9 @@ class Judge:
             promised_ns=self._promised_ns(write),
             short=bool(self._short[write.row]),
             precedent=precedent,
-            deceived=self._case.deceived(since_ns=write.call_ns, until_ns=election.at_ns),
+            deceived=self._case.deceived(
+                since_ns=write.call_ns, until_ns=election.at_ns + self._case.tolerance_ns
+            ),
             tolerance_ns=self._case.tolerance_ns,
         )
         judgement = plead(plea)

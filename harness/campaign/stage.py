@@ -112,7 +112,7 @@ class Made(Struct, frozen=True, kw_only=True):
         """Make a try."""
         if wanted.scenario.machines == SIMULATED:
             return work.tried(wanted)
-        with work.deadline(TRY_S):
+        with work.deadline(TRY_S + assembly.patience_of_run_s(wanted.scenario)):
             return attempt(wanted, keep=self.keep / str(wanted.scenario.settings.get("bug", "store")))
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from nodes.agent.server import LOCK, LOG, SOCKET
 
-_START_S = 20.0
+_START_S = 60.0
+"""How long an agent may take to listen, on a machine that is emulated or busy."""
 _END_S = 30.0
 _READ_BYTES = 1 << 18
 

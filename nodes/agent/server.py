@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import AckedError
-from nodes.agent import firewall, service
+from nodes.agent import firewall, hazards, service
 from nodes.agent.firewall import Door
 from nodes.agent.frames import Decoder, FrameError, encode
 from nodes.agent.stream import Stream
@@ -159,5 +159,9 @@ def clean(folder: Path) -> None:
         try:
             asyncio.run(firewall.down())
         except AckedError as error:
+            sys.stderr.write(f"{error}\n")
+        try:
+            hazards.undo(folder)
+        except (OSError, RuntimeError) as error:
             sys.stderr.write(f"{error}\n")
     service.remove(folder)

@@ -22,6 +22,7 @@ from nodes.agent.firewall import Cuts, Door
 from nodes.agent.frames import MOST_BODY_BYTES
 from nodes.agent.listing import listing
 from nodes.agent.tenancy import Tenancy, Wishes
+from nodes.hazards import clock
 from nodes.linux import kernel
 from nodes.linux.machine import LinuxMachine
 from nodes.linux.probe import connects, family_of
@@ -51,13 +52,14 @@ class Service:
         self._doors: set[Door] = set()
         self._processes: dict[int, Supervised] = {}
         self._listener: asyncio.Server | None = None
+        self._kernel = clock.kernel()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def admit(self, door: Door) -> None:
         """Take note of a way in through which the harness came."""
         self._doors.add(door)
-        if self._tenancy is not None and self._tenancy.firewall is not None:
-            await self._tenancy.firewall.admit(door)
+        if self._tenancy is not None:
+            await self._tenancy.admit(door)
 
     def receive(self, message: dict[str, Any], body: bytes) -> None:
         """Begin to carry out a request; it is answered once it is done."""
@@ -97,7 +99,7 @@ class Service:
         )
         listing = json.loads((await found.communicate())[0] or "[]")
         addresses = [each["local"] for interface in listing for each in interface.get("addr_info", [])]
-        return Answer({"root": os.geteuid() == 0, "addresses": addresses})
+        return Answer({"addresses": addresses, "kernel": self._kernel})
 
     async def do_begin(self, *, probe_port: int, **wishes: Any) -> Answer:
         """Make the machine that is wished for (`Wishes`), switched on, and listen for probes."""
@@ -128,8 +130,8 @@ class Service:
         return Answer()
 
     async def do_clock(self) -> Answer:
-        """Read the clocks."""
-        return Answer({"monotonic_ns": time.monotonic_ns(), "wall_ns": time.time_ns()})
+        """Read the clock, and tell of which start of the kernel it is."""
+        return Answer({"monotonic_ns": time.monotonic_ns(), "kernel": self._kernel})
 
     async def do_run(
         self, *, argv: Sequence[str], limit_s: float, env: dict[str, str], body: bytes = b""

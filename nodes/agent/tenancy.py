@@ -1,5 +1,6 @@
 """What a run has on this machine: namespaces, a disk, network rules; made by one call, gone by another."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable, Collection
@@ -27,13 +28,14 @@ _OWN = ("--mount", "--ipc", "--pid")
 
 
 class Wishes(NamedTuple):
-    """What the harness asks for. `everyone` are the addresses of all places of the cluster.
+    """What the harness asks for. `everyone` are the addresses of all places of the cluster, `address` its own.
 
     `device` is the block device that is to be the machine's disk; without one, it is a file. Unless it is to be
     `blank`, what a former agent left on it stays: this host has lost its power in a run.
     """
 
     name: str
+    address: str
     probe_port: int
     everyone: tuple[str, ...]
     device: str = ""
@@ -55,11 +57,10 @@ class Tenancy:
         self.software = folder / SOFTWARE
         self.missing: dict[str, str] = {}
         self.firewall = Firewall(probe_port=wishes.probe_port, everyone=wishes.everyone) if root else None
-        self._doors = tuple(doors)
         mapped = MappedDisk(folder / MACHINE, wishes.device) if root and wishes.device else None
         why = _why_no_power(folder / "trial") if mapped is None else None
         if why is not None:
-            self.missing["PowerCut"] = why
+            self.missing["PowerCut"] = self.missing["RottingDisk"] = why
         disk = mapped or (Ext4Disk if why is None else DirectoryDisk)(folder / MACHINE)
         environment = {"PATH": search_path(), "HOME": str(disk.directory), "LANG": "C.UTF-8"}
         hardware = Hardware(
@@ -72,7 +73,8 @@ class Tenancy:
             on_loss=on_loss,
         )
         self.machine = LinuxMachine(wishes.name, hardware, disk, environment)
-        self.hazards = Hazards(self.machine, mapped)
+        self.hazards = Hazards(self.machine, disk, folder=folder, address=wishes.address)
+        self._doors = tuple(doors)
         self._mapped = mapped is not None
         self._blank = wishes.blank
         self.directory = str(disk.directory)
@@ -88,11 +90,12 @@ class Tenancy:
                 f"{self.software.parent} has {free_bytes >> 20} MiB free, and {SIZE_BYTES >> 20} MiB are needed: "
                 "free some, or name another `directory`"
             )
+        for door in self._doors:
+            await self.admit(door)
+        self.missing |= await asyncio.to_thread(self.hazards.missing)
         if self.firewall is not None:
             try:
                 find("nft")
-                for door in self._doors:
-                    await self.firewall.admit(door)
                 await self.firewall.up()
             except AckedError as error:
                 self.firewall = None
@@ -106,6 +109,12 @@ class Tenancy:
             await self.machine.install()
         else:
             await self.machine.switch_on()
+
+    async def admit(self, door: firewall.Door) -> None:
+        """Let no fault of the network touch what belongs to a connection from there."""
+        self.hazards.admit(door)
+        if self.firewall is not None:
+            await self.firewall.admit(door)
 
     async def end(self) -> None:
         """Heal everything and end every process."""

@@ -1,4 +1,4 @@
-"""Damage to single blocks of the system's files: bits that flip, and writes that go nowhere or astray."""
+"""Damage to single blocks of the system's files: writes that go nowhere or astray."""
 
 import errno
 import os
@@ -6,25 +6,12 @@ import random
 import threading
 from pathlib import Path
 
-from nodes.hazards import extents, mapper, witness
-from nodes.hazards.extents import BLOCK, Device, Place
+from nodes.hazards import mapper, witness
+from nodes.hazards.device import Device
+from nodes.linux import extents
+from nodes.linux.extents import BLOCK, Place
 
 _LOOK_S = 0.01
-
-
-def rot(folder: str, bits: int) -> None:
-    """Flip bits of what is durable, each of a block of its own choice."""
-    choice = [(path, place) for path in extents.files(folder) for place in extents.blocks(path)]
-    if not choice:
-        raise RuntimeError(f"nothing in {folder} is durable yet")
-    with Device(mapper.PATH) as device:
-        for _ in range(bits):
-            path, place = random.choice(choice)
-            used = min(BLOCK, path.stat().st_size - place.logical)
-            content = bytearray(device.read(place.physical))
-            content[random.randrange(used)] ^= 1 << random.randrange(8)
-            device.write(place.physical, bytes(content))
-            extents.forget_cached(path)
 
 
 class Watch:
@@ -83,7 +70,7 @@ def lag(device: str) -> int:
 def _misdirect(folder: str) -> None:
     """Write the block that was dropped to another place of its file."""
     with Device(mapper.PATH) as device:
-        for path in extents.files(folder):
+        for path in extents.files(Path(folder)):
             places = extents.blocks(path)
             content = path.read_bytes()
             for place in places:

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import HarnessError, NodeError
-from nodes.hazards import damage, mapper, witness
+from nodes.hazards import mapper, witness
 from nodes.hazards.damage import Watch
+from nodes.hazards.device import Device
 from nodes.hazards.memory import Memory
 from nodes.hazards.programs import call
+from nodes.hazards.write_cache import WriteCache
+from nodes.hazards.write_log import Replayed
 from nodes.linux import kernel
 
 _FILLER = ".acked-filler"
@@ -29,7 +32,7 @@ _MERGE_S = 60.0
 
 ONCE = frozenset({"flush error", "lost write", "misdirected write"})
 """The faults that strike once, when a watch finds that they have."""
-TABLES = ONCE | {"lying flush", "slow"}
+TABLES = ONCE | {"lying flush", "slow", "detached", "write cache"}
 """Those that the device has by its table: one at a time, and slowness alone adds up."""
 
 
@@ -49,6 +52,9 @@ class MappedDisk:
         self.directory = folder / "disk"
         self._device = device
         self._memory = Memory(folder / "memory")
+        self._cache = WriteCache(folder, device)
+        self.replayed = Replayed(0, 0, 0)
+        """What became of the last write cache when the power was lost."""
         self._sectors = 0
         self._journal = mapper.Range(0, 0)
         self._broken: dict[str, Broken] = {}
@@ -87,11 +93,18 @@ class MappedDisk:
         """Wait until nothing has the device open; then forget all faults, as a machine without power does."""
         await asyncio.to_thread(self._await_release)
         # Only now: so that a lying disk's writes are gone when nobody can miss them any more.
+        if self._cache.there:
+            lost = max(each.amount for each in self._broken.values() if each.fault == "write cache")
+            self.replayed = await asyncio.to_thread(self._cache.lose, self._sectors, flushes=lost)
         await asyncio.to_thread(self._forget)
 
     def identity(self) -> str:
         """Return the file system's UUID."""
         return "ext4 " + call("blkid", "--probe", "-o", "value", "-s", "UUID", str(mapper.PATH)).strip()
+
+    def beneath(self) -> Device:
+        """Return the device, to be read and changed beneath the file system, and to be closed."""
+        return Device(mapper.PATH)
 
     def remove(self) -> None:
         """Let go of the device, at the end. Safe to call twice."""
@@ -109,11 +122,13 @@ class MappedDisk:
             case "full":
                 if not any(each.fault == "full" for each in self._broken.values()):
                     witness.begin(errno.ENOSPC)
-            case "bit rot":
-                damage.rot(folder, amount)
-                self._bites[fault] += amount
             case "slow":
                 made = made._replace(before=mapper.written(self._device)[1])
+            case "detached":
+                witness.begin(errno.EIO)
+                mapper.exchange(mapper.gone(self._sectors))
+            case "write cache":
+                self._cache.begin(self._sectors)
             case "lying flush":
                 mapper.exchange(mapper.lying(self._device, self._sectors, self._memory.make()))
                 made = made._replace(before=_kept())
@@ -180,8 +195,12 @@ class MappedDisk:
 
     def _connect(self) -> None:
         self._sectors = mapper.sectors_of(self._device)
-        if not mapper.exists():
-            mapper.create(mapper.linear(self._device, self._sectors))
+        sound = mapper.linear(self._device, self._sectors)
+        if mapper.exists():
+            mapper.exchange(sound)  # an agent that was killed may have left another one
+        else:
+            mapper.create(sound)
+        self._cache.forget(self._sectors)
 
     def _apply(self, folder: str) -> None:
         """Make the device and the file system what the faults in force ask for."""
@@ -193,8 +212,10 @@ class MappedDisk:
             mapper.exchange(mapper.dropping(self._device, self._sectors, self._journal))
         elif slow_ns:
             mapper.exchange(mapper.slow(self._device, self._sectors, max(1, slow_ns // 1_000_000)))
-        elif "lying flush" not in faults:
+        elif not faults & {"lying flush", "detached", "write cache"}:
             mapper.exchange(mapper.linear(self._device, self._sectors))
+        if "detached" in faults:
+            return  # nothing can be done on the file system
         full = [each.amount for each in self._broken.values() if each.fault == "full"]
         _fill(Path(folder, _FILLER), min(full, default=None))
 
@@ -215,9 +236,12 @@ class MappedDisk:
             self._bites[made.fault] += self._count(made)
             if made.watch is not None:
                 made.watch.end()
-        if any(each.fault == "full" for each in self._broken.values()):
-            witness.end(errno.ENOSPC)
+        faults = {each.fault for each in self._broken.values()}
+        for fault, error in (("full", errno.ENOSPC), ("detached", errno.EIO)):
+            if fault in faults:
+                witness.end(error)
         self._broken.clear()
+        self._cache.forget(self._sectors)
         if mapper.exists() and self._sectors:
             mapper.exchange(mapper.linear(self._device, self._sectors))
         self._memory.forget()
@@ -231,6 +255,10 @@ class MappedDisk:
                 return mapper.written(self._device)[1] - made.before
             case "full":
                 return witness.count(errno.ENOSPC, without=(os.getpid(), *_threads()))
+            case "detached":
+                return witness.count(errno.EIO, without=(os.getpid(), *_threads()))
+            case "write cache":
+                return self._cache.logged() if self._cache.there else 0
         return made.watch.struck if made.watch is not None else 0
 
 

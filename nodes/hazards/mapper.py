@@ -11,7 +11,15 @@ from typing import NamedTuple
 from nodes.hazards.programs import call
 
 NAME = "acked"
-PATH = Path("/dev/mapper", NAME)
+"""The device that the file system is on; others are beneath it."""
+
+
+def path_of(name: str) -> Path:
+    """Return where a device is."""
+    return Path("/dev/mapper", name)
+
+
+PATH = path_of(NAME)
 SECTOR = 512
 
 
@@ -52,6 +60,21 @@ def confessing(device: str, sectors: int, memory: str) -> str:
     return f"0 {sectors} snapshot-merge {device} {memory} P 8\n"
 
 
+def gone(sectors: int) -> str:
+    """Refuse all reads and writes, as where there is no disk."""
+    return f"0 {sectors} error\n"
+
+
+def logged(device: str, sectors: int, log: str) -> str:
+    """Pass everything on, and log what was written and flushed to another device."""
+    return f"0 {sectors} log-writes {device} {log}\n"
+
+
+def logged_entries(status: str) -> int:
+    """Return how many entries a log has: `start length target entries …`."""
+    return int(status.split()[3])
+
+
 def kept_sectors(status: str) -> tuple[int, int]:
     """Return how many sectors a lying or confessing table keeps, and how many of these hold no data.
 
@@ -84,9 +107,18 @@ def sectors_of(device: str) -> int:
     return int(call("blockdev", "--getsz", device))
 
 
-def create(table: str) -> None:
-    """Make the device."""
-    call("dmsetup", "create", NAME, text=table)
+def create(table: str, name: str = NAME) -> None:
+    """Make a device."""
+    call("dmsetup", "create", name, text=table)
+
+
+def has(target: str) -> bool:
+    """Tell whether the kernel has a target, or can load it."""
+    try:
+        call("modprobe", "--dry-run", f"dm-{target}")
+    except (FileNotFoundError, RuntimeError):
+        return False
+    return True
 
 
 def exists() -> bool:
@@ -113,10 +145,10 @@ def opened() -> bool:
     return int(call("dmsetup", "info", "--columns", "--noheadings", "-o", "open", NAME)) > 0
 
 
-def remove() -> None:
-    """Remove the device, if it is there."""
-    if exists():
-        call("dmsetup", "remove", "--retry", NAME)
+def remove(name: str = NAME) -> None:
+    """Remove a device, if it is there."""
+    if path_of(name).exists():
+        call("dmsetup", "remove", "--retry", name)
 
 
 def written(device: str) -> tuple[int, int]:

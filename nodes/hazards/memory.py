@@ -1,4 +1,4 @@
-"""A block device in memory, in which a lying disk keeps what it should have written."""
+"""A block device in memory, in which a disk that fails keeps what it should have written."""
 
 import os
 from pathlib import Path
@@ -15,14 +15,18 @@ class Memory:
         self._folder = folder
         self.device = ""
 
+    @property
+    def image(self) -> Path:
+        """The file that it is made of."""
+        return self._folder / "kept"
+
     def make(self) -> str:
         """Make it, blank, and return its path; it takes memory as it is written to."""
         self._folder.mkdir(parents=True, exist_ok=True)
         call("mount", "-t", "tmpfs", "-o", f"size={_SIZE_MIB + 1}m", "tmpfs", str(self._folder))
-        image = self._folder / "kept"
-        with image.open("xb") as file:
+        with self.image.open("xb") as file:
             file.truncate(_SIZE_MIB << 20)
-        self.device = call("losetup", "--find", "--show", str(image)).strip()
+        self.device = call("losetup", "--find", "--show", str(self.image)).strip()
         return self.device
 
     def forget(self) -> None:

@@ -13,11 +13,14 @@ import shutil
 import subprocess
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from harness.errors import AckedError, HarnessError, NodeError
 from nodes.linux import kernel
+from nodes.linux.extents import BLOCK, Blocks
 from nodes.linux.programs import find, search_path
 
 SIZE_BYTES = 256 << 20
@@ -115,6 +118,30 @@ class Ext4Disk:
         with self.image.open("rb") as image:
             image.seek(_UUID_AT)
             return f"ext4 {uuid.UUID(bytes=image.read(16))}"
+
+    @contextmanager
+    def beneath(self) -> Iterator[Blocks]:
+        """Give the image, to be read and changed beneath the file system."""
+        fd = os.open(self.image, os.O_RDWR)
+        try:
+            yield _Image(fd)
+        finally:
+            os.close(fd)
+
+
+class _Image:
+    """An image file as blocks."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def read(self, physical: int) -> bytes:
+        """Return a block."""
+        return os.pread(self._fd, BLOCK, physical)
+
+    def write(self, physical: int, content: bytes) -> None:
+        """Replace a block."""
+        os.pwrite(self._fd, content, physical)
 
 
 class DirectoryDisk:

@@ -16,10 +16,13 @@ from harness.machine import (
     Clocks,
     Clog,
     ClusterConfig,
+    DetachableDisk,
     FaultyDisk,
     Link,
     OnLine,
+    OwnKernel,
     Reset,
+    WriteCache,
 )
 from harness.tasks import together
 from nodes.linux.disk import DirectoryDisk, Ext4Disk, why_no_ext4
@@ -29,17 +32,20 @@ from nodes.local.machine import LocalMachine, PowerMachine
 from nodes.local.network import Place
 from nodes.local.switch import BridgeSwitch
 
-SIMULATED_ONLY: Mapping[str, str] = {
-    ability.__name__: f"{why}: use machines: sim"
-    for ability, why in (
-        (BadWeather, "the network of machines in namespaces is always fair"),
-        (Clog, "the network of machines in namespaces keeps no packets"),
-        (Reset, "the network of machines in namespaces breaks no connections"),
-        (FaultyDisk, "the disks of machines in namespaces are as good as the host's"),
-        (Clocks, "machines in namespaces have the host's clocks"),
+ELSEWHERE: Mapping[str, str] = {
+    ability.__name__: f"{why}: use machines: {kind}"
+    for kind, ability, why in (
+        ("sim", BadWeather, "the network of machines in namespaces is always fair"),
+        ("sim", Clog, "the network of machines in namespaces keeps no packets"),
+        ("sim", Reset, "the network of machines in namespaces breaks no connections"),
+        ("sim", FaultyDisk, "the disks of machines in namespaces are as good as the host's"),
+        ("sim", Clocks, "machines in namespaces have the host's clocks"),
+        ("vagrant", DetachableDisk, "the disks of machines in namespaces can't be pulled out"),
+        ("vagrant", WriteCache, "the disks of machines in namespaces have no write cache"),
+        ("vagrant", OwnKernel, "machines in namespaces have the host's kernel"),
     )
 }
-"""The abilities that only simulated machines have, and why these lack them."""
+"""The abilities that only other machines have, and why these lack them."""
 
 _PRIVATE = [Path("/", folder) for folder in ("run", "dev/shm", "proc")]
 """Where each machine has something of its own, so that a run's folder would be out of its sight."""
@@ -67,9 +73,7 @@ class LocalCluster:
         self._switch = BridgeSwitch(self._places)
         self._undo = AsyncExitStack()
         why = why_no_ext4(self._data)
-        self._missing = (
-            SIMULATED_ONLY if why is None else {**SIMULATED_ONLY, "PowerCut": why, "RottingDisk": why}
-        )
+        self._missing = ELSEWHERE if why is None else {**ELSEWHERE, "PowerCut": why, "RottingDisk": why}
         make = self._plain_machine if why is not None else self._power_machine
         self._machines: dict[str, LocalMachine] = {
             name: make(
@@ -101,7 +105,7 @@ class LocalCluster:
 
     @property
     def missing(self) -> Mapping[str, str]:
-        """Why the machines can't do what only simulated ones can, or lose their power, where they can't."""
+        """Why the machines can't do what only others can, or lose their power, where they can't."""
         return self._missing
 
     async def up(self) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from harness.draws import Draws
 from harness.errors import NodeError
 from harness.machine import MACHINE, Completed, Death, OnDeath, OnLine, Point
+from nodes.linux import rot
 from nodes.linux.disk import Disk, Ext4Disk
 from nodes.linux.hardware import Hardware
 from nodes.linux.machine import LinuxMachine
 from nodes.linux.output import Output, outputs, to_all
 from nodes.linux.process import Supervised
 from nodes.linux.programs import search_path
-from nodes.local import crash, rot
+from nodes.local import crash
 from nodes.local.cable import BridgeCable
 from nodes.local.network import Place
 
@@ -253,14 +254,15 @@ class PowerMachine(LocalMachine):
         on_death: OnDeath | None,
     ) -> None:
         super().__init__(place, everyone, ip=ip, disk=disk, logs=logs, on_line=on_line, on_death=on_death)
-        self._image = disk.image
+        self._ext4 = disk
         self._draws = draws
 
     async def rot(self, bits: int) -> int:
         """Flip bits of what is durable; return how many of its files' bytes show it."""
         files = Path(f"{self._machine.powered_boot().root}{self.directory}")
         try:
-            return await asyncio.to_thread(rot.rot, files, self._image, bits, self._draws)
+            with self._ext4.beneath() as disk:
+                return await asyncio.to_thread(rot.rot, files, disk, bits, self._draws.below)
         except OSError as error:
             raise NodeError(
                 f"{self.name}: its files changed or went while bits were flipped: {error}"

@@ -6,7 +6,16 @@ from collections.abc import Collection, Mapping
 from functools import partial
 
 from harness.errors import HarnessError
-from harness.machine import CLIENTS, ClusterConfig, Link, Mischief, Weather
+from harness.machine import (
+    CLIENTS,
+    ClusterConfig,
+    DetachableDisk,
+    Link,
+    Mischief,
+    OwnKernel,
+    Weather,
+    WriteCache,
+)
 from nodes.simulated.links import Links
 from nodes.simulated.loop import Owner, VirtualLoop
 from nodes.simulated.machine import SimulatedMachine
@@ -14,6 +23,16 @@ from nodes.simulated.pipe import Place, throw
 from nodes.simulated.process import SimulatedProcess
 from nodes.simulated.streams import Streams
 from nodes.simulated.tape import Tape
+
+VIRTUAL_ONLY: Mapping[str, str] = {
+    ability.__name__: f"{why}: use machines: vagrant"
+    for ability, why in (
+        (DetachableDisk, "simulated disks can't be pulled out"),
+        (WriteCache, "a simulated power cut takes all that was not flushed in any case"),
+        (OwnKernel, "simulated machines have no kernel"),
+    )
+}
+"""The abilities that only virtual machines have, and why these lack them."""
 
 _BEGIN = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
@@ -80,8 +99,8 @@ class SimulatedCluster:
 
     @property
     def missing(self) -> Mapping[str, str]:
-        """Nothing is missing."""
-        return {}
+        """Why the machines can't do what takes real kernels and disks."""
+        return VIRTUAL_ONLY
 
     async def up(self) -> None:
         """Nothing is to be started."""

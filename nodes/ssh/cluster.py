@@ -11,21 +11,27 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from harness.draws import Draws, derive
 from harness.errors import AckedError, NodeError, UsageError
 from harness.hosts import Host, Hosts
 from harness.machine import (
     CLIENTS,
-    BadWeather,
     Clocks,
     ClockSample,
     Clog,
     ClusterConfig,
     CrashPoints,
+    DetachableDisk,
     FaultyDisk,
     Link,
+    Mischief,
+    OwnKernel,
     Reset,
+    Weather,
+    WriteCache,
 )
 from harness.tasks import together
+from nodes.hazards import clock
 from nodes.ssh import network
 from nodes.ssh.line import Line
 from nodes.ssh.link import Answered
@@ -33,6 +39,7 @@ from nodes.ssh.link import Link as Way
 from nodes.ssh.login import Login
 from nodes.ssh.machine import SshMachine
 from nodes.ssh.network import Atlas, SpreadSwitch
+from nodes.ssh.weather import MachineWeather
 
 MOST_LOGINS = 16
 """How many logins are made at a time: each costs this host some computing."""
@@ -40,11 +47,12 @@ MOST_LOGINS = 16
 _NOT_HERE: Mapping[str, str] = {
     ability.__name__: why
     for ability, why in (
-        (BadWeather, "the network between hosts is as it is: use machines: sim"),
         (Clog, "the network between hosts keeps no packets: use machines: sim"),
         (Reset, "connections between hosts are not broken: use machines: sim"),
         (FaultyDisk, "the disks of hosts are as good as they are: use machines: sim"),
-        (Clocks, "the clocks of hosts are left alone"),
+        (DetachableDisk, "nobody pulls out the disks of hosts: use machines: vagrant"),
+        (WriteCache, "the disks of hosts are as good as they are: use machines: vagrant"),
+        (OwnKernel, "a host whose kernel panics does not come back by itself: use machines: vagrant"),
         (CrashPoints, "nobody sees the steps of a process on a host: use machines: sim"),
     )
 }
@@ -55,7 +63,7 @@ _CHECK_S = 10.0
 
 
 class SshCluster:
-    """Hosts as machines (`harness.machine.Cluster`, `Switch` and `Watched`).
+    """Hosts as machines (`harness.machine.Cluster`, `Switch`, `Watched` and `BadWeather`).
 
     What the machines can do is known once `up` has asked them; `missing` then says what not all of them can.
     """
@@ -76,6 +84,8 @@ class SshCluster:
         self._ways = {name: self._way(name, host, token) for name, host in self._by_name.items()}
         self._machines = {name: self._machine(name, host) for name, host in self._by_name.items()}
         self._switch = SpreadSwitch(self._ways)
+        self._atlas = Atlas({}, {})
+        self._weather = MachineWeather(self._ways, self._seen)
 
     @property
     def kind(self) -> str:
@@ -116,6 +126,9 @@ class SshCluster:
         for name, missing in zip(self._ways, lacking, strict=True):
             for ability, why in missing.items():
                 self._missing.setdefault(ability, f"{name}: {why}")
+        self._tell_kernels_apart(
+            {name: each.value["kernel"] for name, each in zip(self._ways, facts, strict=True)}
+        )
         clients = await together(
             network.seen_as(name, machine.address, self._hosts.probe_port)
             for name, machine in self._machines.items()
@@ -125,7 +138,8 @@ class SshCluster:
         await together(
             way.ask("clients", address=seen) for way, seen in zip(self._ways.values(), clients, strict=True)
         )
-        self._switch.use(Atlas(own, dict(zip(self._ways, clients, strict=True))))
+        self._atlas = Atlas(own, dict(zip(self._ways, clients, strict=True)))
+        self._switch.use(self._atlas)
         await self._check_ways()
         if "Switch" not in self._missing:
             await self._check_management()
@@ -167,15 +181,44 @@ class SshCluster:
         """Return how many packets were dropped on each link since it was cut."""
         return await self._switch.dropped()
 
+    async def disturb(self, key: str, links: Collection[Link], weather: Weather) -> None:
+        """Let there be weather on `links`, under the name `key`; that of several keys adds up."""
+        await self._weather.disturb(key, links, weather)
+
+    async def calm(self, key: str) -> None:
+        """End the weather of a key. Safe to call twice."""
+        await self._weather.calm(key)
+
+    async def disturbed(self) -> Mapping[Link, Mischief]:
+        """Return what weather has done so far on each link where there is some now."""
+        return await self._weather.disturbed()
+
+    def _seen(self, place: str, by: str) -> Collection[str]:
+        """Return the addresses from which a machine hears a place."""
+        return [self._atlas.clients[by]] if place == CLIENTS else sorted(self._atlas.machines[place])
+
+    def _tell_kernels_apart(self, kernels: Mapping[str, str]) -> None:
+        """Take note where a clock is not a host's own: it belongs to a kernel that others run on, too."""
+        names: dict[str, str] = {clock.kernel(): "this host"}
+        for name, kernel in kernels.items():
+            other = names.setdefault(kernel, name)
+            if other != name:
+                self._missing.setdefault(
+                    Clocks.__name__, f"{name} and {other} run on one kernel, and have its clock in common"
+                )
+
     def _machine(self, name: str, host: Host) -> SshMachine:
-        return SshMachine(
-            name,
-            self._ways[name],
-            host=host,
-            logs=self._config.folder.resolve() / "logs" / name,
-            on_line=None if self._config.on_line is None else partial(self._config.on_line, name),
-            on_death=self._config.on_death,
-        )
+        return SshMachine(name, self._ways[name], **self._equipment(name, host))
+
+    def _equipment(self, name: str, host: Host) -> dict[str, Any]:
+        """Return what a machine is made with beside its name and the way to it."""
+        return {
+            "host": host,
+            "logs": self._config.folder.resolve() / "logs" / name,
+            "draws": Draws(derive(self._config.seed, "disk", name)),
+            "on_line": None if self._config.on_line is None else partial(self._config.on_line, name),
+            "on_death": self._config.on_death,
+        }
 
     def _way(self, name: str, host: Host, token: str) -> Way:
         login = self._logins[name]
@@ -269,6 +312,7 @@ def sample(answered: Answered) -> ClockSample:
         at_ns=middle_ns,
         ahead_ns=answered.value["monotonic_ns"] - middle_ns,
         error_ns=(answered.came_ns - answered.asked_ns + 1) // 2,
+        start=answered.value["kernel"],
     )
 
 

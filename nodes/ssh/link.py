@@ -21,7 +21,7 @@ from nodes.agent.stream import Stream
 BEAT_S = 1.0
 """How often the machine is asked for the time; that also shows that it is there."""
 GREET_S = 30.0
-"""How long an agent may take to start and to say who it is."""
+"""How long an agent may take, at least, to start and to say who it is; as long as machines are patient with us."""
 QUIET_S = 8.0
 """How long a connection may be silent before it counts as cut; a beat should have been answered long before."""
 GONE_S = 30.0
@@ -76,6 +76,7 @@ class Link:
         self._threads = threads
         self._token = token
         self._patience_s = patience_s
+        self._greet_s = max(GREET_S, patience_s)
         self._on_event = on_event
         self._on_beat = on_beat
         self._on_gone = on_gone
@@ -101,9 +102,14 @@ class Link:
         return self._gone
 
     async def open(self) -> None:
-        """Connect to an agent that has not been talked to; raises NodeError."""
-        await self._join()
-        self._gone = None
+        """Connect to an agent that has not been talked to, and ask it for the time; raises NodeError."""
+        former, self._gone = self._gone, None
+        try:
+            await self._join()
+        except BaseException:
+            self._gone = former
+            raise
+        await self._ask_for_time(self._greet_s)
         self._tasks = [asyncio.create_task(self._keep()), asyncio.create_task(self._beat())]
 
     async def ask(
@@ -156,6 +162,7 @@ class Link:
         if self._life is None or self._closed:
             return
         self._closed = True
+        await self._mend()
         connection = self._connection
         if connection is None:
             raise NodeError(
@@ -170,6 +177,15 @@ class Link:
             raise NodeError(f"{self._name}: its agent does not end within {_END_S:g} s") from error
         finally:
             await self._drop(connection)
+
+    async def _mend(self) -> None:
+        """Make a new connection where the last one was cut a moment ago: what is sent there would be lost."""
+        if self._gone is not None or not (self._connection is None or self._ended.is_set()):
+            return
+        if self._connection is not None:
+            await self._drop(self._connection)
+        with suppress(NodeError):  # it is out of reach: that is told to whoever closes
+            await self._join()
 
     def _post(self, message: dict[str, Any], body: bytes) -> None:
         data = self._stream.post(message, body)
@@ -199,13 +215,13 @@ class Link:
             self._heard_ns = time.monotonic_ns()
             connection.send(encode(hello))
             connection.start(arrived, ended)
-            async with asyncio.timeout(GREET_S):
+            async with asyncio.timeout(self._greet_s):
                 said = await greeted
             self._agree(said)
         except BaseException as error:
             await self._drop(connection)
             if isinstance(error, TimeoutError):
-                raise NodeError(f"{self._name}: its agent says nothing for {GREET_S:g} s") from error
+                raise NodeError(f"{self._name}: its agent says nothing for {self._greet_s:g} s") from error
             raise
         if self._gone is None:  # an agent that is new knows nothing of what was said to the former one
             connection.send(self._stream.again(said["received"]))
@@ -291,16 +307,16 @@ class Link:
         """Ask for the time again and again, and hang up when nothing comes back."""
         while self._gone is None:
             with suppress(NodeError):  # no answer yet, or gone: told elsewhere
-                await self._ask_for_time()
+                await self._ask_for_time(QUIET_S)
             quiet_s = (time.monotonic_ns() - self._heard_ns) / 1e9
             if self._connection is not None and quiet_s > QUIET_S:
                 self._hung_up(self._connection, f"nothing was heard for {QUIET_S:g} s")
             await asyncio.sleep(BEAT_S)
 
-    async def _ask_for_time(self) -> None:
+    async def _ask_for_time(self, timeout_s: float) -> None:
         """Ask, and again where the answer took so long that it says little."""
         for _ in range(_BEAT_TRIES):
-            answered = await self.ask("clock", timeout_s=QUIET_S)
+            answered = await self.ask("clock", timeout_s=timeout_s)
             self._on_beat(answered)
             if answered.came_ns - answered.asked_ns < _GOOD_NS:
                 break

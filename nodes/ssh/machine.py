@@ -8,11 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.draws import Draws
 from harness.errors import NodeError
 from harness.hosts import Host
-from harness.machine import MACHINE, Completed, Death, OnDeath, OnLine
+from harness.machine import MACHINE, ClockReading, Completed, Death, OnDeath, OnLine
 from nodes.linux.output import outputs, to_all
 from nodes.ssh import transfer
+from nodes.ssh.asks import hazard
+from nodes.ssh.clocks import MachineClocks
 from nodes.ssh.link import Link
 from nodes.ssh.process import SshProcess
 
@@ -27,6 +30,7 @@ class SshMachine:
     /dev/shm of their own. All else is the host's. Nothing of the harness's files is seen there. When its power
     is cut the host itself goes on; what ran on the machine, what its disk was not told to keep, and its word in
     the cluster's network are gone as in a power cut. Where that can't be done, the cluster's `missing` says so.
+    `draws` says which bits of its disk rot.
 
     Without power it has no processes: asked to kill, pause or resume them it does nothing, and what needs
     power raises NodeError.
@@ -39,6 +43,7 @@ class SshMachine:
         *,
         host: Host,
         logs: Path,
+        draws: Draws,
         on_line: OnLine | None,
         on_death: OnDeath | None,
     ) -> None:
@@ -46,6 +51,8 @@ class SshMachine:
         self._link = link
         self._host = host
         self._logs = logs
+        self._draws = draws
+        self._clocks = MachineClocks(name, link)
         self._on_line = on_line
         self._on_death = on_death
         self._numbers = itertools.count(1)
@@ -89,6 +96,7 @@ class SshMachine:
         answered = await self._link.ask(
             "begin",
             name=self._name,
+            address=address,
             probe_port=probe_port,
             everyone=sorted(everyone),
             device=self._host.device,
@@ -204,6 +212,22 @@ class SshMachine:
     async def disk_identity(self) -> str:
         """Return the UUID of its file system, or the inode and birth of its folder."""
         return str((await self._link.ask("identity")).value)
+
+    async def rot(self, bits: int) -> int:
+        """Flip bits of what is durable; return how many of its files' bytes show it."""
+        return int(await hazard(self._link, "rot", bits=bits, seed=self._draws.bits()))
+
+    async def set_drift(self, key: str, ppm: int) -> None:
+        """Let all clocks of the host run `ppm` millionths too fast; drifts under several keys add up."""
+        await self._clocks.set_drift(key, ppm)
+
+    async def jump_clock(self, by_ns: int) -> None:
+        """Set the host's wall clock forward, or back; at the end of the run it is right again."""
+        await self._clocks.jump_clock(by_ns)
+
+    async def read_clocks(self) -> ClockReading:
+        """Read the host's clocks."""
+        return await self._clocks.read_clocks()
 
     async def cut_power(self) -> None:
         """Cut the power: peers hear nothing more, what was not flushed is lost, and all processes end.

@@ -1,37 +1,39 @@
 """The virtual machines of a run: SSH machines whose hosts are Vagrant's, and in the hand of a hypervisor."""
 
-from collections.abc import Collection, Mapping
-from functools import partial
-
 from harness.errors import UsageError
 from harness.hosts import Host, Hosts
-from harness.machine import CLIENTS, BadWeather, ClusterConfig, FaultyDisk, Link, Mischief, Weather
-from harness.machine import Clocks as HasClocks
+from harness.machine import CLIENTS, ClusterConfig, DetachableDisk, FaultyDisk, OwnKernel, WriteCache
 from harness.tasks import together
 from nodes.ssh.cluster import SshCluster
 from nodes.vagrant import settings
 from nodes.vagrant.lifecycle import VirtualMachines
 from nodes.vagrant.machine import Outage, VagrantMachine
 from nodes.vagrant.settings import Provider
-from nodes.vagrant.weather import MachineWeather
 
 _PATIENCE_S = 120.0
 """How long a machine goes on without the harness: a busy host may let it wait for long."""
 
 
 class VagrantCluster(SshCluster):
-    """Virtual machines that are up already (`harness.machine.Cluster`, `Switch`, `Watched` and `BadWeather`)."""
+    """Virtual machines that are up already (`harness.machine.Cluster`, `Switch`, `Watched`, `BadWeather`)."""
 
     def __init__(self, config: ClusterConfig, machines: VirtualMachines) -> None:
         if config.ip != 4:
             raise UsageError("virtual machines have IPv4 addresses: ip: 4")
         self._virtual = machines
-        self._outage = Outage(machines.power, self._leave, machines.answers, self._come_back)
+        self._outage = Outage(
+            power=machines.power,
+            begun=self._leave,
+            boot=machines.answers,
+            ended=self._come_back,
+            printed=machines.printed,
+            panicked=machines.panicked,
+        )
         super().__init__(config, hosts_of(machines))
-        for ability in (BadWeather, FaultyDisk, HasClocks):
+        for ability in (FaultyDisk, DetachableDisk, WriteCache, OwnKernel):
             self._missing.pop(ability.__name__)
-        addresses = {name: settings.address(number) for number, name in enumerate(config.names, start=1)}
-        self._weather = MachineWeather(self._ways, {**addresses, CLIENTS: settings.CLIENTS_ADDRESS})
+        if machines.settings.provider is Provider.QEMU:
+            self._missing[OwnKernel.__name__] = "what its console says is not kept: use --provider libvirt"
 
     @property
     def kind(self) -> str:
@@ -48,18 +50,6 @@ class VagrantCluster(SshCluster):
         await together(self._switch_on(name) for name in self._machines)
         await super().up()
 
-    async def disturb(self, key: str, links: Collection[Link], weather: Weather) -> None:
-        """Let there be weather on `links`, under the name `key`; that of several keys adds up."""
-        await self._weather.disturb(key, links, weather)
-
-    async def calm(self, key: str) -> None:
-        """End the weather of a key. Safe to call twice."""
-        await self._weather.calm(key)
-
-    async def disturbed(self) -> Mapping[Link, Mischief]:
-        """Return what weather has done so far on each link where there is some now."""
-        return await self._weather.disturbed()
-
     async def reach(self, source: str, target: str, *, timeout_s: float = 0.5) -> bool:
         """Tell whether a TCP segment sent at `source` reaches `target` and its answer comes back.
 
@@ -74,10 +64,7 @@ class VagrantCluster(SshCluster):
             name,
             self._ways[name],
             outage=self._outage,
-            host=host,
-            logs=self._config.folder.resolve() / "logs" / name,
-            on_line=None if self._config.on_line is None else partial(self._config.on_line, name),
-            on_death=self._config.on_death,
+            **self._equipment(name, host),
         )
 
     async def _switch_on(self, name: str) -> None:

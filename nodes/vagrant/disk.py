@@ -3,8 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from harness.machine import DiskFault, DiskProbe
-from nodes.vagrant.asks import Agent, hazard
+from harness.machine import CacheContents, DiskFault, DiskProbe
+from nodes.ssh.asks import Agent, hazard
+
+_DETACHED, _CACHED = "detached", "write cache"
+"""What the agent calls these two."""
 
 
 class MachineDisk:
@@ -47,6 +50,31 @@ class MachineDisk:
         """Write, flush and remove a file, and tell what became of it. Faults that strike once are left alone."""
         return DiskProbe(**await hazard(self._agent, "probe disk"))
 
+    async def detach(self) -> str:
+        """Let all reads and writes fail; return what a probe gets to hear."""
+        await hazard(self._agent, "break disk", key=_DETACHED, fault=_DETACHED, amount=0)
+        return (await self.probe_disk()).error
+
+    async def refusals(self) -> int:
+        """Return how many flushes have failed for that."""
+        return await self._count(_DETACHED)
+
+    async def begin_caching(self, lost_flushes: int) -> None:
+        """Put a write cache before the disk, which will lose so many of the last flushes."""
+        await hazard(self._agent, "break disk", key=_CACHED, fault=_CACHED, amount=lost_flushes)
+
+    async def cached(self) -> int:
+        """Return how many writes and flushes it has taken."""
+        return await self._count(_CACHED)
+
+    async def replayed(self) -> CacheContents:
+        """Return what became of the last write cache when the machine was off."""
+        writes, flushes, forgotten = await hazard(self._agent, "replayed")
+        return CacheContents(writes=writes, flushes=flushes, forgotten=forgotten)
+
+    async def _count(self, fault: str) -> int:
+        return int((await hazard(self._agent, "count bites")).get(fault, 0))
+
     async def _bites(self) -> "Counter[DiskFault]":
         told = await hazard(self._agent, "count bites")
-        return Counter({DiskFault(fault): count for fault, count in told.items()})
+        return Counter({fault: told.get(fault, 0) for fault in DiskFault})

@@ -16,6 +16,9 @@ from nodes.vagrant.vagrant import OnProgress, Vagrant
 _BOOT_S = 600.0
 """A machine whose processor is emulated boots within a minute, within several on a busy host."""
 _TRY_S = 60.0
+_PANIC_S = 60.0
+_PANIC = "Kernel panic"
+_LOOK_S = 0.05
 _BETWEEN_TRIES_S = 1.0
 
 
@@ -88,6 +91,23 @@ class VirtualMachines:
                     words = [f"{name} does not let us in for {_BOOT_S:g} s: {error}", *self._last_words()]
                     raise NodeError("\n".join(words)) from error
             await asyncio.sleep(_BETWEEN_TRIES_S)
+
+    def printed(self, name: str) -> int:
+        """Return how much a machine has printed on its console."""
+        return console.size(self.folder, name)
+
+    async def panicked(self, name: str, since: int) -> str:
+        """Wait until a machine says on its console that its kernel panicked; return what it says.
+
+        `since` is what had been printed before. Raises NodeError when it does not say so.
+        """
+        deadline = time.monotonic() + _PANIC_S
+        while (said := console.line_after(self.folder, name, since, _PANIC)) is None:
+            if time.monotonic() > deadline:
+                words = [f"{name}: its kernel does not panic within {_PANIC_S:g} s", *self._last_words()]
+                raise NodeError("\n".join(words))
+            await asyncio.sleep(_LOOK_S)
+        return said[said.index(_PANIC) :]
 
     async def _all_answer(self) -> None:
         await together(self.answers(name) for name in self.settings.names)

@@ -411,6 +411,13 @@ def test_a_lease_leaves_a_window_for_what_was_called_before():
         assert result.figures["residual_s"] == pytest.approx(0.41)
 
 
+def test_what_the_error_of_the_clocks_does_not_allow_is_not_concluded():
+    """It was acknowledged 410 ms after the election, called 1 ms after it; by a clock that may be so wrong."""
+    stale, expected = paused(Mode.ASYNC, called=501, present=False), {"fenced": "shown"}
+    assert check(stale, expected, "n2", clock_error_ns=2_000_000).verdict is HOLDS
+    assert check(paused(present=False), expected, "n2", clock_error_ns=450_000_000).verdict is INCONCLUSIVE
+
+
 @pytest.mark.parametrize(
     "run",
     [

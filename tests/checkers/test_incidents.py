@@ -1,6 +1,6 @@
 from recorded_runs import Script, ms
 
-from checkers.evidence.incidents import destructions, down, suspects, unsettling
+from checkers.evidence.incidents import deceptions, destructions, down, suspects, unsettling
 from harness.episode import Episode, Proof
 
 
@@ -29,6 +29,24 @@ def test_a_disk_loss_destroys_more_than_a_power_cut():
         ("n3", True, ms(10), ms(11)),
         ("n2", False, ms(20), ms(21)),
     ]
+
+
+def test_a_restart_at_the_heal_destroys_what_is_in_memory_until_then():
+    for fault in ("disk-detached", "cache-loss"):
+        (gone,) = destructions([episode(fault, "n1", times=(10, 20, 50, 60))])
+        assert (gone.disk, gone.damage, gone.from_ns, gone.until_ns) == (False, False, 10, 60)
+        assert deceptions([episode(fault, "n1", times=(10, 20, 50, 60))]) == ()
+    (gone,) = destructions([episode("kernel-panic", "n1", times=(10, 20, 50, 60))])
+    assert (gone.disk, gone.until_ns) == (False, 20)
+
+
+def test_a_cache_that_lies_needs_no_other_fault_to_cost_a_disk_its_word():
+    lie = episode("lost-flush", "n1", times=(10, 20, 50, 60))
+    (gone,) = destructions([lie])
+    assert (gone.disk, gone.damage, gone.until_ns) == (True, True, 60)
+    (deception,) = deceptions([lie])
+    assert (deception.from_ns, deception.until_ns) == (10, 60)
+    assert destructions([episode("lying-flush", "n1", times=(10, 20, 50, 60))]) == ()
 
 
 def test_an_injection_that_failed_may_have_destroyed_until_its_heal():

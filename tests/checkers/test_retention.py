@@ -9,8 +9,8 @@ from harness.events import Damaged, Medium, Started
 from harness.verdict import Verdict
 
 
-def judged(script, *, strangers=False):
-    return Retention().check(script.run(strangers=strangers))
+def judged(script, *, strangers=False, **fields):
+    return Retention().check(script.run(strangers=strangers, **fields))
 
 
 def started(script, last, *, at, epoch=1, identity="disk a"):
@@ -88,14 +88,16 @@ def test_of_a_system_that_reports_nothing_nothing_is_known():
     assert "not judged" in judged(script).summary
 
 
-@pytest.mark.parametrize("fault", ["lying-flush", "lost-write", "misdirected-write"])
+@pytest.mark.parametrize("fault", ["lying-flush", "lost-flush", "lost-write", "misdirected-write"])
 def test_a_disk_that_lies_is_to_blame_itself(fault):
     script = story(0)
     script.episode(fault, "n2", at=50, until=60)
     assert judged(script).verdict is Verdict.HOLDS
 
 
-@pytest.mark.parametrize("fault", ["lying-flush", "kill", "power-cut", "flush-error", "bit-rot"])
+@pytest.mark.parametrize(
+    "fault", ["lying-flush", "kill", "power-cut", "cache-loss", "disk-detached", "flush-error", "bit-rot"]
+)
 def test_other_faults_and_those_of_others_excuse_nothing(fault):
     script = story(0)
     script.episode(fault, "n1" if fault == "lying-flush" else "n2", at=50, until=60)
@@ -132,3 +134,11 @@ def test_a_node_that_refuses_a_sound_disk_is_blamed():
 @pytest.mark.parametrize("fault", ["bit-rot", "lying-flush", "lost-write", "misdirected-write"])
 def test_one_that_refuses_a_damaged_one_is_right(fault):
     assert refusing((fault, "n2")).verdict is Verdict.HOLDS
+
+
+def test_a_fault_that_may_have_come_first_excuses_where_the_clock_can_not_tell():
+    script = story(9)
+    script.events.append(Damaged(node="n2", at_ns=ms(900), reason="entry 4 is missing"))
+    script.episode("bit-rot", "n2", at=905, until=950)
+    assert judged(script).verdict is Verdict.VIOLATED
+    assert judged(script, clock_error_ns=ms(6)).verdict is Verdict.HOLDS

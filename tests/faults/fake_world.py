@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from harness.errors import NodeError
-from harness.machine import Link
+from harness.machine import CacheContents, Link
 from harness.system import NodeStatus, Role
 from harness.world import RunWorld
 
@@ -20,6 +20,10 @@ class FakeMachine:
         self.on = True
         self.is_paused = False
         self.disk = 0
+        self.says = "Kernel panic"
+        self.lost_flushes = 0
+        self.refused = 0
+        self.taken = 0
         self.fails: set[str] = set()
         self.calls: list[str] = []
 
@@ -51,6 +55,35 @@ class FakeMachine:
     async def cut_power(self) -> None:
         self._call("cut_power")
         self.on, self.running = False, set()
+
+    async def panic(self) -> str:
+        self._call("panic")
+        self.on, self.running = False, set()
+        return self.says
+
+    async def detach_disk(self) -> str:
+        self._call("detach_disk")
+        self.refused = 0
+        return "Input/output error"
+
+    async def attach_disk(self) -> None:
+        self._call("attach_disk")
+        self.running = set()
+
+    async def disk_refusals(self) -> int:
+        return self.refused
+
+    async def begin_caching(self, *, lost_flushes: int = 0) -> None:
+        self._call("begin_caching")
+        self.taken, self.lost_flushes = 0, lost_flushes
+
+    async def cached(self) -> int:
+        return self.taken
+
+    async def lose_cache(self) -> CacheContents:
+        self._call("lose_cache")
+        self.running = set()
+        return CacheContents(writes=self.taken, flushes=self.taken // 2, forgotten=3)
 
     async def restore_power(self) -> None:
         self._call("restore_power")
@@ -113,13 +146,15 @@ class FakeSystem:
     def __init__(self) -> None:
         self.promoted: tuple[str, bool] | None = None
         self.listens = True
+        self.refuses: set[str] = set()
 
     async def start(self, machine: Any) -> None:
         machine._call("start")
         if machine.running:
             raise NodeError(f"{machine.name}: runs already")
         assert machine.on, "started without power"
-        machine.running = {next(FakeMachine.pids)}
+        if await machine.disk_identity() not in self.refuses:
+            machine.running = {next(FakeMachine.pids)}
 
     async def promote(self, node: str, *, force: bool = False) -> None:
         self.promoted = (node, force)

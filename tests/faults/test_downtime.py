@@ -5,13 +5,13 @@ import pytest
 from fake_world import FakeWorld
 
 from faults.disk import DiskLoss
-from faults.power import PowerCut
+from faults.power import KernelPanic, PowerCut
 from faults.process import Kill
 from harness.errors import NodeError
 from harness.fault import Fault
 
 N1 = ("n1",)
-FAULTS = [Kill, PowerCut, DiskLoss]
+FAULTS = [Kill, PowerCut, KernelPanic, DiskLoss]
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:

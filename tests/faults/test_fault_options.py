@@ -6,6 +6,7 @@ import pytest
 from faults.bit_rot import BitRot
 from faults.clock import ClockDrift, ClockJump
 from faults.clog import Clog
+from faults.detached_disk import DiskDetached
 from faults.disk import DiskLoss
 from faults.faulty_disk import (
     DiskFull,
@@ -17,10 +18,11 @@ from faults.faulty_disk import (
 )
 from faults.network import Partition
 from faults.operator import Promote
-from faults.power import PowerCut
+from faults.power import KernelPanic, PowerCut
 from faults.process import Kill, Pause, Slow
 from faults.topology import AIMS, Shape
 from faults.weather import Flaky, Reset
+from faults.write_cache import CacheLoss, LostFlush
 from harness import machine, plugins
 from harness.fault import Fault
 from harness.system import Promotes, SettingError
@@ -62,6 +64,11 @@ SHAPES = tuple(shape.value for shape in Shape)
         (Clog, {"shape": "halves"}, "shape", ("clients", "swizzle_ms", "seed")),
         (Clog, {"swizzle_ms": 2000}, "swizzle_ms", ()),
         (Reset, {"clients": "yes"}, "clients", ("true", "false")),
+        (KernelPanic, {"at": "write"}, "at", ()),
+        (DiskDetached, {"x": 1}, "x", ()),
+        (CacheLoss, {"flushes": 1}, "flushes", ()),
+        (LostFlush, {"flushes": 0}, "flushes", ()),
+        (LostFlush, {"x": 1}, "x", ("flushes",)),
         (LyingFlush, {"x": 1}, "x", ()),
         (FlushError, {"count": 2}, "count", ()),
         (DiskFull, {"free_kb": -1}, "free_kb", ()),
@@ -96,6 +103,10 @@ def test_what_a_fault_does_not_know_is_refused(
         ("pause", machine.Pause, "primary"),
         ("slow", machine.Pause, "primary"),
         ("power-cut", machine.PowerCut, "primary"),
+        ("kernel-panic", machine.OwnKernel, "primary"),
+        ("disk-detached", machine.DetachableDisk, "primary"),
+        ("cache-loss", machine.WriteCache, "primary"),
+        ("lost-flush", machine.WriteCache, "primary"),
         ("disk-loss", machine.DiskLoss, "primary"),
         ("promote", Promotes, "replica"),
         ("flaky", machine.BadWeather, "primary"),

@@ -20,7 +20,7 @@ from harness.verdict import Verdict
 from harness.world import RunWorld
 from nodes.adapters.reference import ReferenceSystem
 from nodes.local import LocalCluster
-from nodes.local.cluster import SIMULATED_ONLY
+from nodes.local.cluster import ELSEWHERE
 from nodes.local.machine import PowerMachine
 from nodes.simulated.cluster import SimulatedCluster
 from nodes.simulated.loop import VirtualLoop
@@ -202,11 +202,11 @@ def test_bad_weather_everywhere_is_between_all_nodes(tmp_path: Path) -> None:
     idle(tmp_path, scenario)
 
 
-def test_machines_in_namespaces_say_why_they_lack_what_only_simulated_ones_have() -> None:
+def test_machines_in_namespaces_say_why_they_lack_what_only_others_have() -> None:
     for name in plugins.installed("acked.faults"):
         for ability in plugins.load("acked.faults", name)({}).needs:
             offered = any(issubclass(kind, ability) for kind in (LocalCluster, PowerMachine, ReferenceSystem))
-            assert offered is not (ability.__name__ in SIMULATED_ONLY), ability
+            assert offered is not (ability.__name__ in ELSEWHERE), ability
 
 
 def test_a_clog_is_no_place_that_a_partition_expects_to_be_open(tmp_path: Path) -> None:

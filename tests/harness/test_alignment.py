@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.alignment import Alignment
+from harness.alignment import Alignment, Alignments
 from harness.machine import ClockSample
 
 SECOND = 1_000_000_000
@@ -55,3 +55,28 @@ def test_the_truth_is_within_the_error(
     true_ns = round(moment * len(delays) * SECOND)
     said_ns, error_ns = Alignment(samples).of(shown(true_ns))
     assert abs(said_ns - true_ns) <= error_ns + 1000  # rounding, and the drift while an answer was on its way
+
+
+@given(
+    uptimes=st.lists(st.integers(0, 10**12), min_size=1, max_size=4),
+    life=st.integers(0, 3),
+    moment=st.floats(0, 1),
+)
+def test_the_truth_is_within_the_error_over_all_starts(uptimes: list[int], life: int, moment: float) -> None:
+    """Each life lasts a minute; its clock starts wherever it likes, also where a former one had been already."""
+    minute = 60 * SECOND
+    samples = [
+        ClockSample(
+            at_ns=number * minute + second * SECOND,
+            ahead_ns=uptime - number * minute,
+            error_ns=1000,
+            start=f"start {number}",
+        )
+        for number, uptime in enumerate(uptimes)
+        for second in range(50)
+    ]
+    number = life % len(uptimes)
+    true_ns = number * minute + round(moment * 49 * SECOND)
+    shown_ns = true_ns + uptimes[number] - number * minute
+    said_ns, error_ns = Alignments(samples).of(shown_ns, heard_ns=true_ns + 1000)
+    assert abs(said_ns - true_ns) <= error_ns <= 1000 + 600_000

@@ -476,7 +476,7 @@ def test_the_exit_code_of_a_verification_is_its_worst_verdict(
     assert "report: " in out
 
 
-@pytest.mark.parametrize("title,cells", [("Modes and faults", 0), ("Textbook cases", 1)])
+@pytest.mark.parametrize("title,cells", [("Modes and faults", 0), ("Cases", 1)])
 def test_a_table_says_what_was_tried_on_a_narrow_terminal_too(title: str, cells: int) -> None:
     cell = RunSummary(
         name="06-semi-sync-wrong-promotion",

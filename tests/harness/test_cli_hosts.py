@@ -45,6 +45,11 @@ def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (["verify", "--node", "a"], "nodes, and 1 hosts are named"),
         (["verify", "--machines", "ssh"], "machines: ssh run on hosts; say which"),
+        (
+            ["verify", "x.yaml", "--machines", "sim", "--machines", "ssh"],
+            "machines: ssh run on hosts; say which",
+        ),
+        (["verify", "x.yaml", "--machines", "sim", "--node", "a"], "machines: sim don't run on hosts"),
         (["cluster", "clean"], "no hosts are named: say which"),
         (["cluster", "clean", "--machines", "local", "--node", "a"], "leave nothing on hosts"),
     ],

@@ -123,3 +123,25 @@ def test_times_of_machines_with_clocks_of_their_own_are_the_harnesss(tmp_path: P
         (150, "second"),
         (200, "late"),  # it can't have happened after it was heard of
     ]
+
+
+def test_a_clock_that_began_anew_with_the_power_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
+    """n1 shows 5000 to 5200 in both of its lives; n2 goes on. All of n1's second life comes after its first."""
+    recorder = EvidenceRecorder()
+    with Spool() as spool:
+        recorder.start(spool, tmp_path, NODES, ORIGIN)
+        recorder.take_clock("n1", ClockSample(at_ns=1100, ahead_ns=4000, error_ns=20, start="first"))
+        recorder.take("n1", 1210, b"5150 flushed 9")
+        recorder.take_clock("n1", ClockSample(at_ns=1200, ahead_ns=4000, error_ns=20, start="first"))
+        recorder.take("n2", 1300, b"1250 elected")
+        recorder.take_clock("n1", ClockSample(at_ns=3100, ahead_ns=2000, error_ns=30, start="second"))
+        recorder.take("n1", 3170, b"5150 started with 9")
+        recorder.take_clock("n1", ClockSample(at_ns=3200, ahead_ns=2000, error_ns=30, start="second"))
+        recorder.stop()
+    reported = evidence.read(tmp_path, NODES, Timed(), ORIGIN)
+    assert [(event.at_ns, event.reason) for event in waiting(reported.events)] == [
+        (150, "flushed 9"),
+        (250, "elected"),
+        (2150, "started with 9"),
+    ]
+    assert reported.clock_error_ns == 30, "the two lives do not contradict each other"

@@ -264,6 +264,31 @@ def test_a_fault_that_was_not_due_proves_nothing(tmp_path: Path) -> None:
     assert result.episodes[0].error == "the run ended before it was due"
 
 
+@pytest.mark.parametrize("patience_s", [0.0, 30.0])
+def test_clients_of_machines_that_take_their_time_go_on_until_the_fault_has_met_them(
+    tmp_path: Path, patience_s: float
+) -> None:
+    play = Play(tmp_path, FaultStep(fault="kill", target="n2", at_s=0.05, for_s=0.2))
+    play.prepare = lambda cluster: setattr(cluster, "patience_s", patience_s)
+    gate = play.faults[0].inject_gate = asyncio.Event()
+
+    async def slowly(run: "asyncio.Task[RunResult]") -> None:
+        await asyncio.sleep(0.8)
+        gate.set()
+
+    play.beside = slowly
+    result = play.act()
+    (episode,) = result.episodes
+    if patience_s:
+        assert result.verdict is Verdict.HOLDS, play.found(result)
+        went = course.read(tmp_path)
+        assert went is not None and went.stopped_ns is not None and episode.injected_ns is not None
+        assert went.stopped_ns >= episode.injected_ns + 200_000_000
+    else:
+        assert result.verdict is Verdict.INCONCLUSIVE
+        assert "struck only after the clients had stopped" in play.found(result)
+
+
 def test_no_acknowledged_write_proves_nothing(tmp_path: Path) -> None:
     play = Play(tmp_path)
 

@@ -1,6 +1,7 @@
 """Which cells a plan has: stable under its seed, complete with `full`, narrowed down by the options."""
 
 import pytest
+from msgspec.structs import replace
 
 from harness import matrix
 from harness.contract import Mode
@@ -83,7 +84,8 @@ def test_a_mode_brings_its_textbook_cases() -> None:
             Plan(faults=("powercut",)),
             "--fault powercut: unknown fault; did you mean 'power-cut'? "
             "allowed: none, partition, kill, pause, power-cut, disk-loss, "
-            "flaky, slow-disk, flush-error, lying-flush, clock-jump",
+            "flaky, slow-disk, flush-error, lying-flush, kernel-panic, disk-detached, cache-loss, lost-flush, "
+            "clock-jump",
         ),
         (
             Plan(cases=("async-tale",)),
@@ -115,7 +117,30 @@ def test_a_fault_is_over_before_the_clients_stop(seed: int) -> None:
 
 
 def test_what_a_plan_says_reaches_the_scenarios() -> None:
-    plan = Plan(nodes=5, machines="sim", system="mine", time_limit_s=3.0)
+    plan = Plan(nodes=5, machines=("sim",), system="mine", time_limit_s=3.0)
     cells = matrix.cells(plan, TEXTBOOK)
     assert {(cell.scenario.machines, cell.scenario.system) for cell in cells} == {("sim", "mine")}
     assert {(cell.scenario.nodes, cell.scenario.time_limit_s) for cell in cells if cell.fault} == {(5, 3.0)}
+
+
+OWN = Scenario(name="mine", mode=Mode.SYNC, nodes=5, seed=9, system="theirs")
+
+
+def test_own_scenarios_are_all_there_is_unless_more_is_named() -> None:
+    (cell,) = matrix.cells(Plan(scenarios=(OWN,)), TEXTBOOK)
+    assert cell.scenario == OWN and (cell.name, cell.title, cell.fault) == ("mine", "mine", None)
+    assert names(Plan(scenarios=(OWN,), modes=(Mode.QUORUM,), faults=("kill",))) == ["mine", "quorum-kill"]
+    assert names(Plan(scenarios=(OWN,), cases=("async-tail",))) == ["mine", "async-tail"]
+    with pytest.raises(UsageError, match="two scenarios are called mine"):
+        matrix.cells(Plan(scenarios=(OWN, OWN)), [])
+
+
+def test_each_cell_is_the_same_on_each_kind_of_machines() -> None:
+    plan = Plan(scenarios=(OWN,), faults=("kill",), modes=(Mode.SYNC,), machines=("sim", "local"))
+    cells = matrix.cells(plan, TEXTBOOK)
+    assert [cell.name for cell in cells] == ["mine-sim", "mine-local", "sync-kill-sim", "sync-kill-local"]
+    for one, other in (cells[:2], cells[2:]):
+        assert one.title == other.title
+        assert (one.scenario.machines, other.scenario.machines) == ("sim", "local")
+        same = [replace(cell.scenario, name="", machines="") for cell in (one, other)]
+        assert same[0] == same[1]

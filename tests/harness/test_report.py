@@ -188,8 +188,27 @@ def test_an_expectation_alone_is_no_broken_promise() -> None:
 
 def test_the_page_of_a_verification_tells_all_that_counts() -> None:
     text = Tags(pages("plain")["verify"]).text
-    for expected in ("812 acked", "3 lost, 1 forbidden", "Textbook cases", "Not run: plain", "1 violated"):
+    for expected in ("812 acked", "3 lost, 1 forbidden", "Cases", "Not run: plain", "1 violated"):
         assert expected in text
+
+
+def test_what_came_of_a_case_on_each_kind_of_machines_is_side_by_side() -> None:
+    outcome = verification()
+    cells = tuple(
+        msgspec.structs.replace(cell, name=f"a-case-{kind}", title="a-case", machines=kind, verdict=verdict)
+        for cell, kind, verdict in zip(
+            outcome.cells, ("sim", "ssh"), (Verdict.HOLDS, Verdict.VIOLATED), strict=False
+        )
+    )
+    both = msgspec.structs.replace(outcome, cells=cells)
+    text = report.render_verification(both, info("plain"), {"a-case-ssh": "cells/a-case-ssh/report.html"})
+    (table,) = [part for part in text.split("<h2>") if part.startswith("Side by side")]
+    shown = Tags(table.split("</table>")[0])
+    places = [shown.text.index(word) for word in ("sim", "ssh", "a-case", "holds", "violated")]
+    assert places == sorted(places)
+    assert ("href", "cells/a-case-ssh/report.html") in shown.attributes
+    one_kind = msgspec.structs.replace(outcome, cells=cells[:1])
+    assert "Side by side" not in report.render_verification(one_kind, info("plain"), {})
 
 
 def test_a_run_without_anything_still_has_a_page() -> None:

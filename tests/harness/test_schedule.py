@@ -331,3 +331,24 @@ def test_damage_of_the_file_is_named(tmp_path: Path) -> None:
         episodes.read(path)
     with pytest.raises(DamagedError, match="No such file"):
         episodes.read(tmp_path / "none")
+
+
+def test_faults_have_lasted_once_they_were_in_force_for_as_long_as_they_should(tmp_path: Path) -> None:
+    for_now, to_the_end, fails, too_late = KillFault(), KillFault(), KillFault(), KillFault()
+    fails.fail["inject"] = NodeError("no")
+    plan = [
+        (step(0.0, for_s=0.3), for_now),
+        (step(0.0, target="n2"), to_the_end),
+        (step(0.0, target="n3"), fails),
+        (step(60.0), too_late),
+    ]
+
+    async def play(stage: Stage) -> None:
+        begun_ns = stage.clock.now_ns()
+        await stage.schedule.lasted(due_by_s=1.0)
+        assert stage.clock.now_ns() - begun_ns >= 290_000_000
+        assert for_now.injected and to_the_end.injected and not too_late.injected
+        assert not to_the_end.heals
+        await stage.schedule.heal_all()
+
+    act(plan, tmp_path, play)

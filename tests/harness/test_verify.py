@@ -280,6 +280,49 @@ def test_a_job_that_is_being_started_when_the_interrupt_comes_is_asked_too(tmp_p
     assert (ended.returncode, ended.timed_out) == (-signal.SIGTERM, False)
 
 
+def test_of_jobs_in_one_lane_one_runs_at_a_time(tmp_path: Path) -> None:
+    running, most, together = set[str](), {"": 0, "hosts": 0}, 0
+
+    def job(name: str, lane: str) -> pool.Job:
+        return pool.Job(
+            name=name,
+            argv=("sleep", "0.1"),
+            stdout=tmp_path / f"{name}.out",
+            stderr=tmp_path / f"{name}.err",
+            deadline_s=30,
+            lane=lane,
+        )
+
+    def started(one: pool.Job) -> None:
+        nonlocal together
+        running.add(one.name)
+        most[one.lane] = max(most[one.lane], sum(name.startswith(one.lane or "free") for name in running))
+        together = max(together, len(running))
+
+    async def main() -> list[str]:
+        jobs = [job(f"hosts-{number}", "hosts") for number in range(3)]
+        jobs += [job(f"free-{number}", "") for number in range(3)]
+        ended = []
+        async for each in pool.Pool(3, on_start=started).run(jobs):
+            running.discard(each.job.name)
+            ended.append(each.job.name)
+        return ended
+
+    assert len(asyncio.run(main())) == 6
+    assert most["hosts"] == 1
+    assert most[""] >= 2 and together == 3
+
+
+def test_only_cells_on_hosts_are_told_which(tmp_path: Path) -> None:
+    cells = [
+        Cell(name=kind, fault=None, scenario=Scenario(name=kind, mode=Mode.SYNC, machines=kind))
+        for kind in ("sim", "ssh")
+    ]
+    command = verify.with_hosts(cells, ("--node", "a"))
+    assert "--node" in command(tmp_path / "ssh.yaml", tmp_path / "ssh")
+    assert "--node" not in command(tmp_path / "sim.yaml", tmp_path / "sim")
+
+
 def test_a_job_that_can_not_be_started_is_an_error_of_its_own(tmp_path: Path) -> None:
     cells = [cell("holds"), cell("violated")]
     (tmp_path / "cells" / "holds.stdout").mkdir(parents=True)

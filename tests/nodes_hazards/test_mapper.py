@@ -23,6 +23,8 @@ def covered(table: str) -> list[tuple[int, int]]:
         mapper.dropping(DEVICE, 1000, Range(200, 50)),
         mapper.lying(DEVICE, 1000, "/dev/loop0"),
         mapper.confessing(DEVICE, 1000, "/dev/loop0"),
+        mapper.gone(1000),
+        mapper.logged("/dev/mapper/acked-base", 1000, "/dev/loop1"),
     ],
 )
 def test_every_table_covers_the_device_without_gap_or_overlap(table: str) -> None:

@@ -22,6 +22,7 @@ class Agent:
         self.stream = Stream()
         self.life = "first"
         self.refuses = False
+        self.overs = 0
         self.done: list[str] = []
         self.lines: list[Line] = []
 
@@ -30,7 +31,7 @@ class Agent:
         if message["do"] == "fail":
             return {"id": message["id"], "error": "FolderError", "text": "no room"}
         if message["do"] == "clock":
-            return {"id": message["id"], "answer": {"monotonic_ns": 5}}
+            return {"id": message["id"], "answer": {"monotonic_ns": 5, "kernel": "k"}}
         return {"id": message["id"], "answer": message["do"]}
 
 
@@ -61,6 +62,7 @@ class Line:
                 self.received = frame.head["received"]
                 continue
             if frame.head.get("over"):
+                self.agent.overs += 1
                 self.on_end("over")
                 continue
             message = self.agent.stream.take(frame)
@@ -152,6 +154,35 @@ def test_an_agent_that_was_started_anew_means_that_all_is_lost() -> None:
     run(play)
 
 
+def test_a_host_that_had_no_power_is_talked_to_as_soon_as_it_is_back() -> None:
+    async def play(way: Link, agent: Agent, ends: Ends) -> None:
+        await way.part()
+        with pytest.raises(NodeError, match="n1 has no power"):
+            await way.ask("anything")
+        agent.refuses = True
+        with pytest.raises(NodeError, match="the door is locked"):
+            await way.open()
+        with pytest.raises(NodeError, match="n1 has no power"):
+            await way.ask("anything")
+        agent.refuses, agent.life, agent.stream = False, "second", Stream()
+        heard = len(ends.beats)
+        await way.open()
+        assert len(ends.beats) > heard, "its clock is compared before anything runs there"
+        assert (await way.ask("hello", timeout_s=5)).value == "hello"
+        assert not ends.gone
+
+    run(play)
+
+
+def test_the_agent_hears_that_it_is_over_though_its_connection_has_just_been_cut() -> None:
+    async def play(way: Link, agent: Agent, ends: Ends) -> None:
+        agent.lines[-1].cut()
+        await way.close()
+        assert len(agent.lines) == 2 and agent.overs == 1
+
+    run(play)
+
+
 def test_a_machine_out_of_reach_is_gone_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "GONE_S", 0.3)
 
@@ -184,5 +215,5 @@ def test_a_connection_that_says_nothing_is_made_anew(monkeypatch: pytest.MonkeyP
 
 
 def test_an_answer_with_the_time_bounds_what_the_clock_is_ahead() -> None:
-    compared = sample(Answered({"monotonic_ns": 1_000_700}, b"", asked_ns=100, came_ns=301))
+    compared = sample(Answered({"monotonic_ns": 1_000_700, "kernel": "k"}, b"", asked_ns=100, came_ns=301))
     assert (compared.at_ns, compared.ahead_ns, compared.error_ns) == (200, 1_000_500, 101)

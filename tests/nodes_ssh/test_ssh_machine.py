@@ -10,7 +10,7 @@ import pytest
 from lab import Lab
 
 from harness.errors import NodeError
-from harness.machine import CLIENTS, ClusterConfig, Death
+from harness.machine import CLIENTS, ClusterConfig, Death, RottingDisk
 from nodes.linux.programs import search_path
 from nodes.local import LocalCluster
 from nodes.local.testing import Lines, on_cluster
@@ -156,3 +156,27 @@ async def files(local: LocalCluster) -> None:
 
 def test_files_and_folders_are_copied(tmp_path: Path) -> None:
     on_cluster(files, tmp_path, machines=1)
+
+
+async def rots(local: LocalCluster) -> None:
+    lab = await Lab.build(local)
+    cluster = SshCluster(ClusterConfig(names=("n1",), folder=lab.folder / "run"), lab.hosts())
+    try:
+        await cluster.up()
+        n1 = cluster.machines["n1"]
+        assert isinstance(n1, RottingDisk) and "RottingDisk" not in cluster.missing
+        assert await n1.rot(1) == 0, "there is nothing yet"
+        log = f"{n1.directory}/log"
+        await n1.run(["sh", "-c", f"head -c 6000 /dev/zero | tr '\\0' x >{log}; sync {log}"])
+        assert await n1.rot(1) == 1
+        content = (await n1.run(["cat", log])).stdout
+        assert sum((byte ^ ord("x")).bit_count() for byte in content) == 1
+        await n1.cut_power()
+        with pytest.raises(NodeError, match="no power"):
+            await n1.rot(1)
+    finally:
+        await cluster.down()
+
+
+def test_bits_of_what_is_durable_flip_on_a_host(tmp_path: Path) -> None:
+    on_cluster(rots, tmp_path, machines=1)

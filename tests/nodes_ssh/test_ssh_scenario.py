@@ -54,3 +54,39 @@ async def main_job(local: LocalCluster) -> None:
 
 def test_kill_partition_and_power_cut_over_ssh(tmp_path: Path) -> None:
     on_cluster(main_job, tmp_path, machines=3, timeout_s=400)
+
+
+SIDE_BY_SIDE = """
+name: anywhere
+mode: quorum
+time_limit_s: 4
+ready_s: 60
+recovery_s: 60
+faults:
+  - {kill: {}, target: primary, at_s: 1, for_s: 1}
+"""
+
+
+async def side_by_side(local: LocalCluster) -> None:
+    lab = await Lab.build(local)
+    (lab.folder / "anywhere.yaml").write_text(SIDE_BY_SIDE)
+    kinds = ("sim", "local", "ssh")
+    done = await lab.acked(
+        *("verify", "anywhere.yaml", "--nodes-file", str(lab.nodes_file()), "--json", "--results", "runs"),
+        *(option for kind in kinds for option in ("--machines", kind)),
+        timeout_s=300,
+    )
+    assert done.code == 0, done
+    result = json.loads(done.out)
+    assert [(cell["title"], cell["machines"], cell["verdict"]) for cell in result["cells"]] == [
+        ("anywhere", kind, "holds") for kind in kinds
+    ]
+    assert len({cell["seed"] for cell in result["cells"]}) == 1
+    assert all(cell["acknowledged"] > 50 for cell in result["cells"])
+    page = (Path(result["folder"]) / "report.html").read_text()
+    assert "Side by side" in page
+    assert all(f"anywhere-{kind}/report.html" in page for kind in kinds)
+
+
+def test_one_scenario_on_three_kinds_of_machines_side_by_side(tmp_path: Path) -> None:
+    on_cluster(side_by_side, tmp_path, machines=3, timeout_s=400)

@@ -92,7 +92,10 @@ def test_checkers_and_faults_know_only_the_small_interfaces(package: str) -> Non
     "package,also",
     [
         ("nodes/local", {"nodes.local", "nodes.linux", "nodes.cuts"}),
-        ("nodes/ssh", {"nodes.ssh", "nodes.linux", "nodes.agent", "nodes.packing", "nodes.cuts"}),
+        (
+            "nodes/ssh",
+            {"nodes.ssh", "nodes.linux", "nodes.agent", "nodes.hazards", "nodes.packing", "nodes.cuts"},
+        ),
         ("nodes/adapters", {"nodes"}),
         ("nodes/planted", {"nodes.planted"}),
         # A private hypervisor is kept in the namespaces of local machines.

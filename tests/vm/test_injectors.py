@@ -131,10 +131,8 @@ def test_a_misdirected_write_destroys_another_block(
 def test_bits_of_what_is_durable_flip(machine: VagrantMachine, runner: asyncio.Runner, say: Say) -> None:
     say(write("a", block=0))
     before = say("sha256sum log")
-    runner.run(machine.break_disk("k", DiskFault.BIT_ROT, amount=1))
+    assert runner.run(machine.rot(1)) == 1
     assert say("sha256sum log") != before
-    assert runner.run(machine.disk_bites())[DiskFault.BIT_ROT] == 1
-    runner.run(machine.mend_disk("k"))
 
 
 def test_a_blank_disk_is_another_one(machine: VagrantMachine, runner: asyncio.Runner, say: Say) -> None:
@@ -171,6 +169,67 @@ def test_a_power_cut_keeps_what_was_flushed_and_nothing_else(
     assert say("ls") == "log\n"
     assert runner.run(machine.disk_bites())[DiskFault.LYING_FLUSH] >= bites
     assert runner.run(machine.probe_disk()).durable
+
+
+def test_a_disk_that_is_pulled_out_fails_and_comes_back_with_what_was_flushed(
+    machine: VagrantMachine, runner: asyncio.Runner, say: Say
+) -> None:
+    say(f"{write('a', block=0)}; sync .")
+    assert runner.run(machine.detach_disk())
+    assert runner.run(machine.disk_refusals()) == 0, "probes do not count"
+    assert "rror" in say(f"{write('b', block=0)} 2>&1 || true")
+    runner.run(machine.attach_disk())
+    assert runner.run(machine.probe_disk()).error == ""
+    assert durable(say, blocks=1) == "a"
+
+
+def test_a_write_cache_keeps_what_was_flushed_and_nothing_else(
+    machine: VagrantMachine, runner: asyncio.Runner, say: Say
+) -> None:
+    say(f"{write('a', block=0)}; {write('b', block=1)}; sync .")
+    runner.run(machine.begin_caching())
+    say(write("A", block=0))
+    # Written to the disk, but not flushed there: a write past the page cache, after the last flush.
+    say(
+        'head -c 4096 /dev/zero | tr "\\0" B | dd of=log bs=4096 seek=1 oflag=direct conv=notrunc iflag=fullblock'
+    )
+    assert runner.run(machine.cached()) > 0
+    lost = runner.run(machine.lose_cache())
+    assert lost.flushes > 0 and lost.writes > 0 and lost.forgotten > 0, lost
+    assert durable(say, blocks=2) == "Ab"
+    assert runner.run(machine.cached()) == 0
+    assert runner.run(machine.probe_disk()).durable
+
+
+def test_a_cache_that_lies_loses_flushes_too(
+    machine: VagrantMachine, runner: asyncio.Runner, say: Say
+) -> None:
+    say(f"{write('a', block=0)}; sync .")
+    runner.run(machine.begin_caching(lost_flushes=10_000))
+    say(write("A", block=0))
+    assert durable(say, blocks=1) == "A"
+    lost = runner.run(machine.lose_cache())
+    assert lost.writes == lost.flushes == 0 and lost.forgotten > 0, lost
+    assert durable(say, blocks=1) == "a"
+
+
+def test_a_kernel_that_panics_says_so_and_comes_back(
+    cluster: VagrantCluster, machine: VagrantMachine, runner: asyncio.Runner, say: Say
+) -> None:
+    say(f"{write('a', block=0)}; sync .; {write('b', block=1, flush=False)}")
+
+    async def outage() -> None:
+        assert "Kernel panic" in await machine.panic()
+        assert not await machine.powered()
+        assert not await machine.alive()
+        assert not await cluster.reach(CLIENTS, "n1")
+        await machine.restore_power()
+        assert await machine.powered()
+        assert await cluster.reach("n2", "n1", timeout_s=5.0)
+
+    runner.run(outage())
+    assert durable(say, blocks=1) == "a"
+    assert say("stat --format=%s log") == "4096\n"
 
 
 def test_clocks_jump_and_drift(machine: VagrantMachine, runner: asyncio.Runner) -> None:

@@ -123,6 +123,8 @@ def test_a_campaign_is_gone_on_with_by_its_folder_alone(
         (("fuzz", "--resume", "nowhere"), "there is no such run folder"),
         (("selftest", "--bug", "none"), "--bug none"),
         (("selftest", "--machines", "none"), "none"),
+        (("selftest", "--machines", "ssh"), "sim, local or vagrant"),
+        (("selftest", "--machines", "vagrant", "--jobs", "2"), "one run at a time"),
         (("selftest", "--machines", "local", "--results", "/dev/shm/runs"), "/dev/shm"),
         (("replay", "nowhere.yaml"), "nowhere.yaml"),
         (("shrink", "nowhere"), "there is no such run folder"),

@@ -1,4 +1,4 @@
-"""Bad weather between virtual machines (`harness.machine.BadWeather`), by the netem of their kernels.
+"""Bad weather between hosts (`harness.machine.BadWeather`), by the netem of their kernels.
 
 A link's weather is at its receiver; only that of links to the clients is at their sender, because the host of the
 clients may have no netem.
@@ -7,26 +7,26 @@ clients may have no netem.
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
 from harness.machine import CLIENTS, Link, Mischief, Weather
 from harness.tasks import together, uninterrupted
 from nodes.hazards.netem import Line, netem
-from nodes.vagrant.asks import Agent, hazard
+from nodes.ssh.asks import Agent, hazard
 
 
 class MachineWeather:
     """The weather in force, by key. Used on one event loop.
 
-    `agents` are asked by name, whoever they are at that time. `addresses` are those of all places on the cluster's
-    network, the clients' among them.
+    `agents` are asked by name, whoever they are at that time. `seen` returns the addresses of a place, the first
+    argument, by which a machine knows it.
     """
 
-    def __init__(self, agents: Mapping[str, Agent], addresses: Mapping[str, str]) -> None:
+    def __init__(self, agents: Mapping[str, Agent], seen: Callable[[str, str], Collection[str]]) -> None:
         self._agents = agents
-        self._addresses = addresses
+        self._seen = seen
         self._keys: dict[str, dict[Link, Weather]] = {}
         self._in_force: dict[Link, Weather] = {}
         self._before: dict[Link, Counter[str]] = {}
@@ -94,7 +94,6 @@ class MachineWeather:
         await hazard(
             self._agents[name],
             "change weather",
-            address=self._addresses[name],
             lines=self._lines(here, wanted),
         )
 
@@ -104,7 +103,6 @@ class MachineWeather:
             hazard(
                 self._agents[name],
                 "count weather",
-                address=self._addresses[name],
                 lines=self._lines(here, links),
             )
             for name, here in by_place.items()
@@ -118,7 +116,7 @@ class MachineWeather:
     def _lines(self, links: Iterable[Link], weather: Mapping[Link, Weather]) -> list[Line]:
         return [
             Line(
-                self._addresses[receiver if receiver == CLIENTS else sender],
+                list(self._seen(*((receiver, sender) if receiver == CLIENTS else (sender, receiver)))),
                 receiver != CLIENTS,
                 netem(msgspec.structs.asdict(weather[sender, receiver])),
             )

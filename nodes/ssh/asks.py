@@ -1,4 +1,4 @@
-"""Whom the abilities of virtual machines ask: the agent on a machine, whichever way leads there."""
+"""Whom the abilities of machines ask that have an agent: the agent on a machine, whichever way leads there."""
 
 from typing import Any, Protocol
 

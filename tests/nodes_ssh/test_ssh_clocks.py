@@ -1,4 +1,4 @@
-"""Clocks of virtual machines: drifts that add up, within what a kernel allows."""
+"""Clocks of hosts: drifts that add up, within what a kernel allows."""
 
 import asyncio
 from types import SimpleNamespace
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.errors import NodeError
-from nodes.vagrant.clocks import MachineClocks
+from nodes.ssh.clocks import MachineClocks
 
 
 class Recorded:

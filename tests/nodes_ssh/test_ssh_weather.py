@@ -10,7 +10,7 @@ import pytest
 
 from harness.machine import CLIENTS, Weather
 from nodes.hazards.netem import Line, begin, netem
-from nodes.vagrant.weather import MachineWeather, added
+from nodes.ssh.weather import MachineWeather, added
 
 MS = 1_000_000
 ADDRESSES = {CLIENTS: "192.168.56.1", "n1": "192.168.56.11", "n2": "192.168.56.12"}
@@ -21,18 +21,18 @@ def words(weather: Weather) -> str:
 
 
 def test_netem_is_told_what_there_is_and_no_more() -> None:
-    assert words(Weather()) == "limit 10000"
-    assert words(Weather(delay_ns=200 * MS)) == "limit 10000 delay 200000us"
-    assert words(Weather(loss=0.02, duplicate=0.01)) == "limit 10000 loss 2.0000% duplicate 1.0000%"
-    assert words(Weather(bytes_per_s=1000)) == "limit 10000 rate 8000bit"
+    assert words(Weather()) == "netem limit 10000"
+    assert words(Weather(delay_ns=200 * MS)) == "netem limit 10000 delay 200000us"
+    assert words(Weather(loss=0.02, duplicate=0.01)) == "netem limit 10000 loss 2.0000% duplicate 1.0000%"
+    assert words(Weather(bytes_per_s=1000)) == "netem limit 10000 rate 8000bit"
 
 
 def test_jitter_only_makes_it_longer() -> None:
-    assert words(Weather(delay_ns=20 * MS, jitter_ns=20 * MS)) == "limit 10000 delay 30000us 10000us"
+    assert words(Weather(delay_ns=20 * MS, jitter_ns=20 * MS)) == "netem limit 10000 delay 30000us 10000us"
 
 
 def test_packets_can_be_overtaken_only_where_they_are_late() -> None:
-    assert words(Weather(reorder=0.05)) == "limit 10000 delay 10000us reorder 5.0000%"
+    assert words(Weather(reorder=0.05)) == "netem limit 10000 delay 10000us reorder 5.0000%"
 
 
 def test_weather_of_several_keys_adds_up() -> None:
@@ -47,18 +47,38 @@ def test_weather_of_several_keys_adds_up() -> None:
 
 
 def test_what_comes_in_is_led_through_a_queue_of_its_sender() -> None:
-    batch = begin("eth1", [Line("10.0.0.1", True, "delay 1us"), Line("10.0.0.2", True, "loss 1%")])
+    batch = begin(
+        "eth1", [Line(["10.0.0.1"], True, "netem delay 1us"), Line(["fd00::2"], True, "netem loss 1%")]
+    )
     lines = batch.splitlines()
-    assert lines[0] == "qdisc add dev eth1 ingress"
+    assert lines[0] == "qdisc add dev eth1 clsact"
     assert "qdisc add dev acked-in root handle 1: htb" in lines
     assert "qdisc add dev acked-in parent 1:11 handle 11: netem loss 1%" in lines
-    assert any("src 10.0.0.2/32 action mirred egress redirect dev acked-in" in line for line in lines)
+    assert any("ip src 10.0.0.1/32 action mirred egress redirect dev acked-in" in line for line in lines)
+    assert any("ip6 src fd00::2/128 action mirred egress redirect dev acked-in" in line for line in lines)
 
 
-def test_what_goes_to_the_clients_has_a_queue_on_the_card() -> None:
-    lines = begin("eth1", [Line("10.0.0.9", False, "delay 1us")]).splitlines()
-    assert not any("ingress" in line for line in lines)
-    assert any("dev eth1" in line and "dst 10.0.0.9/32" in line for line in lines)
+def test_what_goes_to_the_clients_has_a_queue_of_our_own_too() -> None:
+    lines = begin("eth1", [Line(["10.0.0.9"], False, "netem delay 1us")]).splitlines()
+    on_the_card = [line for line in lines if "dev eth1" in line]
+    assert on_the_card[0] == "qdisc add dev eth1 clsact"
+    assert all("egress" in line for line in on_the_card[1:])
+    assert any("dst 10.0.0.9/32 action mirred egress redirect dev acked-out" in line for line in lines)
+
+
+def test_all_addresses_of_a_sender_lead_to_its_queue() -> None:
+    lines = begin("eth1", [Line(["10.0.0.1", "10.0.0.2"], True, "netem delay 1us")]).splitlines()
+    assert sum("flowid 1:10" in line for line in lines) == 2
+    assert sum("netem" in line for line in lines) == 1
+
+
+def test_the_way_of_the_harness_is_spared_before_anything_is_led_astray() -> None:
+    lines = begin("eth1", [Line(["10.0.0.9"], True, "netem loss 1%")], [("10.0.0.9", 22)]).splitlines()
+    spared = [line for line in lines if "flowid 1:1" in line.split("match")[-1] and "dev eth1" in line]
+    assert ["ingress" in line for line in spared] == [True, False]
+    assert "match ip src 10.0.0.9/32" in spared[0] and "match ip dport 22" in spared[0]
+    numbers = [int(line.split(" prio ")[1].split()[0]) for line in lines if "filter add dev eth1" in line]
+    assert numbers == sorted(numbers)
 
 
 def test_fair_weather_needs_nothing() -> None:
@@ -86,7 +106,7 @@ class Recorded:
 
 
 def weather_of(agents: Mapping[str, Recorded]) -> MachineWeather:
-    return MachineWeather(agents, ADDRESSES)
+    return MachineWeather(agents, lambda place, by: [ADDRESSES[place]])
 
 
 @pytest.fixture
@@ -103,9 +123,12 @@ def test_a_link_has_its_weather_at_the_receiver_and_that_of_clients_at_the_sende
         )
 
     asyncio.run(go())
-    told = "limit 10000 loss 50.0000%"
-    assert agents["n2"].lines == [Line("192.168.56.11", True, told)]
-    assert sorted(agents["n1"].lines) == [Line("192.168.56.1", False, told), Line("192.168.56.1", True, told)]
+    told = "netem limit 10000 loss 50.0000%"
+    assert agents["n2"].lines == [Line(["192.168.56.11"], True, told)]
+    assert sorted(agents["n1"].lines) == [
+        Line(["192.168.56.1"], False, told),
+        Line(["192.168.56.1"], True, told),
+    ]
 
 
 def test_machines_whose_weather_stays_are_left_alone(agents: dict[str, Recorded]) -> None:

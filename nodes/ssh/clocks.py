@@ -1,13 +1,13 @@
-"""Clocks of virtual machines, which are their own (`harness.machine.Clocks`)."""
+"""Clocks of machines that have their own (`harness.machine.Clocks`)."""
 
 from harness.errors import NodeError
 from harness.machine import ClockReading
 from nodes.hazards.clock import MOST_PPM
-from nodes.vagrant.asks import Agent, hazard
+from nodes.ssh.asks import Agent, hazard
 
 
 class MachineClocks:
-    """The clocks of one machine. No service there sets them right: provisioning has ended those that would."""
+    """The clocks of one machine. Services there that would set them right are stopped meanwhile."""
 
     def __init__(self, name: str, agent: Agent) -> None:
         self._name = name

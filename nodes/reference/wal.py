@@ -33,7 +33,9 @@ _FLUSHED = 1
 CUT = 2
 """The epoch of a frame of the file's own that says *cut n*."""
 
-_BASE = 3
+BASE = 3
+"""The epoch of one that says *base n*."""
+
 _MARK_BYTES = FRAME.size + HEAD.size + VALUE.size
 
 
@@ -170,7 +172,7 @@ class Wal:
         """Start anew behind `base`, which a snapshot holds; the old segments are kept in `cut/`."""
         old = list(self._segments)
         self._lower_hint(base)
-        self._begin(base + 1, number=_number(old[-1][0]) + 1, first=_mark(_BASE, base))
+        self._begin(base + 1, number=_number(old[-1][0]) + 1, first=_mark(BASE, base))
         self._segments = self._segments[-1:]
         self._set_aside([path for path, _ in old])
 
@@ -235,7 +237,7 @@ class Wal:
         if not paths:
             self._begin(1, number=1)
             return Found(1, [])
-        bases = [place for place, path in enumerate(paths) if self._first_mark(path) == _BASE]
+        bases = [place for place, path in enumerate(paths) if self._first_mark(path) == BASE]
         if bases and bases[-1]:
             self._set_aside(paths[: bases[-1]])
             paths = paths[bases[-1] :]

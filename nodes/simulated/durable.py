@@ -2,7 +2,8 @@
 
 A node's own reports say what it believes; one that acknowledges before its flush may believe wrongly. So in
 simulation the reports of entries that are on disk come from here: an entry is reported at the instant at which a
-power cut can no longer take it, and the node's own word for it is left out.
+power cut can no longer take it, and the node's own word for it is left out. Its word counts for what it cuts off:
+it says so first, and an entry that becomes durable together with the mark that cuts it is none of its log.
 """
 
 import json
@@ -12,13 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nodes.reference.records import FRAME, HEAD
-from nodes.reference.wal import CUT, MAGIC, VALUE
+from nodes.reference.wal import BASE, CUT, MAGIC, VALUE
 from nodes.simulated.disk import Disk
 from nodes.simulated.disk_file import Ranges
 
 _SEGMENT_HEAD_BYTES = len(MAGIC) + 8
 _SNAPSHOT_HEAD_BYTES = 8
 _ENTRY = struct.Struct(FRAME.format + HEAD.format[1:])
+_STORED = b'{"event":"stored"'
+_TRUNCATED = b'{"event":"truncated"'
 
 Stretch = tuple[int, int, int]
 """Entries of one epoch: (epoch, first, last)."""
@@ -34,7 +37,15 @@ class LogWatch:
         self._tell = tell
         self._read: dict[tuple[str, str], int] = {}
         self._segments: dict[str, bool] = {}
+        self._disowned: list[Stretch] = []
         disk.watch(self._durable)
+
+    def hears(self, printed: bytes) -> bool:
+        """Take note of a line that the node prints; True if it is the node's word for what is told here."""
+        if printed.startswith(_TRUNCATED):
+            event = json.loads(printed)
+            self._disowned.append((event["epoch"], event["first"], event["last"]))
+        return printed.startswith(_STORED) and b'"medium":"disk"' in printed
 
     def _durable(self, path: Path, ranges: Ranges) -> None:
         name = str(path)
@@ -60,13 +71,17 @@ class LogWatch:
         stretches: list[Stretch] = []
         while (entry := _entry(content, offset)) is not None:
             index, epoch, end = entry
-            if index:
+            if index and not (self._disowned and self._is_disowned(epoch, index)):
                 _extend(stretches, epoch, index)
-            elif epoch == CUT:
+            elif not index and epoch in (CUT, BASE):
+                self._disowned.clear()
                 _cut(stretches, VALUE.unpack_from(content, offset + _ENTRY.size)[0])
             offset = end
         self._read[key] = begin + offset
         return stretches
+
+    def _is_disowned(self, epoch: int, index: int) -> bool:
+        return any(of == epoch and first <= index <= last for of, first, last in self._disowned)
 
 
 def _extend(stretches: list[Stretch], epoch: int, index: int) -> None:
@@ -90,11 +105,6 @@ def line(stretch: Stretch, at_ns: int) -> bytes:
     return b'{"event":"stored","at":%d,"epoch":%d,"first":%d,"last":%d,"medium":"disk"}' % (
         at_ns, epoch, first, last
     )  # fmt: skip
-
-
-def is_own_word(printed: bytes) -> bool:
-    """Tell whether a line is a node's own report of entries on its disk."""
-    return printed.startswith(b'{"event":"stored"') and b'"medium":"disk"' in printed
 
 
 def _entry(content: bytes, offset: int) -> tuple[int, int, int] | None:

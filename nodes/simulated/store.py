@@ -24,8 +24,8 @@ def _watch_log(process: SimulatedProcess) -> None:
     """Let the machine's disk tell what is durable, in place of the node."""
     disk, loop = process.machine.disk, process.machine.loop
     disk.unwatch()
-    durable.LogWatch(disk, lambda stretch: process.print(durable.line(stretch, loop.time_ns())))
-    process.censor = durable.is_own_word
+    watch = durable.LogWatch(disk, lambda stretch: process.print(durable.line(stretch, loop.time_ns())))
+    process.censor = watch.hears
 
 
 @lru_cache(maxsize=256)

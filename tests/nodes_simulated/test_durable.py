@@ -33,10 +33,13 @@ class Log:
 
 def watched(disk: Disk) -> list[Stretch]:
     """Return a list that what is told from now on is added to."""
+    return watching(disk)[1]
+
+
+def watching(disk: Disk) -> tuple[LogWatch, list[Stretch]]:
     told: list[Stretch] = []
     disk.unwatch()
-    LogWatch(disk, told.append)
-    return told
+    return LogWatch(disk, told.append), told
 
 
 def test_an_entry_is_told_once_it_is_flushed() -> None:
@@ -64,3 +67,23 @@ def test_what_was_cut_off_is_not_told_again_by_the_next_process() -> None:
     again.write(3, 3, 202)
     again.flush(3)
     assert told == [(101, 1, 2), (202, 3, 3)]
+
+
+def test_what_a_node_has_said_to_cut_off_is_not_told_when_it_becomes_durable_on_the_way() -> None:
+    disk = Disk(Same(last=False))
+    log = Log(disk, "first")
+    watch, told = watching(disk)
+    frames = log.write(1, 3, 101)
+    assert not watch.hears(b'{"event":"truncated","at":5,"epoch":101,"first":3,"last":3}')
+    log.flush(3)
+    assert told == [(101, 1, 2)]
+    log.wal.cut(2, frames[2:])
+    log.write(3, 3, 101)
+    log.flush(3)
+    assert told == [(101, 1, 2), (101, 3, 3)], "the primary may send it again"
+
+
+def test_a_node_need_not_be_asked_what_is_on_its_disk() -> None:
+    watch, _ = watching(Disk(Same(last=False)))
+    assert watch.hears(b'{"event":"stored","at":5,"epoch":1,"first":1,"last":1,"medium":"disk"}')
+    assert not watch.hears(b'{"event":"stored","at":5,"epoch":1,"first":1,"last":1,"medium":"memory"}')

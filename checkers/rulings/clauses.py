@@ -129,20 +129,19 @@ def _unheard(election: Elected) -> str:
 def _without_holders(plea: Plea) -> Judgement:
     """Apply the clauses of the modes that promise copies on several nodes.
 
-    Where memory counts, a primary that the election could not reach may still have its copy, if another
-    holder lost power before its flush. All other copies must have been destroyed; one that the power might have
-    taken, and by luck did not, is owed no more. Disks that deceive are beyond any contract: an election that heard
-    a node that had lost the write in this way could not know better.
+    Where memory counts, holders that lost power before their flush may leave fewer copies than an election is
+    sure to meet. So if there are such, the primary's copy is not owed if it was out of reach; nor are others out
+    of reach, made later or spared by luck, of an election that heard as many logs as it must. Disks that deceive
+    are beyond any contract: an election that heard a node that had lost the write so could not know better.
     """
     owed, gone = plea.promised(plea.owed), plea.promised(plea.gone)
-    unflushed = {copy.node for copy in gone if copy.disk_ns is None}
+    unflushed = any(copy.disk_ns is None for copy in gone)
     heard = {plea.election.node, *plea.election.heard}
     if misled := plea.deceived & heard:
         return disks_deceived(plea.contract, misled)
-    spared = set[str]()
+    missed = {copy.node for copy in owed}
     if unflushed and Permit.UNFLUSHED_COPIES_LOST in plea.contract.permits:
-        spared = unflushed | {name for name in (plea.primary,) if name is not None and name not in heard}
-    missed = {copy.node for copy in owed} - spared
+        missed &= heard if _heard_enough(plea, heard) else heard | (missed - {plea.primary})
     if missed:
         return forbidden(
             f"{names(missed)} still had it, and the election of {plea.election.node} did not hear of it"
@@ -156,6 +155,11 @@ def _without_holders(plea: Plea) -> Judgement:
     if all(copy.loss in DISK_GONE for copy in gone) and not owed:
         return disks_lost(plea.contract, gone)
     return permitted(Permit.UNFLUSHED_COPIES_LOST, TEXTS[Permit.UNFLUSHED_COPIES_LOST])
+
+
+def _heard_enough(plea: Plea, heard: Collection[str]) -> bool:
+    """Tell whether an election heard so many logs that it meets one of the promised copies."""
+    return len(heard) > len(plea.contract.nodes) - plea.contract.copies
 
 
 def disks_deceived(contract: Contract, nodes: Collection[str]) -> Judgement:

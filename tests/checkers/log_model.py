@@ -295,7 +295,8 @@ class World:
             owed = [copy for copy in owed if copy in ack.copies]
             gone = [copy for copy in gone if copy in ack.copies]
         if self.mode is Mode.SEMI_SYNC_MEMORY and any(copy.disk is None for copy in gone):
-            owed = [copy for copy in owed if copy.node != ack.by or copy.node in asked]
+            enough = len(asked) > len(NODES) - self.script.contract.copies
+            owed = [copy for copy in owed if copy.node in asked or not (enough or copy.node == ack.by)]
         if owed:
             return "forbidden"
         return "permitted" if gone or precedent else "unproved"

@@ -489,15 +489,25 @@ def test_memory_may_be_lost_with_the_power_if_the_primary_is_out_of_reach():
     assert result.figures["rpo_seconds"] == pytest.approx(0.109)
 
 
-@pytest.mark.parametrize(("cut", "ruling"), [(("n2", "n3"), "permitted"), (("n3",), "forbidden")])
-def test_a_copy_that_outlived_its_power_by_luck_is_not_owed(cut, ruling):
+@pytest.mark.parametrize(
+    ("cut", "heard", "ruling"),
+    [
+        (("n2", "n3"), ("n3", "n4", "n5"), "permitted"),
+        (("n3",), ("n3", "n4", "n5"), "permitted"),
+        ((), ("n3", "n4", "n5"), "forbidden"),
+        (("n2", "n3"), ("n4", "n5"), "forbidden"),
+    ],
+    ids=["outlived by luck", "made again", "no power was lost", "too few logs were heard"],
+)
+def test_copies_out_of_reach_are_not_owed_once_others_lost_power(cut, heard, ruling):
     script = Script(Mode.SEMI_SYNC_MEMORY, ("n1", "n2", "n3", "n4", "n5"), k=2)
     script.bootstrap()
     script.write(0, at=100, entry=(1, 1), on=script.contract.nodes)
     script.write(1, at=200, entry=(1, 2), on=("n1",), memory=("n2", "n3"))
-    script.episode("power-cut", *cut, at=310, until=400)
+    if cut:
+        script.episode("power-cut", *cut, at=310, until=400)
     script.stored("n2", (1, 2), at=410)
-    script.elected("n5", 2, at=500, log=(1, 1), heard=("n3", "n4", "n5"))
+    script.elected("n5", 2, at=500, log=(1, 1), heard=heard)
     script.truncated("n2", 1, 2, 2, at=550)
     script.final("n5", {"list-0": [0]})
     assert judged(script, "n5")[0] == ruling

@@ -50,7 +50,7 @@ async def main():
     for _ in range(2):
         cluster = LocalCluster(ClusterConfig(names=("n1", "n2"), folder=folder))
         await cluster.up()
-        assert await cluster.reach("n1", "n2")
+        assert await cluster.reach("n1", "n2", timeout_s=10)
         await cluster.down()
         await cluster.down()
         assert left(folder) == ([], False), left(folder)

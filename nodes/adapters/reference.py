@@ -222,6 +222,7 @@ class ReferenceSystem:
             k=settings.get("k", 1),
             sync_set=tuple(settings.get("sync_set", ())),
             degrade_after_ns=settings.get("degrade_after_ms", 0),
+            heartbeat_ns=settings.get("heartbeat_ms", 100),
             lease_ns=settings.get("lease_ms", 600),
             election_ns=settings.get("election_ms", 800),
         )

@@ -123,6 +123,8 @@ class Settings:
             raise ValueError("mirror failover needs two nodes and one witness; only mirror has a witness")
         if self.lease_ns >= self.election_ns:
             raise ValueError("the lease must be shorter than the election time-out")
+        if self.leased and self.heartbeat_ns >= self.lease_ns:
+            raise ValueError("heartbeats must come more often than once a lease")
 
     def third_site(self, name: str) -> bool:
         """Tell whether `name` is a site of `hybrid` beyond the pair: never ahead of it, never a candidate."""

@@ -273,7 +273,9 @@ def test_clients_of_machines_that_take_their_time_go_on_until_the_fault_has_met_
     gate = play.faults[0].inject_gate = asyncio.Event()
 
     async def slowly(run: "asyncio.Task[RunResult]") -> None:
-        await asyncio.sleep(0.8)
+        while not play.faults[0].injected:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(2 * play.scenario.time_limit_s)  # the clients began before
         gate.set()
 
     play.beside = slowly

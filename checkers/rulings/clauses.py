@@ -141,7 +141,8 @@ def _without_holders(plea: Plea) -> Judgement:
         return disks_deceived(plea.contract, misled)
     missed = {copy.node for copy in owed}
     if unflushed and Permit.UNFLUSHED_COPIES_LOST in plea.contract.permits:
-        missed &= heard if _heard_enough(plea, heard) else heard | (missed - {plea.primary})
+        unheard = missed - heard
+        missed -= unheard if _heard_enough(plea, heard) else unheard & {plea.primary}
     if missed:
         return forbidden(
             f"{names(missed)} still had it, and the election of {plea.election.node} did not hear of it"

@@ -27,6 +27,11 @@ def test_every_scenario_is_one_that_a_file_can_hold():
         assert schema.parse(schema.dump(scenario), f"seed {seed}") == scenario
 
 
+def test_there_are_enough_nodes_for_the_confirmations_that_are_wanted():
+    aim = draw.Aim(modes=(Mode.SEMI_SYNC,), settings={"k": 2})
+    assert {draw.scenario(seed, aim).nodes for seed in SEEDS} == {3, 4, 5}
+
+
 def test_mutations_are_scenarios_too_and_differ_in_their_faults():
     changed = 0
     for seed in SEEDS:

@@ -11,7 +11,7 @@ import click
 import msgspec
 from msgspec import Struct
 
-from harness import judging, log_patterns, logs, results
+from harness import judging, log_patterns, logs, memory, results
 from harness.checker import CheckResult
 from harness.errors import UsageError
 from harness.history_checker import Request
@@ -70,16 +70,21 @@ def run(file: Path, wanted: Wanted) -> int:
     available = () if named else judging.checkers((), options)
     measures = judging.measures(options)
     began = time.monotonic()
-    with _watching(quiet=wanted.as_json) as (progress, watch):
-        reading = read(file, format_name=wanted.format_name, jobs=wanted.request.jobs, progress=progress)
+    limit_mb = wanted.request.memory_limit_mb
+    with _watching(quiet=wanted.as_json) as (progress, watch), memory.at_most(limit_mb):
+        reading = _read(file, wanted, progress)
         was_read = time.monotonic()
-        judgement = judging.judge(
-            reading.table,
-            wanted.request,
-            named=named,
-            available=available,
-            measures=measures,
-            watch=watch,
+        judgement = (
+            judging.unread(wanted.request)
+            if reading is None
+            else judging.judge(
+                reading.table,
+                wanted.request,
+                named=named,
+                available=available,
+                measures=measures,
+                watch=watch,
+            )
         )
     if patterns:
         judgement = judgement.with_check(
@@ -94,6 +99,16 @@ def run(file: Path, wanted: Wanted) -> int:
         for line in _lines(view, judgement.checks):
             click.echo(line)
     return exit_code(judgement.verdict)
+
+
+def _read(file: Path, wanted: Wanted, progress: Callable[[int, int], None]) -> Reading | None:
+    """Return the history in a file, None where there is not enough memory for it."""
+    try:
+        return read(file, format_name=wanted.format_name, jobs=wanted.request.jobs, progress=progress)
+    except Exception as error:
+        if memory.ran_out(error):
+            return None
+        raise
 
 
 def _logs(file: Path, wanted: Wanted) -> Path:
@@ -168,7 +183,7 @@ def _keep(judgement: Judgement, file: Path, out: Path) -> dict[str, str]:
 
 def _view(
     judgement: Judgement,
-    reading: Reading,
+    reading: Reading | None,
     file: Path,
     kept: Mapping[str, str],
     *,
@@ -182,9 +197,9 @@ def _view(
         seconds=round(checked_s, 3),
         reading_seconds=round(read_s, 3),
         file=str(file),
-        format=reading.format,
+        format="" if reading is None else reading.format,
         chosen=judgement.chosen,
-        notes=reading.notes,
+        notes=() if reading is None else reading.notes,
         checks=tuple(_check_view(check, kept) for check in judgement.checks),
     )
 
@@ -205,11 +220,11 @@ def _check_view(check: CheckResult, kept: Mapping[str, str]) -> CheckView:
 
 def _lines(view: View, checks: tuple[CheckResult, ...]) -> Iterator[str]:
     """Yield what a person reads, the verdict first."""
-    size = plural(view.operations, "operation")
-    yield (
-        f"{view.file}: {str(view.verdict).upper()} ({size}, format {view.format}, read in "
+    told = (
+        f" ({plural(view.operations, 'operation')}, format {view.format}, read in "
         f"{view.reading_seconds:.1f} s, checked in {view.seconds:.1f} s)"
     )
+    yield f"{view.file}: {str(view.verdict).upper()}{told if view.format else ''}"
     yield from (f"  note: {note}" for note in view.notes)
     if view.chosen:
         yield f"  chosen by the operations: {', '.join(view.chosen)}"

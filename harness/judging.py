@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness import plugins
+from harness import memory, plugins
 from harness.checker import CheckResult, Finding
 from harness.columns.table import Table
 from harness.errors import UsageError
@@ -24,6 +24,9 @@ MEASURES = "acked.history_measures"
 
 CHOICE = "choice"
 """The check that says that no checker is for this history."""
+
+READING = "reading"
+"""The check that says that the history is too large to be read."""
 
 Watch = Callable[[str], None]
 """Told the name of each checker before it begins."""
@@ -76,7 +79,8 @@ def judge(
     """Judge a history by the `named` checkers, or by those of the `available` ones that are for its operations.
 
     A history without an acknowledged operation proves nothing, and neither does one that no checker is for: both
-    are inconclusive. The time limit is for all checkers together. Raises UsageError for a request that a checker
+    are inconclusive. The time limit is for all checkers together; the memory limit is the caller's to enforce
+    (`harness.memory`), and a checker that meets it is inconclusive. Raises UsageError for a request that a checker
     does not know.
     """
     began = time.monotonic()
@@ -91,7 +95,7 @@ def judge(
             spent = time.monotonic() - began
             left = replace(request, time_limit_s=max(0.0, request.time_limit_s - spent))
         try:
-            checks.append(guarded(checker.name, partial(checker.check, table, left)))
+            checks.append(_guarded(checker, table, left))
         except SettingError as error:
             raise _refused(f"--{error.field}", error) from error
     if not named and not chosen:
@@ -103,6 +107,12 @@ def judge(
         operations=len(table),
         checks=tuple(checks),
         chosen=tuple(each.name for each in chosen),
+    )
+
+
+def _guarded(checker: HistoryChecker, table: Table, request: Request) -> CheckResult:
+    return guarded(
+        checker.name, partial(checker.check, table, request), memory_limit_mb=request.memory_limit_mb
     )
 
 
@@ -126,6 +136,14 @@ def _fits(checker: HistoryChecker, table: Table) -> bool:
         return checker.fits(table)
     except Exception:
         return True
+
+
+def unread(request: Request) -> Judgement:
+    """Return what a history comes to that is too large to be read within the limit."""
+    title = f"the history can't be held: {memory.shortage(request.memory_limit_mb)}"
+    finding = Finding(verdict=Verdict.INCONCLUSIVE, title=title)
+    check = CheckResult(checker=READING, verdict=finding.verdict, summary=title, findings=(finding,))
+    return Judgement(verdict=finding.verdict, operations=0, checks=(check,))
 
 
 def _nobody(table: Table) -> CheckResult:

@@ -34,10 +34,7 @@ def decide(model: Model, calls: Calls, return_ns: Ints, budget: Budget) -> Answe
             return found
         assert found.stuck is not None
         left_s = budget.left_s()
-        limits = Budget(
-            time_limit_s=REFUTATION_S if left_s is None else SHARE * left_s,
-            memory_limit_mb=budget.memory_limit_mb,
-        )
+        limits = budget.within(REFUTATION_S if left_s is None else SHARE * left_s)
         try:
             if refuted(model, calls, return_ns, found.stuck, limits, back=back) is not None:
                 return Answer(order=None, stuck=found.stuck, steps=steps)

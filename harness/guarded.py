@@ -19,10 +19,16 @@ def guarded(name: str, check: Callable[[], CheckResult]) -> CheckResult:
     except SettingError:
         raise
     except MemoryError as error:
-        verdict, summary = Verdict.INCONCLUSIVE, f"not enough memory: {error}"
-        lines: tuple[str, ...] = ()
+        return out_of_memory(name, error)
     except Exception as error:
-        verdict, summary = Verdict.ERROR, f"the checker failed: {type(error).__name__}: {error}"
+        summary = f"the checker failed: {type(error).__name__}: {error}"
         lines = tuple(traceback.format_exc().splitlines())
-    finding = Finding(verdict=verdict, title=summary, lines=lines)
-    return CheckResult(checker=name, verdict=verdict, summary=summary, findings=(finding,))
+        finding = Finding(verdict=Verdict.ERROR, title=summary, lines=lines)
+    return CheckResult(checker=name, verdict=finding.verdict, summary=summary, findings=(finding,))
+
+
+def out_of_memory(name: str, error: MemoryError) -> CheckResult:
+    """Return what a check comes to for which there was not enough memory."""
+    summary = f"not enough memory{f': {error}' if str(error) else ''}"
+    finding = Finding(verdict=Verdict.INCONCLUSIVE, title=summary)
+    return CheckResult(checker=name, verdict=finding.verdict, summary=summary, findings=(finding,))

@@ -189,7 +189,10 @@ def _checked(task: _Task, budget: Budget) -> ObjectResult:
                 return ObjectResult(key=task.key, verdict=Verdict.HOLDS, rows=task.rows, places=places)
         return _searched(task, calls, budget)
     except OverBudget as over:
-        return ObjectResult(key=task.key, verdict=Verdict.INCONCLUSIVE, rows=task.rows, reason=over.reason)
+        reason = over.reason
+    except MemoryError:
+        reason = budget.reason("memory")
+    return ObjectResult(key=task.key, verdict=Verdict.INCONCLUSIVE, rows=task.rows, reason=reason)
 
 
 def _refuted(task: _Task, suspects: Calls, budget: Budget) -> ObjectResult:

@@ -22,6 +22,6 @@ from checkers.transactions.models import MODELS, NAMES
 from checkers.transactions.registers import Inferences
 
 __all__ = [
-    "EFFORT", "MODELS", "NAMES", "NEVER", "NIL", "READ", "STRICTEST", "WRITE", "Anomaly", "Builder", "Found", "Inferences",
-    "Pointer", "Result", "Step", "Story", "Transactions", "certificate", "check",
+    "EFFORT", "MODELS", "NAMES", "NEVER", "NIL", "READ", "STRICTEST", "WRITE", "Anomaly", "Builder", "Found",
+    "Inferences", "Pointer", "Result", "Step", "Story", "Transactions", "certificate", "check",
 ]  # fmt: skip

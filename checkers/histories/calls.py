@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkers.histories.objects import NO_CELL, Objects, objects
-from checkers.linearizability.columns import ABSENT, NEVER, Calls
+from checkers.linearizability.columns import ABSENT, NEVER, Calls, CallsBuilder
+from checkers.linearizability.model import UNKNOWN
 from harness.columns.identity import identified
 from harness.columns.table import Table
 from harness.columns.values import Kind, frozen
 from harness.history import FAIL, INFO, OK
+from harness.operation import Outcome
 
 Ints = NDArray[np.int64]
 
@@ -97,6 +99,27 @@ def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> Calls:
         id=table.id[rows],
         process=table.process[rows].astype(np.int32),
     )
+
+
+def plain_calls(table: Table) -> Calls:
+    """Return the operations as they were called, with all arguments: what is left to a model that knows them.
+
+    All are on one object: such a model may tell its parts. O(n), some microseconds an operation.
+    """
+    builder = CallsBuilder()
+    for operation in table.operations():
+        if operation.outcome is not Outcome.FAIL:
+            known = operation.outcome is Outcome.OK
+            builder.add(
+                id=operation.id,
+                f=operation.f,
+                args=operation.args,
+                result=operation.value if known else UNKNOWN,
+                call_ns=operation.call_ns,
+                return_ns=operation.return_ns if known else None,
+                process=operation.process,
+            )
+    return builder.build()
 
 
 def _without_argument(kinds: tuple[str, ...]) -> NDArray[np.bool_]:

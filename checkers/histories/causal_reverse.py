@@ -6,7 +6,7 @@ the later one and not the earlier one breaks strict serializability (and may be 
 serializability alone: the order of real time is what is reversed).
 
 Of each read the write that was called last among those it shows stands for all: whatever was complete before that
-call must be shown. So a read costs no more than its length.
+call must be shown. So a read costs no more than the number of elements up to that one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,6 +25,11 @@ from harness.history_checker import Request
 from harness.options import Options
 from harness.verdict import Verdict
 from harness.words import plural
+
+Ints = NDArray[np.int64]
+
+BATCH = 1 << 22
+"""How many pairs of a read and an element are looked at at once."""
 
 WRITES = ("write", "insert")
 READS = ("read",)
@@ -83,22 +88,44 @@ def _written_once(grown: Growth) -> bool:
 
 def _reversals(grown: Growth) -> Iterator[Reversal]:
     elements = grown.elements
-    current, order, returns = -1, np.zeros(0, np.int64), np.zeros(0, np.int64)
-    for read in grown.reads():
-        if read.set != current:
-            current = read.set
-            first, last = int(elements.bounds[current]), int(elements.bounds[current + 1])
-            order = first + np.argsort(elements.acknowledged_ns[first:last], kind="stable")
-            returns = elements.acknowledged_ns[order]
-        known = read.shown[read.shown >= 0]
-        if not len(known):
-            continue
-        later = int(known[elements.call_ns[known].argmax()])
-        began_ns = int(elements.call_ns[later])
-        before = int(np.searchsorted(returns, began_ns, "left"))
-        there = known[elements.acknowledged_ns[known] < began_ns]
-        if len(np.unique(there)) < before:
-            yield Reversal(read.row, later, np.setdiff1d(order[:before], there))
+    current, returns = -1, np.zeros(0, np.int64)
+    for batch in grown.batches(BATCH):
+        base = int(elements.bounds[batch.set])
+        if batch.set != current:
+            current = batch.set
+            acknowledged = elements.acknowledged_ns[base : int(elements.bounds[current + 1])]
+            returns = np.sort(acknowledged)
+        width = int(batch.shown.max(initial=base - 1)) + 1 - base
+        if width:
+            calls = elements.call_ns[base : base + width]
+            step = max(1, BATCH // width)
+            ends = np.cumsum(batch.sizes)
+            for first in range(0, len(batch.rows), step):
+                begin, end = int((ends - batch.sizes)[first]), int(ends[first : first + step][-1])
+                shown, sizes = batch.shown[begin:end] - base, batch.sizes[first : first + step]
+                for at, later, marked in _reversed(shown, sizes, acknowledged[:width], calls, returns):
+                    missing = np.flatnonzero(~marked & (acknowledged[:width] < calls[later]))
+                    order = np.argsort(acknowledged[missing], kind="stable")
+                    yield Reversal(int(batch.rows[first + at]), base + later, base + missing[order])
+
+
+def _reversed(
+    shown: Ints, sizes: Ints, acknowledged: Ints, calls: Ints, returns: Ints
+) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
+    """Yield the reads that miss something: which, the last element that each shows, and all that it shows.
+
+    Elements are numbered by their call, so the last one is that with the highest number.
+    """
+    marked = np.zeros((len(sizes), len(calls)), np.bool_)
+    of = np.repeat(np.arange(len(sizes)), sizes)
+    known = shown >= 0
+    marked[of[known], shown[known]] = True
+    later = len(calls) - 1 - marked[:, ::-1].argmax(axis=1)
+    began_ns = calls[later]
+    there = np.count_nonzero(marked & (acknowledged < began_ns[:, None]), axis=1)
+    short = marked.any(axis=1) & (there < np.searchsorted(returns, began_ns, "left"))
+    for at in np.flatnonzero(short).tolist():
+        yield at, int(later[at]), marked[at]
 
 
 def _case(grown: Growth, reversal: Reversal) -> str:

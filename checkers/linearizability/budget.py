@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from harness import memory
-
 Limit = Literal["time", "memory", "stop"]
 
 
@@ -68,5 +66,9 @@ class Budget:
             case "time":
                 return f"no verdict within {self.time_limit_s:g} s"
             case "memory":
-                return memory.shortage(self.memory_limit_mb)
+                return "no verdict within " + (
+                    "the memory of this machine"
+                    if self.memory_limit_mb is None
+                    else f"{self.memory_limit_mb:g} MB"
+                )
         return "stopped before there was a verdict"

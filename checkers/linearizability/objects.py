@@ -186,7 +186,9 @@ def _alone(task: _Task) -> _Task:
 
 def _elsewhere(task: _Task, limit_s: float | None, limit_mb: float | None, searches: int) -> ObjectResult:
     budget = Budget(time_limit_s=limit_s, memory_limit_mb=limit_mb, searches=searches)
-    with memory.at_most(None if limit_mb is None else limit_mb / searches):
+    if limit_mb is None:
+        return _checked(task, budget)
+    with memory.limited(memory.used_mb() + max(1, int(limit_mb / searches))):
         return _checked(task, budget)
 
 

@@ -83,6 +83,13 @@ IMPLIES = _implied()
 
 MODELS = tuple(IMPLIES)
 
+NAMES = (
+    *MODELS,
+    *(prefix + alias for alias in ALIASES if ALIASES[alias] in BASES for prefix in _PREFIXES.values()),
+    *(alias for alias in ALIASES if ALIASES[alias] not in BASES),
+)
+"""Every name that `canonical` knows."""
+
 
 def canonical(name: str) -> str:
     """Return the name of a model that is known by several; raises KeyError for what is no model."""

@@ -85,15 +85,17 @@ def load(group: str, name: str) -> Any:
 def named(what: str, name: str, members: tuple[str, ...]) -> Any:
     """Return what a user names as `path/to/file.py:Name` or `package.module:Name`, called if it is a class.
 
-    Nothing is loaded but what is named. Raises UsageError where there is no such thing or a member is missing,
-    and PluginError where the user's code raises.
+    Nothing is loaded but what is named. Raises UsageError, in one line, for what can't be loaded or lacks one.
     """
     kind = f"{what} {name}"
     path, _, attribute = name.rpartition(":")
-    found = _from_file(Path(path), attribute) if path.endswith(".py") else _from_module(path, attribute)
-    with blaming(f"{kind} can't be made"):
-        made = found() if isinstance(found, type) else found
-        missing = [member for member in members if not hasattr(made, member)]
+    try:
+        found = _from_file(Path(path), attribute) if path.endswith(".py") else _from_module(path, attribute)
+        with blaming(f"{kind} can't be made"):
+            made = found() if isinstance(found, type) else found
+            missing = [member for member in members if not hasattr(made, member)]
+    except PluginError as error:
+        raise UsageError(str(error).splitlines()[0]) from error
     if missing:
         raise UsageError(f"{kind} lacks what every {what} has: {', '.join(missing)}")
     return made

@@ -30,7 +30,16 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "register": {"read": "read", "get": "read", "write": "write", "put": "write"},
     "cas-register": {"read": "read", "get": "read", "write": "write", "put": "write", "cas": "cas"},
     "mutex": {"acquire": "acquire", "release": "release"},
-    "counter": {"read": "read", "get": "read", "add": "add", "increment": "add", "inc": "add"},
+    "counter": {
+        "read": "read",
+        "get": "read",
+        "add": "add",
+        "increment": "add",
+        "inc": "add",
+        "decrement": "decrement",
+        "dec": "decrement",
+        "sub": "decrement",
+    },
     "set": {"read": "read", "get": "read", "add": "add", "remove": "remove", "contains": "contains"},
     "fifo-queue": {"enqueue": "enqueue", "dequeue": "dequeue"},
     "unordered-queue": {"enqueue": "enqueue", "dequeue": "dequeue"},
@@ -84,6 +93,8 @@ def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> Calls:
     result = np.where(answers, answer, NIL)
     result[is_cas] = _applied(table, found, rows)[is_cas]
     no_argument = _without_argument(kinds)[kind]
+    if model == "counter":  # by 1
+        no_argument |= table.values.kinds_at(first) == Kind.NIL
     return Calls(
         key=found.key.astype(np.int32),
         keys=[frozen(name) for name in table.values.objects(found.names)],

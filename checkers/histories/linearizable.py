@@ -42,6 +42,9 @@ class Linearizable:
     def check(self, table: Table, request: Request) -> CheckResult:
         """Judge every object; raises SettingError for a model that there is not."""
         if request.own_model is not None:
+            if request.own_model.name in MODELS:  # certificates would be of that one
+                own = request.own_model.name
+                raise SettingError("model", f"{own!r} is the name of a model that comes with Acked")
             return self._judged(request.own_model, plain_calls(table), request)
         name = request.model or model_for(table)
         if name is None:

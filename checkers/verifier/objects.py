@@ -21,7 +21,14 @@ TOGETHER = "together"
 
 _WRITES = ("write", "append", "add")
 
-_WORDS = {"get": "read", "put": "write", "increment": "add", "inc": "add"}
+_WORDS = {
+    "get": "read",
+    "put": "write",
+    "increment": "add",
+    "inc": "add",
+    "dec": "decrement",
+    "sub": "decrement",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +151,8 @@ def _mutex(state: Any, f: str, _: list[Any], answer: Any) -> tuple[Any, ...]:
 def _counter(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
     if f == "read":
         return (state,) if answer is ANY or text(answer) == text(state) else ()
-    return (state + (args[0] if args else 1),)
+    by = 1 if args in ([], [None]) else args[0]
+    return (state - by if f == "decrement" else state + by,)
 
 
 def _set(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
@@ -191,7 +199,7 @@ _MODELS: dict[str, tuple[Any, Step, frozenset[str]]] = {
     "register": (None, _register, _REGISTER - {"cas"}),
     "cas-register": (None, _register, _REGISTER),
     "mutex": (False, _mutex, frozenset({"acquire", "release"})),
-    "counter": (0, _counter, frozenset({"read", "add"})),
+    "counter": (0, _counter, frozenset({"read", "add", "decrement"})),
     "set": ([], _set, frozenset({"read", "add", "remove", "contains"})),
     "list-append": ([], _list, frozenset({"read", "append"})),
     "kv-append": ("", _text, frozenset({"read", "write", "append"})),

@@ -88,19 +88,51 @@ def test_it_may_tell_parts_and_come_from_a_module(folder, monkeypatch, capsys):
         ("no_such_module:Ring", "a file is named like mine.py:Mine"),
         ("json:JSONDecoder", "lacks what every model has: name, init, step, describe"),
         ("rung", "there is no model 'rung'; allowed: register, cas-register, multi-register"),
+        ("two.py:Nameless", "lacks what every model has: step"),
+        ("two.py:Wide", "model two.py:Wide can't be made: TypeError: "),
+        ("bad.py:X", "bad.py can't be imported: ZeroDivisionError: division by zero"),
+        ("worse.py:X", "worse.py can't be imported: SyntaxError: "),
+        ("loud.py:X", "loud.py can't be imported: ValueError: a"),
+        (":Ring", "can't be imported: ValueError: "),
+        ("ring.py:", "has no ''"),
+        ("two.py:Register", "'register' is the name of a model that comes with Acked"),
     ],
 )
 def test_what_is_no_model_is_a_mistake(model, told, capsys):
     pushes([2, 1])
-    assert cli.main(["check", "h.jsonl", "--model", model]) == 64
-    assert told in capsys.readouterr().err
-
-
-def test_a_file_that_fails_and_a_model_that_fails_are_errors(capsys):
-    pushes([2, 1])
     Path("bad.py").write_text("1 / 0")
-    assert cli.main(["check", "h.jsonl", "--model", "bad.py:X"]) == 3
-    assert "ZeroDivisionError" in capsys.readouterr().err
+    Path("worse.py").write_text("def init(:")
+    Path("loud.py").write_text("raise ValueError('a\\nb')")
+    Path("two.py").write_text(TWO)
+    assert cli.main(["check", "h.jsonl", "--model", model]) == 64
+    said = capsys.readouterr().err
+    assert told in said and said.count("\n") == 1
+
+
+TWO = """
+class Nameless:
+    name = "nameless"
+    init = describe = lambda self: 0
+
+class Wide:
+    def __init__(self, width):
+        pass
+
+class Register(Nameless):
+    name = "register"
+    step = None
+"""
+
+
+def test_no_other_code_is_run(capsys):
+    pushes([2, 1])
+    for name in ("register.py", "sitecustomize.py", "ring.pth"):
+        Path(name).write_text("1 / 0")
+    assert cli.main(["check", "h.jsonl", "--model", "register"]) == 2
+
+
+def test_a_model_that_fails_is_an_error(capsys):
+    pushes([2, 1])
     Path("raises.py").write_text(
         Path("ring.py").read_text()
         + "\nclass Raises(Ring):\n    def step(self, state, call):\n        raise ValueError('mine')\n"

@@ -87,7 +87,7 @@ def check(
     request = Request(
         model=model,
         own_model=plugins.named("model", model, MODEL_MEMBERS) if model and ":" in model else None,
-        consistency=consistency,
+        consistency=None if consistency is None else "-".join(consistency.split()),
         time_limit_s=time_limit_s,
         memory_limit_mb=memory_limit_mb,
         jobs=jobs or _cores(),

@@ -48,6 +48,7 @@ _STRICT = "strict-serializable"
 
 ALIASES: dict[str, str] = {
     "strong-serializable": _STRICT,
+    "strong-session": "strong-session-serializable",
     "PL-1": "read-uncommitted",
     "PL-2": "read-committed",
     "PL-2+": "consistent-view",

@@ -73,7 +73,7 @@ ASKED = (
     "read-uncommitted", "read-committed", "read-atomic", "cursor-stability", "repeatable-read",
     "snapshot-isolation", "serializable", "strong-session-serializable", "strong-session-snapshot-isolation",
     "strong-snapshot-isolation", "strong-serializable", "strict-serializable", "linearizable", "PL-1", "PL-2",
-    "PL-2.99", "PL-3", "strong-session-PL-2",
+    "PL-2.99", "PL-3", "strong-session-PL-2", "read uncommitted", "strong session", "snapshot isolation",
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "checkers/transactions/*.py": ("tests/checkers/transactions", "tests/checkers/histories/test_isolation.py"),
     "checkers/histories/*.py": ("tests/checkers/histories",),
     "checkers/sessions/*.py": ("tests/checkers/sessions",),
+    "checkers/durability.py": ("tests/checkers/test_durability.py", "tests/checkers/test_durability_model.py"),
     "checkers/rulings/*.py": (
         "tests/checkers/test_durability.py", "tests/checkers/test_durability_model.py",
         "tests/checkers/test_unreported.py", "tests/checkers/test_toll.py",

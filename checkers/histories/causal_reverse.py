@@ -6,7 +6,7 @@ the later one and not the earlier one breaks strict serializability (and may be 
 serializability alone: the order of real time is what is reversed).
 
 Of each read the write that was called last among those it shows stands for all: whatever was complete before that
-call must be shown. So a read costs no more than the number of elements up to that one.
+call must be shown. So a read costs no more than its length, and many small ones are judged at once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from checkers.histories.elements import Growth, growth
+from checkers.histories.elements import Batch, Growth, distinct, growth
 from checkers.histories.wording import finding, shown, told
 from harness.checker import CheckResult, Finding
 from harness.columns.table import Table
@@ -29,7 +29,7 @@ from harness.words import plural
 Ints = NDArray[np.int64]
 
 BATCH = 1 << 22
-"""How many pairs of a read and an element are looked at at once."""
+"""How many elements reads may show together that are judged at once."""
 
 WRITES = ("write", "insert")
 READS = ("read",)
@@ -88,44 +88,40 @@ def _written_once(grown: Growth) -> bool:
 
 def _reversals(grown: Growth) -> Iterator[Reversal]:
     elements = grown.elements
-    current, returns = -1, np.zeros(0, np.int64)
+    current, order, returns = -1, np.zeros(0, np.int64), np.zeros(0, np.int64)
     for batch in grown.batches(BATCH):
-        base = int(elements.bounds[batch.set])
         if batch.set != current:
             current = batch.set
-            acknowledged = elements.acknowledged_ns[base : int(elements.bounds[current + 1])]
-            returns = np.sort(acknowledged)
-        width = int(batch.shown.max(initial=base - 1)) + 1 - base
-        if width:
-            calls = elements.call_ns[base : base + width]
-            step = max(1, BATCH // width)
-            ends = np.cumsum(batch.sizes)
-            for first in range(0, len(batch.rows), step):
-                begin, end = int((ends - batch.sizes)[first]), int(ends[first : first + step][-1])
-                shown, sizes = batch.shown[begin:end] - base, batch.sizes[first : first + step]
-                for at, later, marked in _reversed(shown, sizes, acknowledged[:width], calls, returns):
-                    missing = np.flatnonzero(~marked & (acknowledged[:width] < calls[later]))
-                    order = np.argsort(acknowledged[missing], kind="stable")
-                    yield Reversal(int(batch.rows[first + at]), base + later, base + missing[order])
+            first, last = int(elements.bounds[current]), int(elements.bounds[current + 1])
+            order = first + np.argsort(elements.acknowledged_ns[first:last], kind="stable")
+            returns = elements.acknowledged_ns[order]
+        of, known = _known(batch)
+        counts = np.bincount(of, minlength=len(batch.rows))
+        some, begins = counts > 0, np.cumsum(counts) - counts
+        if not some.any():
+            continue
+        called = elements.call_ns[known]
+        began_ns = np.zeros(len(counts), np.int64)
+        began_ns[some] = np.maximum.reduceat(called, begins[some])
+        before = np.where(some, np.searchsorted(returns, began_ns, "left"), 0)
+        there = np.bincount(of[elements.acknowledged_ns[known] < began_ns[of]], minlength=len(counts))
+        for at in np.flatnonzero(there < before).tolist():
+            span = slice(int(begins[at]), int(begins[at] + counts[at]))
+            later = int(known[span][called[span].argmax()])
+            missing = order[: before[at]]
+            yield Reversal(int(batch.rows[at]), later, missing[~np.isin(missing, known[span])])
 
 
-def _reversed(
-    shown: Ints, sizes: Ints, acknowledged: Ints, calls: Ints, returns: Ints
-) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
-    """Yield the reads that miss something: which, the last element that each shows, and all that it shows.
-
-    Elements are numbered by their call, so the last one is that with the highest number.
-    """
-    marked = np.zeros((len(sizes), len(calls)), np.bool_)
-    of = np.repeat(np.arange(len(sizes)), sizes)
-    known = shown >= 0
-    marked[of[known], shown[known]] = True
-    later = len(calls) - 1 - marked[:, ::-1].argmax(axis=1)
-    began_ns = calls[later]
-    there = np.count_nonzero(marked & (acknowledged < began_ns[:, None]), axis=1)
-    short = marked.any(axis=1) & (there < np.searchsorted(returns, began_ns, "left"))
-    for at in np.flatnonzero(short).tolist():
-        yield at, int(later[at]), marked[at]
+def _known(batch: Batch) -> tuple[Ints, Ints]:
+    """Return the elements that reads show, each once a read, and which read shows each, in the order of reads."""
+    of, shown = np.repeat(np.arange(len(batch.rows)), batch.sizes), batch.shown
+    if (shown < 0).any():
+        of, shown = of[shown >= 0], shown[shown >= 0]
+    pairs = of * (int(shown.max(initial=0)) + 1) + shown
+    if distinct(pairs):
+        return of, shown
+    _, once = np.unique(pairs, return_index=True)
+    return of[once], shown[once]
 
 
 def _case(grown: Growth, reversal: Reversal) -> str:

@@ -159,7 +159,7 @@ def _elements(table: Table, found: Objects, is_add: NDArray[np.bool_], identity:
         rows, sets, cells, identity = rows[order], sets[order], cells[order], identity[order]
         calls, returns, outcomes = calls[order], returns[order], outcomes[order]
     acknowledged, failed = np.where(outcomes == OK, returns, NEVER), outcomes == FAIL
-    if len(found.names) > 1 or not _distinct(identity):
+    if len(found.names) > 1 or not distinct(identity):
         told = paired(sets, ranked(identity).codes)
         if len(told) < len(rows):
             first = np.sort(told.first)
@@ -188,16 +188,16 @@ def _order(calls: Ints, sets: Ints) -> Ints | None:
     return np.lexsort((calls, sets))
 
 
-def _distinct(identity: Ints) -> bool:
-    """Whether nothing was added twice. O(n) where the numbers are dense."""
-    least = int(identity.min()) if len(identity) else 0
-    span = (int(identity.max()) - least + 1) if len(identity) else 0
-    if span > SPARE * len(identity) + 1024:
-        ordered = np.sort(identity)
+def distinct(numbers: Ints) -> bool:
+    """Return whether no number is there twice. O(n) where they are dense."""
+    least = int(numbers.min()) if len(numbers) else 0
+    span = (int(numbers.max()) - least + 1) if len(numbers) else 0
+    if span > SPARE * len(numbers) + 1024:
+        ordered = np.sort(numbers)
         return bool((ordered[1:] != ordered[:-1]).all())
     seen = np.zeros(span, np.bool_)
-    seen[identity - least] = True
-    return int(np.count_nonzero(seen)) == len(identity)
+    seen[numbers - least] = True
+    return int(np.count_nonzero(seen)) == len(numbers)
 
 
 def _least(numbers: Ints, group: Ints, groups: int) -> Ints:

@@ -13,7 +13,7 @@ VENV := .venv
 READY := $(VENV)/ready
 RUN := $(VENV)/bin/python -m
 
-.PHONY: verify test test-long vm clean
+.PHONY: verify test test-long mutation vm clean
 .DELETE_ON_ERROR:
 
 verify: $(READY)
@@ -35,6 +35,10 @@ test: $(READY)
 # The zones of unique values against the search, on 100,000 histories.
 test-long: $(READY)
 	ACKED_HISTORIES=100000 $(RUN) pytest tests/checkers/linearizability/test_zones.py $(PYTEST_ARGS)
+
+# How many small wrong changes of the checkers their tests notice: ARGS="--minutes 60 --only transactions".
+mutation: $(READY)
+	$(VENV)/bin/python tests/mutation/mutation.py $(ARGS)
 
 vm: $(READY)
 	@.ci/host vm

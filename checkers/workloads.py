@@ -36,6 +36,7 @@ _CHECKERS = (
     "staleness",
     "retention",
     "sessions",
+    "linearizable",
 )
 _READS = ("reads", "replica_reads", "bounded", "max_lag_ms")
 
@@ -150,6 +151,8 @@ class mixed(Traced):  # noqa: N801 - an entry point is called as scenarios spell
     `Reading`; `length`, over how many writes the same sets and lists are used (100); `counters`, how many
     counters are incremented (4; 0 leaves increments out).
     """
+
+    checkers: tuple[str, ...] = (*_CHECKERS, "transactions")
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         read = Options(options, (*_READS, "length", "counters"))

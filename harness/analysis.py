@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from harness import assembly, course, episodes, evidence, figures, plugins, soundness
-from harness.checker import Checker, CheckResult, RecordedRun
+from harness import assembly, course, episodes, evidence, figures, memory, plugins, soundness
+from harness.checker import Checker, CheckResult, Limits, RecordedRun
 from harness.course import Course
 from harness.errors import DamagedError, UsageError
 from harness.figures import Figures
@@ -54,8 +54,9 @@ def analyse(
     system: System | None = None,
     workload: Workload | None = None,
     observer: Observer | None = None,
+    limits: Limits | None = None,
 ) -> RunResult:
-    """Judge the recorded run in `folder`.
+    """Judge the recorded run in `folder`, its searches within the limits.
 
     Its course is read from the folder, and system and workload are made from the scenario, unless they are
     given. A checker that raises is an `error` of its own, with its traceback among the findings; it hides
@@ -71,10 +72,22 @@ def analyse(
             scenario, went or Course(), Verdict.ERROR if went and went.error else Verdict.INCONCLUSIVE
         )
     system, workload = system or assembly.system(scenario), workload or assembly.workload(scenario)
-    run = _recorded(folder, scenario, went, system, workload)
+    limits = limits or Limits()
+    with memory.limited(limits.memory_limit_mb or memory.available_mb()):
+        run = _recorded(folder, scenario, went, system, workload, limits=limits)
+        result = _judged(run, scenario, went, observer)
+    return replace(result, system=system.name)
+
+
+def _judged(
+    run: RecordedRun,
+    scenario: Scenario,
+    went: Course | None,
+    observer: Observer | None,
+) -> RunResult:
     if observer is not None:
         observer.on_recorded(run)
-    measured = figures.measure(run.history, workload, run.episodes)
+    measured = figures.measure(run.history, run.workload, run.episodes)
     checks = [
         soundness.judge(
             went,
@@ -84,15 +97,20 @@ def analyse(
             recovery_expected=run.recovery_expected,
         )
     ]
-    checks.extend(guarded(name, partial(_check, name, run)) for name in workload.checkers)
+    checks.extend(guarded(name, partial(_check, name, run)) for name in run.workload.checkers)
     if scenario.expect:
         checks.append(guarded("expectations", partial(_expectations, scenario.expect, run, tuple(checks))))
-    result = _conclude(scenario, went or Course(), measured, checks, run)
-    return replace(result, system=system.name)
+    return _conclude(scenario, went or Course(), measured, checks, run)
 
 
 def _recorded(
-    folder: Path, scenario: Scenario, went: Course | None, system: System, workload: Workload
+    folder: Path,
+    scenario: Scenario,
+    went: Course | None,
+    system: System,
+    workload: Workload,
+    *,
+    limits: Limits,
 ) -> RecordedRun:
     from checkers import expectations
 
@@ -118,6 +136,7 @@ def _recorded(
         settled=went is not None and went.settled,
         deaths=() if went is None else went.deaths,
         strangers=scenario.machines != SIMULATED,
+        limits=limits,
         stopped_ns=last_ns,
         recovery_expected=expectations.recovery_expected(scenario.expect),
     )

@@ -17,6 +17,16 @@ from harness.workload import Workload
 T = TypeVar("T")
 
 
+class Limits(Struct, frozen=True, kw_only=True):
+    """How long each search for a verdict may take, and how much memory all of the judging.
+
+    Past either a check is inconclusive. Without a limit the memory is what the machine has left.
+    """
+
+    time_limit_s: float = 60.0
+    memory_limit_mb: int | None = None
+
+
 class RecordedRun(Struct, frozen=True, kw_only=True, dict=True):
     """All that a checker may look at. Times everywhere are nanoseconds since the history's origin.
 
@@ -30,6 +40,7 @@ class RecordedRun(Struct, frozen=True, kw_only=True, dict=True):
     not recover. `clock_error_ns` is by how much the times of two places (nodes, clients) may be wrong to each
     other: 0 where all have one clock. `deaths` are the processes of the system that ended though no fault had
     ended them; `strangers` is False where nobody else can have done so, in a simulation.
+    `limits` are for what may take long.
     """
 
     contract: Contract
@@ -48,6 +59,7 @@ class RecordedRun(Struct, frozen=True, kw_only=True, dict=True):
     clock_error_ns: int = 0
     deaths: tuple[Death, ...] = ()
     strangers: bool = True
+    limits: Limits = Limits()
 
     def derived(self, make: "Callable[..., T]", *options: Any) -> T:
         """Return `make(run, *options)`, which several checkers need: made once, and kept as long as the run."""

@@ -1,6 +1,7 @@
 """`acked check FILE`: anyone's history, judged."""
 
 import contextlib
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,10 +11,12 @@ from typing import Any
 import click
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from harness import judging, log_patterns, logs, results
+from harness import certificates, judging, log_patterns, logs, memory, results
 from harness.checker import CheckResult
 from harness.errors import UsageError
+from harness.guarded import out_of_memory, ran_out
 from harness.history_checker import Request
 from harness.judging import Judgement
 from harness.overrides import of_set
@@ -21,6 +24,12 @@ from harness.reading.read import Reading, read
 from harness.summary import stories
 from harness.verdict import Verdict, exit_code
 from harness.words import plural
+
+READING = "reading"
+"""The check that says that a history does not fit into memory."""
+
+PAGE_FILE = "report.html"
+"""What the page of a judged history is called."""
 
 
 class CheckView(Struct, frozen=True, kw_only=True):
@@ -48,6 +57,14 @@ class View(Struct, frozen=True, kw_only=True):
     chosen: tuple[str, ...]
     notes: tuple[str, ...]
     checks: tuple[CheckView, ...]
+    page: str | None
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """What is told of the file."""
+
+    format: str
+    notes: tuple[str, ...]
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -68,32 +85,52 @@ def run(file: Path, wanted: Wanted) -> int:
     options, patterns = _options(wanted.options), log_patterns.compiled(wanted.patterns)
     named = judging.checkers(wanted.checkers, options) if wanted.checkers else ()
     available = () if named else judging.checkers((), options)
+    judging.refuse_unknown_level(wanted.request.consistency, named or available)
     measures = judging.measures(options)
+    limit_mb = wanted.request.memory_limit_mb or memory.available_mb()
+    request = replace(wanted.request, memory_limit_mb=limit_mb)
     began = time.monotonic()
-    with _watching(quiet=wanted.as_json) as (progress, watch):
-        reading = read(file, format_name=wanted.format_name, jobs=wanted.request.jobs, progress=progress)
+    with memory.limited(limit_mb), _watching(quiet=wanted.as_json) as (progress, watch):
+        reading = _reading(file, wanted, limit_mb, progress)
         was_read = time.monotonic()
-        judgement = judging.judge(
-            reading.table,
-            wanted.request,
-            named=named,
-            available=available,
-            measures=measures,
-            watch=watch,
-        )
+        if isinstance(reading, CheckResult):
+            judgement = Judgement(verdict=reading.verdict, operations=0, checks=(reading,))
+            told = Told(format=wanted.format_name or "unknown", notes=())
+        else:
+            told = Told(format=reading.format, notes=reading.notes)
+            judgement = judging.judge(
+                reading.table, request, named=named, available=available, measures=measures, watch=watch
+            )
     if patterns:
         judgement = judgement.with_check(
             log_patterns.search(log_patterns.logs_in(_logs(file, wanted)), patterns)
         )
     ended = time.monotonic()
-    kept = {} if wanted.out is None else _keep(judgement, file, wanted.out)
-    view = _view(judgement, reading, file, kept, read_s=was_read - began, checked_s=ended - was_read)
+    kept = {} if wanted.out is None else _keep(judgement, told, file, wanted.out)
+    view = _view(
+        judgement, told, file, kept, out=wanted.out, read_s=was_read - began, checked_s=ended - was_read
+    )
     if wanted.as_json:
-        click.echo(msgspec.json.encode(view, enc_hook=_plain))
+        click.echo(msgspec.json.encode(view, enc_hook=certificates.plain))
     else:
         for line in _lines(view, judgement.checks):
             click.echo(line)
     return exit_code(judgement.verdict)
+
+
+def _reading(
+    file: Path, wanted: Wanted, limit_mb: int, progress: Callable[[int, int], None]
+) -> Reading | CheckResult:
+    """Return the history, or an inconclusive result where it does not fit into memory."""
+    jobs = memory.workers(wanted.request.jobs, limit_mb)
+    left_mb = limit_mb if jobs == 1 else limit_mb - jobs * memory.WORKER_MB
+    try:
+        with memory.limited(left_mb):
+            return read(file, format_name=wanted.format_name, jobs=jobs, progress=progress)
+    except Exception as error:
+        if not ran_out(error):
+            raise
+        return out_of_memory(READING, MemoryError(f"the history does not fit into {left_mb} MB"))
 
 
 def _logs(file: Path, wanted: Wanted) -> Path:
@@ -145,33 +182,51 @@ def _watching(*, quiet: bool) -> "Iterator[tuple[Callable[[int, int], None], Cal
         )
 
 
-def _keep(judgement: Judgement, file: Path, out: Path) -> dict[str, str]:
-    """Write each check's certificate, and the whole judgement; return where the certificates are."""
+def _keep(judgement: Judgement, told: Told, file: Path, out: Path) -> Mapping[str, Path]:
+    """Write each check's certificate, the whole judgement and its page; return where the certificates are."""
+    from harness import check_page
+
     with results.storing(out):
         out.mkdir(parents=True, exist_ok=True)
-    kept = {}
-    for check in judgement.checks:
-        if check.certificate is not None:
-            place = out / f"certificate-{check.checker}.json"
-            content = {
-                "checker": check.checker,
-                "verdict": check.verdict,
-                "history": str(file),
-                "certificate": check.certificate,
-            }
-            results.write(place, msgspec.json.encode(content, enc_hook=_plain) + b"\n")
-            kept[check.checker] = str(place)
-    whole = msgspec.json.encode([_check_view(check, kept) for check in judgement.checks], enc_hook=_plain)
+    kept = certificates.write(out, judgement.checks, str(file))
+    whole = msgspec.json.encode(
+        [_check_view(check, kept) for check in judgement.checks], enc_hook=certificates.plain
+    )
     results.write(out / "checks.json", msgspec.json.format(whole, indent=2) + b"\n")
+    page = check_page.CheckPage(
+        verdict=judgement.verdict,
+        file=str(file),
+        format=told.format,
+        operations=judgement.operations,
+        notes=told.notes,
+        checks=judgement.checks,
+        certificates={checker: place.name for checker, place in kept.items()},
+        commands=(
+            ("Judge it again", shlex.join(("acked", *sys.argv[1:]))),
+            *(
+                (
+                    f"Compare what {checker} claims with it, independently of the checkers",
+                    _comparing(place, file),
+                )
+                for checker, place in kept.items()
+            ),
+        ),
+    )
+    results.write(out / PAGE_FILE, check_page.render(page).encode())
     return kept
+
+
+def _comparing(certificate: Path, history: Path) -> str:
+    return shlex.join(("acked", "verify-certificate", str(certificate), str(history)))
 
 
 def _view(
     judgement: Judgement,
-    reading: Reading,
+    told: Told,
     file: Path,
-    kept: Mapping[str, str],
+    kept: Mapping[str, Path],
     *,
+    out: Path | None,
     read_s: float,
     checked_s: float,
 ) -> View:
@@ -182,14 +237,15 @@ def _view(
         seconds=round(checked_s, 3),
         reading_seconds=round(read_s, 3),
         file=str(file),
-        format=reading.format,
+        format=told.format,
         chosen=judgement.chosen,
-        notes=reading.notes,
+        notes=told.notes,
         checks=tuple(_check_view(check, kept) for check in judgement.checks),
+        page=None if out is None else str(out / PAGE_FILE),
     )
 
 
-def _check_view(check: CheckResult, kept: Mapping[str, str]) -> CheckView:
+def _check_view(check: CheckResult, kept: Mapping[str, Path]) -> CheckView:
     return CheckView(
         checker=check.checker,
         verdict=check.verdict,
@@ -199,7 +255,7 @@ def _check_view(check: CheckResult, kept: Mapping[str, str]) -> CheckView:
         findings=tuple(
             {"verdict": each.verdict, "title": each.title, "lines": each.lines} for each in check.findings
         ),
-        certificate=kept.get(check.checker),
+        certificate=str(kept[check.checker]) if check.checker in kept else None,
     )
 
 
@@ -218,14 +274,5 @@ def _lines(view: View, checks: tuple[CheckResult, ...]) -> Iterator[str]:
         yield f"  {check.checker:<{width}}  {check.verdict:<12}  {check.summary}"
     yield from stories(checks)
     yield from (f"  certificate: {each.certificate}" for each in view.checks if each.certificate is not None)
-
-
-def _plain(value: Any) -> Any:
-    """Return numpy's numbers and arrays as plain values."""
-    import numpy as np
-
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} can't be written as JSON")
+    if view.page is not None:
+        yield f"  page: {view.page}"

@@ -38,7 +38,9 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.argument("history", metavar="FILE|RUN", type=click.Path(path_type=Path))
 @click.option("--checker", "checkers", multiple=True, metavar="NAME", help="Use this checker (repeatable).")
 @click.option(
-    "--model", metavar="NAME", help="What the objects are: cas-register, …; checks linearizability."
+    "--model",
+    metavar="NAME|FILE.py:NAME",
+    help="What the objects are: cas-register, …, or a model of your own; checks linearizability.",
 )
 @click.option("--consistency", metavar="NAME", help="The promise to check: serializable, …")
 @click.option("--set", "options", multiple=True, metavar="CHECKER.OPTION=VALUE", help="bank.total=100")
@@ -76,15 +78,16 @@ def check(
     named = [name for name, value in of_history.items() if value]
     file = _history_in(history)
     if file is None:
-        return _run(history, named, patterns, as_json=as_json)
-    from harness import cli_check
-    from harness.history_checker import Request
+        return _run(history, named, patterns, (time_limit_s, memory_limit_mb), as_json=as_json)
+    from harness import cli_check, plugins
+    from harness.history_checker import MODEL_MEMBERS, Request
 
     if model and not checkers:
         checkers = (OF_MODELS,)
     request = Request(
         model=model,
-        consistency=consistency,
+        own_model=plugins.named("model", model, MODEL_MEMBERS) if model and ":" in model else None,
+        consistency=None if consistency is None else "-".join(consistency.split()),
         time_limit_s=time_limit_s,
         memory_limit_mb=memory_limit_mb,
         jobs=jobs or _cores(),
@@ -105,15 +108,26 @@ def _history_in(path: Path) -> Path | None:
     return next((path / name for name in HISTORIES if (path / name).is_file()), None)
 
 
-def _run(folder: Path, named: list[str], patterns: tuple[str, ...], *, as_json: bool) -> int:
+def _run(
+    folder: Path,
+    named: list[str],
+    patterns: tuple[str, ...],
+    limits: tuple[float | None, int | None],
+    *,
+    as_json: bool,
+) -> int:
     """Judge a run by all that it recorded."""
     from harness import cli_run
+    from harness.checker import Limits
 
     if named:
         raise UsageError(
             f"{folder}: a run is judged by its own checkers; --{named[0]} is for a history: name its history.jsonl"
         )
-    return cli_run.check(folder, patterns=patterns, as_json=as_json)
+    time_limit_s, memory_limit_mb = limits
+    usual = Limits()
+    asked = Limits(time_limit_s=time_limit_s or usual.time_limit_s, memory_limit_mb=memory_limit_mb)
+    return cli_run.check(folder, limits=asked, patterns=patterns, as_json=as_json)
 
 
 @click.command()
@@ -134,14 +148,20 @@ def export(
 
 
 @click.command("verify-certificate")
-@click.argument("certificate", type=click.Path(path_type=Path))
-@click.argument("history", metavar="FILE|RUN", type=click.Path(path_type=Path))
+@click.argument("certificate", metavar="CERTIFICATE|RUN", type=click.Path(path_type=Path))
+@click.argument("history", metavar="[FILE|RUN]", required=False, type=click.Path(path_type=Path))
 @_JSON
-def verify_certificate(*, certificate: Path, history: Path, as_json: bool) -> int:
-    """Compare what a checker claims with the raw history, independently of the checkers."""
+def verify_certificate(*, certificate: Path, history: Path | None, as_json: bool) -> int:
+    """Compare what checkers claim with the raw history, independently of the checkers.
+
+    Of a folder all certificates are compared; those of a run with its own history, unless another is named.
+    """
     from harness import cli_certificate
 
-    file = history / OUR_HISTORY if history.is_dir() else history
+    if history is None and not certificate.is_dir():
+        raise UsageError(f"{certificate}: name the history, too, or its folder")
+    place = history or certificate
+    file = place / OUR_HISTORY if place.is_dir() else place
     return cli_certificate.run(certificate, file, as_json=as_json)
 
 

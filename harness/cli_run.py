@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from harness import analysis, assembly, log_patterns, logs, report, results, running, schema, signals, summary
 from harness.analysis import HISTORY_FILE
+from harness.checker import Limits
 from harness.cli_output import kept, told, with_traceback
 from harness.errors import KilledError, PluginError, UsageError
 from harness.hosts import Hosts
@@ -89,7 +90,7 @@ def _run(
     return _tell(result, folder, as_json=as_json)
 
 
-def check(run_folder: Path, *, patterns: Sequence[str] = (), as_json: bool) -> int:
+def check(run_folder: Path, *, limits: Limits, patterns: Sequence[str] = (), as_json: bool) -> int:
     """Judge what a run recorded, and return the exit code of the verdict; the folder stays as it is.
 
     `patterns` are regular expressions that no line of its logs may match.
@@ -98,7 +99,7 @@ def check(run_folder: Path, *, patterns: Sequence[str] = (), as_json: bool) -> i
     folder = results.find(run_folder)
     if (folder / VERIFY_FILE).is_file():
         raise UsageError(f"{run_folder}: a verification, not a run; its runs are in {folder / 'cells'}")
-    result = analysis.analyse(folder)
+    result = analysis.analyse(folder, limits=limits)
     if wanted:
         searched = log_patterns.search(log_patterns.logs_in(folder / logs.FOLDER), wanted)
         verdict = merge((result.verdict, searched.verdict))

@@ -1,7 +1,10 @@
 """A checker that fails is an error of its own, with its traceback; it hides nothing that others find."""
 
+import errno
+import gc
 import traceback
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 
 from harness.checker import CheckResult, Finding
 from harness.system import SettingError
@@ -18,11 +21,32 @@ def guarded(name: str, check: Callable[[], CheckResult]) -> CheckResult:
         return check()
     except SettingError:
         raise
-    except MemoryError as error:
-        verdict, summary = Verdict.INCONCLUSIVE, f"not enough memory: {error}"
-        lines: tuple[str, ...] = ()
     except Exception as error:
-        verdict, summary = Verdict.ERROR, f"the checker failed: {type(error).__name__}: {error}"
-        lines = tuple(traceback.format_exc().splitlines())
-    finding = Finding(verdict=verdict, title=summary, lines=lines)
-    return CheckResult(checker=name, verdict=verdict, summary=summary, findings=(finding,))
+        if ran_out(error):
+            result = out_of_memory(name, error)
+        else:
+            summary = f"the checker failed: {type(error).__name__}: {error}"
+            lines = tuple(traceback.format_exc().splitlines())
+            finding = Finding(verdict=Verdict.ERROR, title=summary, lines=lines)
+            result = CheckResult(checker=name, verdict=finding.verdict, summary=summary, findings=(finding,))
+    gc.collect()  # what a checker that failed held is not taken from those that follow
+    return result
+
+
+def ran_out(error: BaseException) -> bool:
+    """Tell whether an error means that there was not enough memory, for us or for a process that we started."""
+    match error:
+        case MemoryError() | BrokenProcessPool():
+            return True
+        case OSError():
+            return error.errno == errno.ENOMEM
+        case RuntimeError():
+            return "can't start new thread" in str(error)
+    return False
+
+
+def out_of_memory(name: str, error: BaseException) -> CheckResult:
+    """Return what a check comes to for which there was not enough memory."""
+    summary = f"not enough memory{f': {error}' if str(error) else ''}"
+    finding = Finding(verdict=Verdict.INCONCLUSIVE, title=summary)
+    return CheckResult(checker=name, verdict=finding.verdict, summary=summary, findings=(finding,))

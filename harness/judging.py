@@ -1,5 +1,6 @@
 """From a history to its verdict: which checkers are for it, what each finds, and what that comes to."""
 
+import difflib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -8,13 +9,13 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness import plugins
+from harness import memory, plugins
 from harness.checker import CheckResult, Finding
 from harness.columns.table import Table
 from harness.errors import UsageError
 from harness.guarded import guarded
 from harness.history import OK
-from harness.history_checker import HistoryChecker, Request
+from harness.history_checker import HistoryChecker, Levelled, Request
 from harness.system import SettingError
 from harness.verdict import Verdict, merge
 
@@ -59,6 +60,16 @@ def checkers(names: Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> 
     return tuple(_made(name, options.get(name, {})) for name in wanted)
 
 
+def refuse_unknown_level(name: str | None, asked: Sequence[HistoryChecker]) -> None:
+    """Raise UsageError, which lists what there is, for a consistency model that none of these checkers knows."""
+    known = dict.fromkeys(level for each in asked if isinstance(each, Levelled) for level in each.levels)
+    if name is not None and name not in known:
+        listing = ", ".join(known) or "none by these checkers"
+        nearest = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise UsageError(f"--consistency: there is no model {name!r}; allowed: {listing}{hint}")
+
+
 def measures(options: Mapping[str, Mapping[str, Any]]) -> tuple[HistoryChecker, ...]:
     """Return what is told of every history."""
     return tuple(_made(name, options.get(name, {})) for name in plugins.installed(MEASURES))
@@ -76,8 +87,8 @@ def judge(
     """Judge a history by the `named` checkers, or by those of the `available` ones that are for its operations.
 
     A history without an acknowledged operation proves nothing, and neither does one that no checker is for: both
-    are inconclusive. The time limit is for all checkers together. Raises UsageError for a request that a checker
-    does not know.
+    are inconclusive. The limits are for all checkers together, and what holds the history counts as well.
+    Raises UsageError for a request that a checker does not know.
     """
     began = time.monotonic()
     checks: list[CheckResult] = []
@@ -90,6 +101,8 @@ def judge(
         if request.time_limit_s is not None:
             spent = time.monotonic() - began
             left = replace(request, time_limit_s=max(0.0, request.time_limit_s - spent))
+        if request.memory_limit_mb is not None:
+            left = replace(left, memory_limit_mb=max(1, request.memory_limit_mb - memory.used_mb()))
         try:
             checks.append(guarded(checker.name, partial(checker.check, table, left)))
         except SettingError as error:

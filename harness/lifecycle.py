@@ -11,9 +11,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness import assembly, course, results
+from harness import assembly, certificates, course, results
 from harness.abilities import lacking
-from harness.analysis import SCENARIO_FILE, analyse, unjudged
+from harness.analysis import HISTORY_FILE, SCENARIO_FILE, analyse, unjudged
 from harness.course import Course
 from harness.deaths import Deaths
 from harness.errors import AckedError
@@ -154,6 +154,7 @@ async def _tear_down(trial: Trial, cluster: Cluster) -> str | None:
 def _keep(folder: Path, result: RunResult) -> RunResult:
     try:
         results.write_json(folder / results.RESULTS_FILE, result)
+        certificates.write(folder, result.checks, HISTORY_FILE)
     except AckedError as error:
         return replace(
             result, error=result.error or str(error), verdict=merge((result.verdict, Verdict.ERROR))

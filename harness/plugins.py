@@ -7,11 +7,13 @@ import contextlib
 import difflib
 import functools
 import hashlib
+import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from harness.errors import AckedError, PluginError, UsageError
@@ -25,6 +27,7 @@ GROUPS = {
     "acked.checkers": "checker",
     "acked.history_checkers": "checker of histories",
     "acked.history_measures": "measure of histories",
+    "acked.pictures": "picture of certificates",
 }
 """The entry-point groups, and what each holds, in words."""
 
@@ -79,6 +82,37 @@ def load(group: str, name: str) -> Any:
     return _from_entry_point(group, name)
 
 
+def named(what: str, name: str, members: tuple[str, ...]) -> Any:
+    """Return what a user names as `path/to/file.py:Name` or `package.module:Name`, called if it is a class.
+
+    Nothing is loaded but what is named. Raises UsageError, in one line, for what can't be loaded or lacks one.
+    """
+    kind = f"{what} {name}"
+    path, _, attribute = name.rpartition(":")
+    try:
+        found = _from_file(Path(path), attribute) if path.endswith(".py") else _from_module(path, attribute)
+        with blaming(f"{kind} can't be made"):
+            made = found() if isinstance(found, type) else found
+            missing = [member for member in members if not hasattr(made, member)]
+    except PluginError as error:
+        raise UsageError(str(error).splitlines()[0]) from error
+    if missing:
+        raise UsageError(f"{kind} lacks what every {what} has: {', '.join(missing)}")
+    return made
+
+
+def _from_module(module_name: str, attribute: str) -> Any:
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{module_name} can't be imported: {error}; a file is named like mine.py:Mine"
+        ) from error
+    except Exception as error:
+        raise PluginError(f"{module_name} can't be imported: {type(error).__name__}: {error}") from error
+    return _attribute(module, module_name, attribute)
+
+
 @functools.cache
 def _from_entry_point(group: str, name: str) -> Any:
     """Load what is installed under a name, once: a search does so thousands of times."""
@@ -111,8 +145,12 @@ def _from_file(path: Path, attribute: str) -> Any:
         except Exception as error:
             del sys.modules[module_name]
             raise PluginError(f"{path} can't be imported: {type(error).__name__}: {error}") from error
+    return _attribute(module, str(path), attribute)
+
+
+def _attribute(module: ModuleType, named: str, attribute: str) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError:
         names = ", ".join(sorted(name for name in vars(module) if not name.startswith("_"))) or "nothing"
-        raise UsageError(f"{path} has no {attribute!r} (it has: {names})") from None
+        raise UsageError(f"{named} has no {attribute!r} (it has: {names})") from None

@@ -1,7 +1,6 @@
 """Reports from a run's folder: one HTML file that needs nothing else, and JUnit XML.
 
-The page makes no request, runs no script, and whatever a system or a scenario calls itself is text in it:
-the template engine escapes everything, and a policy in the page forbids the rest.
+What is common to all pages, and why whatever is told in them is harmless, is in `harness.pages`.
 """
 
 import shlex
@@ -10,11 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
-import jinja2
 import msgspec
 from msgspec import Struct
 
-from harness import assembly, charts, course, deaths, evidence, junit, losses, marks, results, summary
+from harness import assembly, charts, course, evidence, junit, losses, marks, pages, pictures, results
 from harness.charts import Timeline
 from harness.contract import TEXTS, Contract
 from harness.errors import DamagedError, PluginError, UsageError
@@ -34,14 +32,6 @@ JUNIT_FILE = "junit.xml"
 
 EXPECTATIONS = "expectations"
 """The check of what a scenario expects beyond the promise."""
-
-SYMBOLS: Mapping[Verdict, str] = {
-    Verdict.HOLDS: "✔",
-    Verdict.INCONCLUSIVE: "?",
-    Verdict.ERROR: "!",
-    Verdict.VIOLATED: "✘",
-}
-"""What tells verdicts apart where colour does not."""
 
 SENTENCES: Mapping[Verdict, str] = {
     Verdict.HOLDS: "What the mode promises was kept.",
@@ -70,6 +60,8 @@ class RunPage(Struct, frozen=True, kw_only=True):
     started_ns: int | None
     """When the clients began. All times on the page count, as those of the stories, from the history's origin."""
     commands: tuple[tuple[str, str], ...]
+    pictures: Mapping[str, tuple[str, ...]] = {}
+    """What the certificates show, as SVG, by checker."""
 
 
 def write(folder: Path) -> Path:
@@ -105,7 +97,7 @@ def write_verification(folder: Path) -> Path:
 def render_run(page: RunPage) -> str:
     """Return the page of a run."""
     return (
-        _environment()
+        pages.environment()
         .get_template("run.html")
         .render(page=page, result=page.result, sentence=sentence(page.result), texts=TEXTS)
     )
@@ -121,7 +113,7 @@ def render_verification(outcome: VerifyResult, info: RunInfo | None, links: Mapp
             grid.setdefault((cell.mode, cell.fault), []).append(cell)
     kinds = summary.kinds(outcome.cells)
     return (
-        _environment()
+        pages.environment()
         .get_template("verify.html")
         .render(
             outcome=outcome,
@@ -175,6 +167,7 @@ def load(folder: Path) -> RunPage:
             ("Run it again", f"acked run {scenario_file}"),
             ("Judge the recording again", f"acked check {shlex.quote(str(folder))}"),
         ),
+        pictures=pictures.of_checks(result.checks, result.episodes),
     )
 
 
@@ -222,28 +215,3 @@ def _read(path: Path, kind: type[T]) -> T:
         raise DamagedError(f"{path}: can't be read: {error.strerror}") from error
     except msgspec.DecodeError as error:
         raise DamagedError(f"{path}: damaged: {error}") from error
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("harness"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(symbols=SYMBOLS, charts=charts, Verdict=Verdict)
-    environment.filters.update(
-        seconds=summary.seconds,
-        milliseconds=summary.milliseconds,
-        rpo=summary.rpo,
-        losses=summary.losses,
-        clock=_clock,
-        told=deaths.told,
-    )
-    return environment
-
-
-def _clock(at_ns: int | None) -> str:
-    """Return a time of the run in seconds."""
-    return "-" if at_ns is None else f"{at_ns / 1e9:.3f} s"

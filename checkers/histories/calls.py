@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkers.histories.objects import NO_CELL, Objects, objects
-from checkers.linearizability.columns import ABSENT, NEVER, Calls
+from checkers.linearizability.columns import ABSENT, NEVER, Calls, CallsBuilder
+from checkers.linearizability.model import UNKNOWN
 from harness.columns.identity import identified
 from harness.columns.table import Table
 from harness.columns.values import Kind, frozen
 from harness.history import FAIL, INFO, OK
+from harness.operation import Outcome
 
 Ints = NDArray[np.int64]
 
@@ -28,7 +30,16 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "register": {"read": "read", "get": "read", "write": "write", "put": "write"},
     "cas-register": {"read": "read", "get": "read", "write": "write", "put": "write", "cas": "cas"},
     "mutex": {"acquire": "acquire", "release": "release"},
-    "counter": {"read": "read", "get": "read", "add": "add", "increment": "add", "inc": "add"},
+    "counter": {
+        "read": "read",
+        "get": "read",
+        "add": "add",
+        "increment": "add",
+        "inc": "add",
+        "decrement": "decrement",
+        "dec": "decrement",
+        "sub": "decrement",
+    },
     "set": {"read": "read", "get": "read", "add": "add", "remove": "remove", "contains": "contains"},
     "fifo-queue": {"enqueue": "enqueue", "dequeue": "dequeue"},
     "unordered-queue": {"enqueue": "enqueue", "dequeue": "dequeue"},
@@ -82,6 +93,8 @@ def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> Calls:
     result = np.where(answers, answer, NIL)
     result[is_cas] = _applied(table, found, rows)[is_cas]
     no_argument = _without_argument(kinds)[kind]
+    if model == "counter":  # by 1
+        no_argument |= table.values.kinds_at(first) == Kind.NIL
     return Calls(
         key=found.key.astype(np.int32),
         keys=[frozen(name) for name in table.values.objects(found.names)],
@@ -97,6 +110,27 @@ def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> Calls:
         id=table.id[rows],
         process=table.process[rows].astype(np.int32),
     )
+
+
+def plain_calls(table: Table) -> Calls:
+    """Return the operations as they were called, with all arguments: what is left to a model that knows them.
+
+    All are on one object: such a model may tell its parts. O(n), some microseconds an operation.
+    """
+    builder = CallsBuilder()
+    for operation in table.operations():
+        if operation.outcome is not Outcome.FAIL:
+            known = operation.outcome is Outcome.OK
+            builder.add(
+                id=operation.id,
+                f=operation.f,
+                args=operation.args,
+                result=operation.value if known else UNKNOWN,
+                call_ns=operation.call_ns,
+                return_ns=operation.return_ns if known else None,
+                process=operation.process,
+            )
+    return builder.build()
 
 
 def _without_argument(kinds: tuple[str, ...]) -> NDArray[np.bool_]:

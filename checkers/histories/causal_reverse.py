@@ -6,7 +6,7 @@ the later one and not the earlier one breaks strict serializability (and may be 
 serializability alone: the order of real time is what is reversed).
 
 Of each read the write that was called last among those it shows stands for all: whatever was complete before that
-call must be shown. So a read costs no more than its length.
+call must be shown. So a read costs no more than its length, and many small ones are judged at once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from checkers.histories.elements import Growth, growth
+from checkers.histories.elements import Batch, Growth, distinct, growth
 from checkers.histories.wording import finding, shown, told
 from harness.checker import CheckResult, Finding
 from harness.columns.table import Table
@@ -25,6 +25,11 @@ from harness.history_checker import Request
 from harness.options import Options
 from harness.verdict import Verdict
 from harness.words import plural
+
+Ints = NDArray[np.int64]
+
+BATCH = 1 << 22
+"""How many elements reads may show together that are judged at once."""
 
 WRITES = ("write", "insert")
 READS = ("read",)
@@ -84,21 +89,39 @@ def _written_once(grown: Growth) -> bool:
 def _reversals(grown: Growth) -> Iterator[Reversal]:
     elements = grown.elements
     current, order, returns = -1, np.zeros(0, np.int64), np.zeros(0, np.int64)
-    for read in grown.reads():
-        if read.set != current:
-            current = read.set
+    for batch in grown.batches(BATCH):
+        if batch.set != current:
+            current = batch.set
             first, last = int(elements.bounds[current]), int(elements.bounds[current + 1])
             order = first + np.argsort(elements.acknowledged_ns[first:last], kind="stable")
             returns = elements.acknowledged_ns[order]
-        known = read.shown[read.shown >= 0]
-        if not len(known):
+        of, known = _known(batch)
+        counts = np.bincount(of, minlength=len(batch.rows))
+        some, begins = counts > 0, np.cumsum(counts) - counts
+        if not some.any():
             continue
-        later = int(known[elements.call_ns[known].argmax()])
-        began_ns = int(elements.call_ns[later])
-        before = int(np.searchsorted(returns, began_ns, "left"))
-        there = known[elements.acknowledged_ns[known] < began_ns]
-        if len(np.unique(there)) < before:
-            yield Reversal(read.row, later, np.setdiff1d(order[:before], there))
+        called = elements.call_ns[known]
+        began_ns = np.zeros(len(counts), np.int64)
+        began_ns[some] = np.maximum.reduceat(called, begins[some])
+        before = np.where(some, np.searchsorted(returns, began_ns, "left"), 0)
+        there = np.bincount(of[elements.acknowledged_ns[known] < began_ns[of]], minlength=len(counts))
+        for at in np.flatnonzero(there < before).tolist():
+            span = slice(int(begins[at]), int(begins[at] + counts[at]))
+            later = int(known[span][called[span].argmax()])
+            missing = order[: before[at]]
+            yield Reversal(int(batch.rows[at]), later, missing[~np.isin(missing, known[span])])
+
+
+def _known(batch: Batch) -> tuple[Ints, Ints]:
+    """Return the elements that reads show, each once a read, and which read shows each, in the order of reads."""
+    of, shown = np.repeat(np.arange(len(batch.rows)), batch.sizes), batch.shown
+    if (shown < 0).any():
+        of, shown = of[shown >= 0], shown[shown >= 0]
+    pairs = of * (int(shown.max(initial=0)) + 1) + shown
+    if distinct(pairs):
+        return of, shown
+    _, once = np.unique(pairs, return_index=True)
+    return of[once], shown[once]
 
 
 def _case(grown: Growth, reversal: Reversal) -> str:

@@ -58,6 +58,18 @@ class Read(Struct, frozen=True):
     shown: Ints
 
 
+class Batch(Struct, frozen=True):
+    """Answered reads of one set, in the order of their calls: their rows, and what they show, one after the other.
+
+    `shown` are numbers of elements, -1 for what nobody added; the first read shows the first `sizes[0]` of them.
+    """
+
+    set: int
+    rows: Ints
+    sizes: Ints
+    shown: Ints
+
+
 class Growth(Struct, frozen=True, kw_only=True):
     """The elements of a history's sets, and where its answered reads have their members."""
 
@@ -69,6 +81,22 @@ class Growth(Struct, frozen=True, kw_only=True):
     sizes: Ints
     identities: Ints
     """What each cell is known by."""
+
+    def batches(self, most: int) -> Iterator[Batch]:
+        """Yield the answered reads by set, so many at once as show about `most` elements; at least one."""
+        order = np.lexsort((self.table.call_ns[self.rows], self.sets))
+        sets, sizes = self.sets[order], self.sizes[order]
+        ends = np.cumsum(sizes)
+        changes = np.flatnonzero(np.diff(sets)) + 1
+        for start, last in zip([0, *changes.tolist()], [*changes.tolist(), len(order)], strict=True):
+            first = start
+            find = _Finder(self.elements, int(sets[start])) if start < last else None
+            while find is not None and first < last:
+                upto = int(np.searchsorted(ends[first:last], ends[first] - sizes[first] + most, "right"))
+                some = order[first : first + max(1, upto)]
+                cells = spanned(self.starts[some], self.sizes[some])
+                yield Batch(int(sets[first]), self.rows[some], self.sizes[some], find(self.identities[cells]))
+                first += len(some)
 
     def reads(self) -> Iterator[Read]:
         """Yield the answered reads, set by set, in the order of their calls."""
@@ -131,7 +159,7 @@ def _elements(table: Table, found: Objects, is_add: NDArray[np.bool_], identity:
         rows, sets, cells, identity = rows[order], sets[order], cells[order], identity[order]
         calls, returns, outcomes = calls[order], returns[order], outcomes[order]
     acknowledged, failed = np.where(outcomes == OK, returns, NEVER), outcomes == FAIL
-    if len(found.names) > 1 or not _distinct(identity):
+    if len(found.names) > 1 or not distinct(identity):
         told = paired(sets, ranked(identity).codes)
         if len(told) < len(rows):
             first = np.sort(told.first)
@@ -160,16 +188,16 @@ def _order(calls: Ints, sets: Ints) -> Ints | None:
     return np.lexsort((calls, sets))
 
 
-def _distinct(identity: Ints) -> bool:
-    """Whether nothing was added twice. O(n) where the numbers are dense."""
-    least = int(identity.min()) if len(identity) else 0
-    span = (int(identity.max()) - least + 1) if len(identity) else 0
-    if span > SPARE * len(identity) + 1024:
-        ordered = np.sort(identity)
+def distinct(numbers: Ints) -> bool:
+    """Return whether no number is there twice. O(n) where they are dense."""
+    least = int(numbers.min()) if len(numbers) else 0
+    span = (int(numbers.max()) - least + 1) if len(numbers) else 0
+    if span > SPARE * len(numbers) + 1024:
+        ordered = np.sort(numbers)
         return bool((ordered[1:] != ordered[:-1]).all())
     seen = np.zeros(span, np.bool_)
-    seen[identity - least] = True
-    return int(np.count_nonzero(seen)) == len(identity)
+    seen[numbers - least] = True
+    return int(np.count_nonzero(seen)) == len(numbers)
 
 
 def _least(numbers: Ints, group: Ints, groups: int) -> Ints:

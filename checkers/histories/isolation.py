@@ -12,26 +12,24 @@ from numpy.typing import NDArray
 
 from checkers.histories.transactions import APPEND, READ, WRITE, MicroOps, micro_ops
 from checkers.transactions import (
-    MODELS,
+    NAMES,
     NEVER,
     NIL,
     STRICTEST,
     Inferences,
-    Result,
     Transactions,
     certificate,
     check,
 )
-from harness.checker import CheckResult, Finding
+from checkers.transactions.findings import findings, summary
+from harness.checker import CheckResult
 from harness.columns.identity import identified
 from harness.columns.table import Table
 from harness.columns.values import Kind, frozen, spanned
 from harness.history import INFO
-from harness.history_checker import Request
+from harness.history_checker import LINEARIZABLE, Request
 from harness.options import Options
-from harness.system import SettingError
 from harness.verdict import Verdict
-from harness.words import plural
 
 _CODES = {READ: 0, WRITE: 1, APPEND: 1}
 
@@ -44,6 +42,7 @@ class _Isolation:
     """The code of the workload's writes."""
 
     infer = Inferences()
+    levels = NAMES
 
     def fits(self, table: Table) -> bool:
         """Whether transactions read, and write in the workload's way."""
@@ -51,19 +50,16 @@ class _Isolation:
         return bool(len(micro.f)) and set(np.unique(micro.f).tolist()) == {READ, self.writes}
 
     def check(self, table: Table, request: Request) -> CheckResult:
-        """Judge every transaction; raises SettingError for a consistency model that there is not."""
-        asked = request.consistency or STRICTEST
+        """Judge every transaction against the consistency model that is asked for, one of `levels`."""
+        asked = STRICTEST if request.consistency in (None, *LINEARIZABLE) else request.consistency
         txns = transactions(table, self.writes)
-        try:
-            result = check(txns, self.name, consistency=asked, infer=self.infer)
-        except KeyError as error:
-            raise SettingError("consistency", f"there is no model {asked!r}", tuple(MODELS)) from error
+        result = check(txns, self.name, consistency=asked, infer=self.infer)
         violated = result.verdict is Verdict.VIOLATED
         return CheckResult(
             checker=self.name,
             verdict=result.verdict,
-            summary=_summary(result),
-            findings=_findings(result),
+            summary=summary(result),
+            findings=findings(result),
             figures={
                 "transactions": result.transactions,
                 "acknowledged": result.acknowledged,
@@ -150,26 +146,3 @@ def _bounds(of: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 def _names(table: Table, micro: MicroOps) -> list[Any]:
     return [frozen(name) for name in table.values.objects(micro.keys)]
-
-
-def _summary(result: Result) -> str:
-    told = ", ".join(f"{each.anomaly} ({each.count:,})" for each in result.found) or "no anomaly"
-    impossible = f"; not {' nor '.join(result.violated)}" if result.violated else ""
-    possible = f"; may be {' and '.join(result.may_hold)}" if result.violated and result.may_hold else ""
-    return f"{plural(result.transactions, 'transaction')}: {told}{impossible}{possible}"
-
-
-def _findings(result: Result) -> tuple[Finding, ...]:
-    """Return one finding for each anomaly: its first stories; of what the model allows, nothing is at fault."""
-    verdict = result.verdict if result.verdict is Verdict.VIOLATED else Verdict.HOLDS
-    findings = [
-        Finding(
-            verdict=verdict,
-            title=f"{found.anomaly}: {plural(found.count, 'case')}",
-            lines=tuple(line for story in found.stories[:2] for line in (story.title, *story.lines)),
-        )
-        for found in result.found
-    ]
-    if result.reason:
-        findings.append(Finding(verdict=Verdict.INCONCLUSIVE, title=result.reason))
-    return tuple(findings)

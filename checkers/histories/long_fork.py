@@ -10,7 +10,6 @@ shows, so no pairs are compared. Reads of different groups are not compared with
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from checkers.histories.transactions import READ, WRITE, MicroOps, micro_ops
 from checkers.histories.wording import finding, told
 from harness.checker import CheckResult, Finding
+from harness.columns.identity import Ranked, paired, ranked
 from harness.columns.table import Table
 from harness.history import FAIL, OK
 from harness.history_checker import Request
@@ -83,19 +83,48 @@ def _reads(table: Table, micro: MicroOps) -> Ints:
 
 def _forks(micro: MicroOps, reads: Ints) -> Iterator[tuple[int, int]]:
     """Yield pairs of rows that each show what the other misses, one for each group that has some."""
-    groups: dict[tuple[int, ...], dict[frozenset[int], int]] = {}
-    present = micro.value >= 0
-    for place in reads.tolist():
-        span = slice(int(micro.bounds[place]), int(micro.bounds[place + 1]))
-        keys, seen = micro.key[span].tolist(), present[span].tolist()
-        shows = frozenset(key for key, is_there in zip(keys, seen, strict=True) if is_there)
-        groups.setdefault(tuple(sorted(keys)), {}).setdefault(shows, int(micro.rows[place]))
-    for kinds in groups.values():
-        line = sorted(kinds, key=lambda shows: (len(shows), sorted(shows)))
-        for less, more in pairwise(line):
-            if not less <= more:
-                yield kinds[less], kinds[more]
-                break
+    sizes = np.diff(micro.bounds)[reads]
+    found: list[tuple[int, int]] = []
+    for size in np.unique(sizes).tolist():
+        if size:
+            found += _forks_of(micro, reads[sizes == size], size)
+    return iter(sorted(found))
+
+
+def _forks_of(micro: MicroOps, reads: Ints, size: int) -> list[tuple[int, int]]:
+    """Return the forks among reads of so many keys; a group is known by its first read."""
+    cells = micro.bounds[reads][:, None] + np.arange(size)
+    keys, present = micro.key[cells], micro.value[cells] >= 0
+    order = np.argsort(keys, axis=1, kind="stable")
+    keys, present = np.take_along_axis(keys, order, axis=1), np.take_along_axis(present, order, axis=1)
+    _spread(keys, present)
+    groups = _coded(keys)
+    kinds = paired(groups.codes, _coded(present.astype(np.int64)).codes)
+    line = np.lexsort((kinds.first, present[kinds.first].sum(axis=1), groups.codes[kinds.first]))
+    place = kinds.first[line]
+    same = groups.codes[place[1:]] == groups.codes[place[:-1]]
+    forked = np.flatnonzero(same & (present[place[:-1]] & ~present[place[1:]]).any(axis=1))
+    _, first = np.unique(groups.codes[place[forked]], return_index=True)
+    rows = micro.rows[reads[place]].tolist()
+    return [(rows[at], rows[at + 1]) for at in forked[first].tolist()]
+
+
+def _spread(keys: Ints, present: NDArray[np.bool_]) -> None:
+    """Let a key that a read names twice be shown everywhere or nowhere in it; keys are sorted."""
+    twice = keys[:, 1:] == keys[:, :-1]
+    if twice.any():
+        for place in range(1, keys.shape[1]):
+            present[:, place] |= twice[:, place - 1] & present[:, place - 1]
+        for place in range(keys.shape[1] - 1, 0, -1):
+            present[:, place - 1] |= twice[:, place - 1] & present[:, place]
+
+
+def _coded(columns: Ints) -> Ranked:
+    """Return codes of rows of numbers: equal rows have equal ones."""
+    found = ranked(columns[:, 0])
+    for place in range(1, columns.shape[1]):
+        found = paired(found.codes, ranked(columns[:, place]).codes)
+    return found
 
 
 def _findings(table: Table, micro: MicroOps, reads: Ints, forks: list[tuple[int, int]]) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ Where a model leaves several states possible, a state of the machine is the set 
 is possible exactly if the set is not empty after it.
 """
 
+import sys
 from collections.abc import Hashable, Iterable
 from typing import Any
 
@@ -12,11 +13,15 @@ from checkers.linearizability.model import Call, Model, Overwriting
 REFUSED = -1
 """What a step gives when the operation can't have happened."""
 
+STATE_BYTES, STEP_BYTES = 400, 200
+"""What a set of states costs beside the states in it, and what a step that is remembered costs."""
+
 
 class Automaton:
     """The machine of one model. `calls` are the calls it knows by number; `states` the sets by number.
 
-    Calls that differ only in what was answered are of the same of the `families`.
+    `held_bytes` is what the states and the steps between them take, about: values inside of a state are those of
+    calls. Calls that differ only in what was answered are of the same of the `families`.
     """
 
     def __init__(self, model: Model) -> None:
@@ -29,6 +34,7 @@ class Automaton:
         self._call_numbers: dict[Call, int] = {}
         self._state_numbers: dict[frozenset[Hashable], int] = {}
         self._steps: dict[tuple[int, int], int] = {}
+        self.held_bytes = 0
         self.start = self.state((model.init(),))
 
     def call(self, call: Call) -> int:
@@ -49,6 +55,7 @@ class Automaton:
         number = self._state_numbers.setdefault(states, len(self.states))
         if number == len(self.states):
             self.states.append(states)
+            self.held_bytes += STATE_BYTES + sum(map(sys.getsizeof, states))
         return number
 
     def step(self, state: int, call: int) -> int:
@@ -60,4 +67,5 @@ class Automaton:
                 after for possible in self.states[state] for after in self.model.step(possible, what)
             )
             self._steps[state, call] = known
+            self.held_bytes += STEP_BYTES
         return known

@@ -18,6 +18,8 @@ class OverBudget(Exception):
 class Budget:
     """The limits of one check. `now_s` is the clock they are measured with.
 
+    Up to `searches` run at a time; each may hold its share of the memory.
+
     `stop` is one byte that ends every search when it is set, from whatever thread.
     """
 
@@ -26,10 +28,12 @@ class Budget:
         *,
         time_limit_s: float | None = None,
         memory_limit_mb: float | None = None,
+        searches: int = 1,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.time_limit_s = time_limit_s
         self.memory_limit_mb = memory_limit_mb
+        self.searches = searches
         self.stop = bytearray(1)
         self._now_s = now_s
         self._until_s = None if time_limit_s is None else now_s() + time_limit_s
@@ -38,13 +42,22 @@ class Budget:
         """Return how many seconds are left, None when there is no limit."""
         return None if self._until_s is None else max(0.0, self._until_s - self._now_s())
 
+    def held_bytes(self) -> int | None:
+        """Return how much one search may hold, None when there is no limit."""
+        return None if self.memory_limit_mb is None else int(self.memory_limit_mb * 1e6 / self.searches)
+
+    def within(self, time_limit_s: float) -> "Budget":
+        """Return a budget of as much memory, and of some time from now on."""
+        return Budget(time_limit_s=time_limit_s, memory_limit_mb=self.memory_limit_mb, searches=self.searches)
+
     def spend(self, held_bytes: int) -> None:
         """Raise OverBudget when the time is over, what is held is too much, or somebody stopped it."""
         if self.stop[0]:
             raise OverBudget(self.reason("stop"))
         if self._until_s is not None and self._now_s() >= self._until_s:
             raise OverBudget(self.reason("time"))
-        if self.memory_limit_mb is not None and held_bytes > self.memory_limit_mb * 1e6:
+        most = self.held_bytes()
+        if most is not None and held_bytes > most:
             raise OverBudget(self.reason("memory"))
 
     def reason(self, limit: Limit) -> str:

@@ -22,6 +22,9 @@ NEVER = int(np.iinfo(np.int64).max)
 NIL = 0
 """The code of None, whatever else there is."""
 
+_PLAIN = frozenset((int, str, float, type(None)))
+"""The types whose values Python tells apart."""
+
 ABSENT = -1
 """The code of an argument or a result that there is not."""
 
@@ -186,4 +189,8 @@ def freeze(value: Any) -> Any:
 
 def _identity(value: Any) -> Hashable:
     """Return what tells a value from others; Python takes True for 1."""
-    return (bool, value) if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return (bool, value)
+    if isinstance(value, tuple) and not _PLAIN.issuperset(map(type, value)):
+        return tuple(map(_identity, value))
+    return value  # type: ignore[no-any-return]

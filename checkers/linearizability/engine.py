@@ -59,24 +59,27 @@ def answer(
     `excused` need not happen, but if it does then before its return. With a `width` the compiled search follows
     only about as many configurations, the most promising, and may get lost.
     """
-    events = events_of(calls.call_ns, return_ns)
-    found = program(model, calls)
-    if excused is None:
-        excused = np.zeros(len(calls), dtype=np.bool_)
-    if found is not None and COMPILED:
-        return compiled(found, events, excused, budget, width=width)
-    return interpreted(model, calls, events, excused, budget, wide=found is not None)
+    try:
+        events = events_of(calls.call_ns, return_ns)
+        found = program(model, calls)
+        if excused is None:
+            excused = np.zeros(len(calls), dtype=np.bool_)
+        if found is not None and COMPILED:
+            return compiled(found, events, excused, budget, width=width)
+        return interpreted(model, calls, events, excused, budget, wide=found is not None)
+    except MemoryError as error:
+        raise OverBudget(budget.reason("memory")) from error
 
 
 def compiled(
     what: Program, events: Rows, excused: Flags, budget: Budget, *, width: int | None = None
 ) -> Answer:
     """Search in C, breadth first; see `answer`."""
-    left_s = budget.left_s()
+    left_s, most = budget.left_s(), budget.held_bytes()
     status, stuck, states, placed, steps, _ = _sweep.sweep(
         events, what.kind, what.a, what.b, excused, what.table, what.n_states, what.start, width or 0,
         -1.0 if left_s is None else left_s,
-        -1 if budget.memory_limit_mb is None else int(budget.memory_limit_mb * 1e6),
+        -1 if most is None else most,
         budget.stop,
     )  # fmt: skip
     match status:

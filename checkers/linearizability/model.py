@@ -78,11 +78,11 @@ class Observing(Protocol):
 
     With it an operation of unknown outcome costs nothing. It must be so that leaving out an operation whose
     trace nobody sees, from an order that explains a history, leaves an order that explains the rest; and that
-    each trace in `sees` can only come from the operation that leaves it, before `call` returns.
+    each mark in `sees` can only come from an operation that leaves it, before `call` returns.
     """
 
-    def trace(self, call: Call) -> Hashable | None:
-        """Return the mark by which this operation can be told, if it was unique in the history; else None."""
+    def traces(self, call: Call) -> tuple[Hashable, ...]:
+        """Return the marks that the operation leaves; by one alone it can be told, if no other leaves that."""
 
     def sees(self, call: Call) -> tuple[Hashable, ...]:
         """Return the marks that the operation's known result shows."""

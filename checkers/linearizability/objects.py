@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any
 
@@ -20,6 +21,7 @@ from checkers.linearizability.program import is_register
 from checkers.linearizability.story import told
 from checkers.linearizability.traces import settle
 from checkers.linearizability.window import narrow
+from harness import memory
 from harness.verdict import Verdict, merge
 
 Rows = NDArray[np.intp]
@@ -102,42 +104,53 @@ def check(
     """Check every object of a history against a model.
 
     Past a limit the verdict on an object is inconclusive, with the reason; the time limit is for all of them
-    together, the memory limit for what the searches hold. `jobs` objects are checked at a time. An empty
-    history holds: whether it proves anything is the caller's question.
+    together, the memory limit for what the searches hold, about: states are taken for as large as Python says,
+    without what is in them; where processes check objects the kernel keeps each to its share. `jobs` objects are
+    checked at a time. An empty history holds: whether it proves anything is the caller's question.
     """
-    budget = Budget(
-        time_limit_s=time_limit_s,
-        memory_limit_mb=None if memory_limit_mb is None else memory_limit_mb / jobs,
-    )
     tasks = [
         _Task(model=model, calls=calls, rows=rows, key=key, taken=len(rows) == len(calls))
         for key, rows in _parts(calls, model)
     ]
-    if jobs == 1 or len(tasks) == 1:
+    threads = engine.COMPILED and is_register(model)
+    alone = jobs == 1 or len(tasks) <= 1 or not (threads or len(calls) >= WORTH_A_PROCESS)
+    budget = Budget(
+        time_limit_s=time_limit_s,
+        memory_limit_mb=memory_limit_mb,
+        searches=1 if alone else min(jobs, len(tasks)),
+    )
+    if alone:
         objects = [_checked(task, budget) for task in tasks]
-    elif engine.COMPILED and is_register(model):
+    elif threads:
         with ThreadPoolExecutor(jobs) as pool:
-            objects = _gathered(pool, [pool.submit(_checked, task, budget) for task in tasks], budget)
-    elif len(calls) < WORTH_A_PROCESS:
-        objects = [_checked(task, budget) for task in tasks]
+            objects = _gathered(pool, [pool.submit(_checked, task, budget) for task in tasks], tasks, budget)
     else:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            limits = (budget.left_s(), budget.memory_limit_mb)
-            objects = _gathered(
-                pool, [pool.submit(_elsewhere, _alone(task), *limits) for task in tasks], budget
-            )
+            limits = (budget.left_s(), memory_limit_mb, budget.searches)
+            futures = [pool.submit(_elsewhere, _alone(task), *limits) for task in tasks]
+            objects = _gathered(pool, futures, tasks, budget)
     verdict = merge(each.verdict for each in objects) if objects else Verdict.HOLDS
     return Result(model=model.name, verdict=verdict, objects=tuple(objects))
 
 
-def _gathered(pool: Executor, futures: list[Future[ObjectResult]], budget: Budget) -> list[ObjectResult]:
+def _gathered(
+    pool: Executor, futures: list[Future[ObjectResult]], tasks: list[_Task], budget: Budget
+) -> list[ObjectResult]:
     """Wait for all; whatever interrupts that stops the searches as well."""
     try:
-        return [future.result() for future in futures]
+        return [_awaited(*each, budget) for each in zip(futures, tasks, strict=True)]
     except BaseException:
         budget.stop[0] = 1
         pool.shutdown(cancel_futures=True)
         raise
+
+
+def _awaited(future: Future[ObjectResult], task: _Task, budget: Budget) -> ObjectResult:
+    """Return the result on an object; a process that had no memory left for it took no other verdict along."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return _undecided(task, budget.reason("memory"))
 
 
 def _parts(calls: Calls, model: Model) -> Iterator[tuple[Any, Rows]]:
@@ -171,13 +184,17 @@ def _alone(task: _Task) -> _Task:
     return _Task(model=task.model, calls=calls, rows=task.rows, key=task.key, taken=True)
 
 
-def _elsewhere(task: _Task, limit_s: float | None, limit_mb: float | None) -> ObjectResult:
-    return _checked(task, Budget(time_limit_s=limit_s, memory_limit_mb=limit_mb))
+def _elsewhere(task: _Task, limit_s: float | None, limit_mb: float | None, searches: int) -> ObjectResult:
+    budget = Budget(time_limit_s=limit_s, memory_limit_mb=limit_mb, searches=searches)
+    if limit_mb is None:
+        return _checked(task, budget)
+    with memory.limited(memory.used_mb() + max(1, int(limit_mb / searches))):
+        return _checked(task, budget)
 
 
 def _checked(task: _Task, budget: Budget) -> ObjectResult:
-    calls = task.calls if task.taken else task.calls.take(task.rows)
     try:
+        calls = task.calls if task.taken else task.calls.take(task.rows)
         if is_register(task.model) and task.model.init() is None:
             ruled = zones.rule(calls)
             if ruled.ruling is zones.Ruling.VIOLATED:
@@ -189,7 +206,13 @@ def _checked(task: _Task, budget: Budget) -> ObjectResult:
                 return ObjectResult(key=task.key, verdict=Verdict.HOLDS, rows=task.rows, places=places)
         return _searched(task, calls, budget)
     except OverBudget as over:
-        return ObjectResult(key=task.key, verdict=Verdict.INCONCLUSIVE, rows=task.rows, reason=over.reason)
+        return _undecided(task, over.reason)
+    except MemoryError:
+        return _undecided(task, budget.reason("memory"))
+
+
+def _undecided(task: _Task, reason: str) -> ObjectResult:
+    return ObjectResult(key=task.key, verdict=Verdict.INCONCLUSIVE, rows=task.rows, reason=reason)
 
 
 def _refuted(task: _Task, suspects: Calls, budget: Budget) -> ObjectResult:
@@ -197,7 +220,7 @@ def _refuted(task: _Task, suspects: Calls, budget: Budget) -> ObjectResult:
     calls = suspects.take(np.argsort(suspects.call_ns, kind="stable"))
     found = engine.answer(task.model, calls, calls.return_ns, budget)
     assert found.stuck is not None, "the zones and the search agree"
-    window = _window(task.model, calls, calls.return_ns, found.stuck, closed=True)
+    window = _window(task.model, calls, calls.return_ns, found.stuck, budget, closed=True)
     return ObjectResult(
         key=task.key, verdict=Verdict.VIOLATED, rows=task.rows, window=window, steps=found.steps
     )
@@ -215,12 +238,12 @@ def _searched(task: _Task, calls: Calls, budget: Budget) -> ObjectResult:
             key=task.key, verdict=Verdict.HOLDS, rows=task.rows, order=placed, steps=decision.steps
         )
     assert decision.stuck is not None
-    window = _window(task.model, calls, by_ns, decision.stuck, closed=False)
+    window = _window(task.model, calls, by_ns, decision.stuck, budget, closed=False)
     return ObjectResult(
         key=task.key, verdict=Verdict.VIOLATED, rows=task.rows, window=window, steps=decision.steps
     )
 
 
-def _window(model: Model, calls: Calls, by_ns: Ints, stuck: int, *, closed: bool) -> Window:
-    budget = Budget(time_limit_s=WINDOW_LIMIT_S)
-    return told(narrow(model, calls, by_ns, stuck, budget, closed=closed), budget)
+def _window(model: Model, calls: Calls, by_ns: Ints, stuck: int, budget: Budget, *, closed: bool) -> Window:
+    limits = budget.within(WINDOW_LIMIT_S)
+    return told(narrow(model, calls, by_ns, stuck, limits, closed=closed), limits)

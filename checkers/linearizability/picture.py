@@ -5,13 +5,16 @@ is also told by pattern, outline and mark.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import jinja2
+import msgspec
 from msgspec import Struct
 
 from checkers.linearizability.certificate import Role, Window, WindowOperation
 from checkers.linearizability.models.words import shown
+from harness.episode import Episode
 
 WIDTH = 1000
 LEFT = 96
@@ -88,6 +91,23 @@ class Picture(Struct, frozen=True, kw_only=True):
     lanes: tuple[Lane, ...]
     intervals: tuple[Interval, ...]
     ticks: tuple[Tick, ...]
+
+
+def pictures(certificate: Mapping[str, Any], episodes: Sequence[Episode] = ()) -> Iterator[str]:
+    """Yield the pictures of a certificate's windows, with faults as bands; entry-point group `acked.pictures`.
+
+    Raises msgspec.ValidationError for what is no certificate of windows.
+    """
+    bands = [
+        Band(
+            label=" ".join(filter(None, (each.fault, each.detail, ", ".join(each.targets)))),
+            from_ns=each.from_ns,
+            until_ns=each.until_ns,
+        )
+        for each in episodes
+    ]
+    for each in certificate["windows"]:
+        yield svg(msgspec.convert(each, Window), bands)
 
 
 def svg(window: Window, bands: Iterable[Band] = ()) -> str:

@@ -45,7 +45,7 @@ def sweep(question: Question, budget: Budget) -> Found:
         moves = Moves(question, unknown, layer)
         met = _through(moves, layer, front)
         steps += len(met)
-        budget.spend(len(met) * CONFIGURATION_BYTES)
+        budget.spend(len(met) * CONFIGURATION_BYTES + question.automaton.held_bytes)
         front = _beyond(moves, layer, met)
         if not front:
             states = dict.fromkeys(each.configuration[0] for each in met)
@@ -151,7 +151,7 @@ def dive(question: Question, budget: Budget) -> Found:
             return Found(uses=_unwound(node.trail), steps=len(seen))
         elif node[:3] not in seen:
             seen.add(node[:3])
-            budget.spend(len(seen) * CONFIGURATION_BYTES)
+            budget.spend(len(seen) * CONFIGURATION_BYTES + question.automaton.held_bytes)
             if node.depth > deepest:
                 deepest, states = node.depth, {}
             if node.depth == deepest:

@@ -28,8 +28,8 @@ def told(contradiction: Contradiction, budget: Budget) -> Window:
     try:
         for row in (stuck, *required) if len(required) <= MOST else ():
             orders[row] = _others(contradiction, row, required, budget)
-    except OverBudget:
-        pass  # those that were not reached in time have no story
+    except (OverBudget, MemoryError):
+        pass  # those that were not reached within the budget have no story
     places = {row: place for place, row in enumerate(orders.get(stuck) or (), start=1)}
     operations = [
         _operation(

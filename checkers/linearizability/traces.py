@@ -21,20 +21,21 @@ def settle(model: Model, calls: Calls) -> tuple[NDArray[np.bool_], Ints]:
         return kept, calls.return_ns
     by_ns: dict[Hashable, int] = {}
     left: Counter[Hashable] = Counter()
-    traces: dict[int, Hashable] = {}
+    alone: dict[int, Hashable] = {}
     for row, known in enumerate(calls.known.tolist()):
         call = calls.call(row)
-        trace = model.trace(call)
-        left[trace] += 1
+        traces = model.traces(call)
+        left.update(traces)
         if not known:
-            traces[row] = trace
+            if len(traces) == 1:
+                alone[row] = traces[0]
             continue
         for seen in model.sees(call):
             returned = int(calls.return_ns[row])
             by_ns[seen] = min(by_ns.get(seen, returned), returned)
     return_ns = calls.return_ns.copy()
-    for row, trace in traces.items():
-        if trace is not None and left[trace] == 1:
+    for row, trace in alone.items():
+        if left[trace] == 1:
             kept[row] = trace in by_ns
             return_ns[row] = by_ns.get(trace, return_ns[row])
     return kept, return_ns

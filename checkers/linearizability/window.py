@@ -39,7 +39,7 @@ def narrow(
         if not closed:
             window = _latest_entry(window, stuck, budget)
         window = _needed(window, budget)
-    except OverBudget:
+    except (OverBudget, MemoryError):
         pass
     return window
 

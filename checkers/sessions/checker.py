@@ -12,15 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from checkers.evidence.case import Case
-from checkers.evidence.incidents import PROMOTES
+from checkers.evidence.excuses import excuse
 from checkers.sessions.epochs import Late, late, window_ns
 from checkers.sessions.guarantees import Breach, Guarantee, Watch
 from checkers.sessions.lag import Lags
 from checkers.sessions.traffic import Traffic
 from checkers.words import at, seconds
 from harness.checker import CheckResult, Finding, RecordedRun
-from harness.contract import Reads
-from harness.events import Cause, Medium
 from harness.verdict import Verdict
 from harness.words import plural
 
@@ -63,9 +61,9 @@ class Sessions:
                     breaches.append(breach)
             if not read.primary:
                 lags.add(read)
-        excuse = _excuse(case)
-        stale = () if excuse else tuple(late(case.ledger))
-        findings = () if excuse else (*_told(breaches), *map(_told_late, stale[:STORIES]))
+        excused = excuse(case)
+        stale = () if excused else tuple(late(case.ledger))
+        findings = () if excused else (*_told(breaches), *map(_told_late, stale[:STORIES]))
         figures = {
             **{name: counts[name] for name in sorted(counts)},
             **lags.figures(),
@@ -74,30 +72,13 @@ class Sessions:
         }
         verdict = Verdict.VIOLATED if findings else Verdict.HOLDS
         summary = f"{_summary(counts)}; replicas up to {seconds(lags.most_ns)} behind"
-        summary += f"; not judged: {excuse}" if excuse else ""
+        summary += f"; not judged: {excused}" if excused else ""
         return CheckResult(
             checker=self.name, verdict=verdict, summary=summary, findings=findings, figures=figures
         )
 
     def _result(self, verdict: Verdict, summary: str) -> CheckResult:
         return CheckResult(checker=self.name, verdict=verdict, summary=summary)
-
-
-def _excuse(case: Case) -> str:
-    """Return why nothing of this is promised, or nothing."""
-    run = case.run
-    if run.contract.primary_reads is not Reads.LINEARIZABLE:
-        return f"reads of the primary are {run.contract.primary_reads}"
-    if any(episode.fault == PROMOTES for episode in run.episodes) or any(
-        election.cause is Cause.OPERATOR for election in case.lineage.elections.values()
-    ):
-        return "an operator made a primary"
-    memory = run.contract.medium is Medium.MEMORY
-    if any(each.disk or memory for each in case.destructions) or case.deceptions:
-        return "copies were destroyed"
-    if case.ledger.degraded.any():
-        return "there were degraded acknowledgements"
-    return ""
 
 
 def _told(breaches: Iterable[Breach]) -> Iterator[Finding]:

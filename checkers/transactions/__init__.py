@@ -18,10 +18,10 @@ from checkers.transactions.certificate import certificate
 from checkers.transactions.check import EFFORT, STRICTEST, Found, Result, check
 from checkers.transactions.columns import NEVER, NIL, READ, WRITE, Builder, Transactions
 from checkers.transactions.explanation import Pointer, Step, Story
-from checkers.transactions.models import MODELS
+from checkers.transactions.models import MODELS, NAMES
 from checkers.transactions.registers import Inferences
 
 __all__ = [
-    "EFFORT", "MODELS", "NEVER", "NIL", "READ", "STRICTEST", "WRITE", "Anomaly", "Builder", "Found", "Inferences",
-    "Pointer", "Result", "Step", "Story", "Transactions", "certificate", "check",
+    "EFFORT", "MODELS", "NAMES", "NEVER", "NIL", "READ", "STRICTEST", "WRITE", "Anomaly", "Builder", "Found",
+    "Inferences", "Pointer", "Result", "Step", "Story", "Transactions", "certificate", "check",
 ]  # fmt: skip

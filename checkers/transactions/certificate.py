@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from checkers.transactions.check import Result
@@ -11,7 +12,7 @@ from checkers.transactions.explanation import Pointer, Step, Story
 def certificate(result: Result) -> dict[str, Any]:
     """Return the certificate of a result: every anomaly that was told, by ids and places.
 
-    Its form is described in docs/file-formats.md.
+    Its form is described in docs/certificates.md. The `story` of each is what people are told, and drawn.
     """
     infer = structs.asdict(result.infer)
     return {
@@ -20,7 +21,7 @@ def certificate(result: Result) -> dict[str, Any]:
         "consistency": result.consistency,
         "infer": [name for name, taken in infer.items() if taken],
         "anomalies": [
-            {"anomaly": str(found.anomaly), **_shown(story)}
+            {"anomaly": str(found.anomaly), **_shown(story), "story": msgspec.to_builtins(story)}
             for found in result.found
             for story in found.stories
         ],

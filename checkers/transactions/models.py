@@ -48,6 +48,7 @@ _STRICT = "strict-serializable"
 
 ALIASES: dict[str, str] = {
     "strong-serializable": _STRICT,
+    "strong-session": "strong-session-serializable",
     "PL-1": "read-uncommitted",
     "PL-2": "read-committed",
     "PL-2+": "consistent-view",
@@ -82,6 +83,13 @@ IMPLIES = _implied()
 """Every model, with those that it implies directly."""
 
 MODELS = tuple(IMPLIES)
+
+NAMES = (
+    *MODELS,
+    *(prefix + alias for alias in ALIASES if ALIASES[alias] in BASES for prefix in _PREFIXES.values()),
+    *(alias for alias in ALIASES if ALIASES[alias] not in BASES),
+)
+"""Every name that `canonical` knows."""
 
 
 def canonical(name: str) -> str:

@@ -5,11 +5,15 @@ colour is told by a mark, an outline or a pattern of the line as well.
 """
 
 import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import jinja2
+import msgspec
 from msgspec import Struct
 
 from checkers.transactions.explanation import Step, Story
+from harness.episode import Episode
 
 WIDTH = 1000
 LEFT = 24
@@ -64,6 +68,17 @@ class Picture(Struct, frozen=True, kw_only=True):
     height: float
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
+
+
+def pictures(certificate: Mapping[str, Any], _: Sequence[Episode] = ()) -> Iterator[str]:
+    """Yield the pictures of a certificate's cycles; entry-point group `acked.pictures`.
+
+    Raises msgspec.ValidationError for what is no certificate of transactions.
+    """
+    for each in certificate["anomalies"]:
+        story = msgspec.convert(each["story"], Story)
+        if story.is_cycle:
+            yield svg(story)
 
 
 def svg(story: Story) -> str:

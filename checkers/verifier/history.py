@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class History:
     """All operations by id."""
 
     calls: dict[int, Call]
+    by_key: dict[str, list[Call]] = field(default_factory=dict)
+    """The calls on each key, which is text here: filled when it is first asked for."""
 
     def __getitem__(self, id: Any) -> Call:
         """Return an operation; raises Refused for an id that there is not."""
@@ -45,8 +47,21 @@ class History:
             raise Refused(f"the history has no operation {id!r}")
         return self.calls[id]
 
+    def about(self, key: str) -> list[Call]:
+        """Return the calls on a key, given as text; a transaction is on all keys that it names."""
+        if not self.by_key:
+            for call in self:
+                for each in _keys(call):
+                    self.by_key.setdefault(each, []).append(call)
+        return self.by_key.get(key, [])
+
     def __iter__(self) -> Iterator[Call]:
         return iter(self.calls.values())
+
+
+def _keys(call: Call) -> set[str]:
+    keys = [micro[1] for micro in call.args[0]] if call.f == "txn" else call.args[:1]
+    return {json.dumps(key, sort_keys=True) for key in keys}
 
 
 def read_history(path: Path) -> History:

@@ -8,6 +8,7 @@ from checkers.verifier.history import Call, History, Refused
 from checkers.verifier.objects import text
 
 _READS = ("r", "read", "get")
+_ALONE = ("get", "put", "cas", "append", "add", "increment")
 _WRITES = ("w", "write", "put", "append")
 
 
@@ -75,15 +76,21 @@ class Transactions:
 
 
 def transactions(history: History, *, lists: bool) -> Transactions:
-    """Return the transactions of a history, in the order of their calls; raises Refused for what is none."""
+    """Return the transactions of a history, in the order of their calls; raises Refused for what is none.
+
+    Of lists an append or a read that was called alone is one, too, and keys to which something else was done
+    than that are left out.
+    """
+    told = {call.id: _told(call, lists=lists) for call in history}
+    others = {
+        text(key) for each in told.values() for f, key, _ in each if lists and f not in (*_READS, "append")
+    }
     found = Transactions(lists=lists)
     for call in history:
-        asked = call.args[0] if len(call.args) == 1 and isinstance(call.args[0], list) else None
-        told = call.value if call.happened and isinstance(call.value, list) else asked
-        if told is None:
-            continue
-        micro = [_micro(call, place, each, lists=lists) for place, each in enumerate(told)]
-        found.by_id[call.id] = micro
+        kept = [each for each in told[call.id] if text(each[1]) not in others]
+        micro = [_micro(call, place, each, lists=lists) for place, each in enumerate(kept)]
+        if micro:
+            found.by_id[call.id] = micro
         for each in micro:
             if not each.reads:
                 found.writes.setdefault((each.key, each.values[0]), []).append(each)
@@ -92,11 +99,30 @@ def transactions(history: History, *, lists: bool) -> Transactions:
     return found
 
 
-def _micro(call: Call, place: int, micro: Any, *, lists: bool) -> Micro:
-    if not isinstance(micro, list) or len(micro) != 3 or micro[0] not in (*_READS, *_WRITES):
-        raise Refused(f"operation {call.id} has a micro-operation that is none: {micro!r}")
+def _told(call: Call, *, lists: bool) -> list[list[Any]]:
+    """Return the micro-operations of a call, those that read with what they read."""
+    if lists and call.f in _ALONE:
+        return [[call.f, call.args[0], call.value if call.f == "get" else call.args[-1]]]
+    asked = call.args[0] if len(call.args) == 1 and isinstance(call.args[0], list) else []
+    told = call.value if call.happened and isinstance(call.value, list) else asked
+    if not all(isinstance(each, list) and len(each) == 3 for each in (*asked, *told)):
+        if call.f != "txn":
+            return []
+        raise Refused(f"operation {call.id} has a micro-operation that is none")
+    # What was written is in the call: an answer to it need not repeat it.
+    return [
+        [f, key, value if f in _READS else one[2]]
+        for (f, key, value), one in zip(told, asked or told, strict=True)
+    ]
+
+
+def _micro(call: Call, place: int, micro: list[Any], *, lists: bool) -> Micro:
     f, key, value = micro
+    if f not in (*_READS, *_WRITES):
+        raise Refused(f"operation {call.id} has a micro-operation that is none: {micro!r}")
     reads = f in _READS
+    if reads and lists and not isinstance(value, list | None):
+        raise Refused(f"operation {call.id} read what is no list: {value!r}")
     several = value if reads and lists else [] if reads and value is None else [value]
     return Micro(
         call=call, place=place, reads=reads, key=text(key), values=[text(each) for each in several or []]

@@ -16,7 +16,19 @@ ANY = object()
 
 Step = Callable[[Any, str, list[Any], Any], tuple[Any, ...]]
 
-_WORDS = {"get": "read", "put": "write", "increment": "add", "inc": "add"}
+TOGETHER = "together"
+"""What a transaction does to one object, at one instant: its arguments are the parts."""
+
+_WRITES = ("write", "append", "add")
+
+_WORDS = {
+    "get": "read",
+    "put": "write",
+    "increment": "add",
+    "inc": "add",
+    "dec": "decrement",
+    "sub": "decrement",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,26 +51,50 @@ def text(value: Any) -> str:
 
 def operations(history: History, key: Any, model: str) -> dict[int, Done]:
     """Return the operations on an object that happened, or may have, by id; the key None is for all."""
+    calls = history if key is None else history.about(text(key))
     found = {}
-    for call in history:
-        f, args = _WORDS.get(call.f, call.f), call.args
-        if key is not None:
-            if not args or text(args[0]) != text(key):
-                continue
-            args = args[1:]
-        if f in _DOES[model] and call.outcome != "fail":
-            found[call.id] = _done(call, f, args)
+    for call in calls:
+        if call.outcome != "fail":
+            done = _done(call, _on(call, key), model)
+            if done is not None:
+                found[call.id] = done
     return {id: _seen(each, found.values()) for id, each in found.items()}
 
 
-def _done(call: Call, f: str, args: list[Any]) -> Done:
-    if f in ("read", "dequeue"):
-        args = []
+Part = tuple[str, list[Any], Any]
+"""What is done to an object: its name, its arguments, and its answer."""
+
+
+def _on(call: Call, key: Any) -> list[Part]:
+    """Return what a call did to an object, in its order: several things, if it is a transaction."""
+    if key is None:
+        return [(call.f, call.args, call.value)]
+    if call.f != "txn":
+        return [(call.f, call.args[1:], call.value)]
+    answers = call.value if call.happened else call.args[0]
+    return [
+        (f, args, answer[2])
+        for (f, one, *args), answer in zip(call.args[0], answers, strict=True)
+        if text(one) == text(key)
+    ]
+
+
+def _done(call: Call, parts: list[Part], model: str) -> Done | None:
+    """Return what was done in the words of a model; None where it is none of the model's."""
+    told: list[Part] = []
+    for name, args, answer in parts:
+        f = _WORDS.get(name, name)
+        if f not in _DOES[model]:
+            if f in _EVERYTHING:
+                raise Refused(f"operation {call.id} does {f}, which no {model} knows")
+            return None
+        told.append((f, [] if f in ("read", "dequeue") else args, answer if call.happened else ANY))
+    f, args, answer = told[0] if len(told) == 1 else (TOGETHER, told, None)
     return Done(
         id=call.id,
         f=f,
         args=args,
-        answer=call.value if call.happened else ANY,
+        answer=answer,
         call_ns=call.call_ns,
         back_ns=call.back_ns if call.happened else NEVER,
         must=call.happened,
@@ -67,23 +103,30 @@ def _done(call: Call, f: str, args: list[Any]) -> Done:
 
 def _seen(done: Done, others: Iterable[Done]) -> Done:
     """Return an unknown operation as one that happened, if somebody saw what only it can have written."""
-    if (
-        done.must
-        or done.f not in ("write", "append", "add")
-        or not done.args
-        or not isinstance(done.args[0], int)
-    ):
-        return done
-    value = text(done.args[0])
-    wrote = [each for each in others if value in [text(arg) for arg in each.args] and each.f != "contains"]
-    if [each.id for each in wrote] != [done.id]:
-        return done
-    saw = [each.back_ns for each in others if each.must and each.f == "read" and _shows(each.answer, value)]
+    values = [] if done.must else [args[0] for f, args, _ in _parts(done) if f in _WRITES and args]
+    saw = []
+    for value in map(text, (each for each in values if isinstance(each, int))):
+        if [each.id for each in others if _names(each, value)] == [done.id]:
+            saw += [each.back_ns for each in others if each.must and _shows(each, value)]
     return replace(done, must=True, back_ns=min(saw)) if saw else done
 
 
-def _shows(answer: Any, value: str) -> bool:
-    return value in map(text, answer) if isinstance(answer, list) else text(answer) == value
+def _parts(done: Done) -> list[Part]:
+    return done.args if done.f == TOGETHER else [(done.f, done.args, done.answer)]
+
+
+def _names(done: Done, value: str) -> bool:
+    """Tell whether an operation may have put a value there."""
+    return any(f != "contains" and value in map(text, args) for f, args, _ in _parts(done))
+
+
+def _shows(done: Done, value: str) -> bool:
+    """Tell whether a read of somebody shows a value."""
+    answers = [answer for f, _, answer in _parts(done) if f == "read"]
+    return any(
+        value in map(text, answer) if isinstance(answer, list) else text(answer) == value
+        for answer in answers
+    )
 
 
 def _register(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
@@ -108,7 +151,8 @@ def _mutex(state: Any, f: str, _: list[Any], answer: Any) -> tuple[Any, ...]:
 def _counter(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
     if f == "read":
         return (state,) if answer is ANY or text(answer) == text(state) else ()
-    return (state + (args[0] if args else 1),)
+    by = 1 if args in ([], [None]) else args[0]
+    return (state - by if f == "decrement" else state + by,)
 
 
 def _set(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
@@ -155,13 +199,16 @@ _MODELS: dict[str, tuple[Any, Step, frozenset[str]]] = {
     "register": (None, _register, _REGISTER - {"cas"}),
     "cas-register": (None, _register, _REGISTER),
     "mutex": (False, _mutex, frozenset({"acquire", "release"})),
-    "counter": (0, _counter, frozenset({"read", "add"})),
+    "counter": (0, _counter, frozenset({"read", "add", "decrement"})),
     "set": ([], _set, frozenset({"read", "add", "remove", "contains"})),
     "list-append": ([], _list, frozenset({"read", "append"})),
     "kv-append": ("", _text, frozenset({"read", "write", "append"})),
     "fifo-queue": ([], _fifo, _QUEUE),
     "unordered-queue": ([], _bag, _QUEUE),
 }
+_EVERYTHING = frozenset[str]().union(*(does for _, _, does in _MODELS.values()))
+"""What is done to objects at all: an object to which something else is done than its model knows is none of it."""
+
 _DOES = {name: does for name, (_, _, does) in _MODELS.items()}
 
 
@@ -169,7 +216,16 @@ def model(name: Any) -> tuple[Any, Step]:
     """Return the state that a model begins with, and its step; raises Refused for what is no model."""
     if name not in _MODELS:
         raise Refused(f"no model is called {name!r}; allowed: {', '.join(_MODELS)}")
-    begin, step, _ = _MODELS[name]
+    begin, alone, _ = _MODELS[name]
+
+    def step(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
+        if f != TOGETHER:
+            return alone(state, f, args, answer)
+        states: tuple[Any, ...] = (state,)
+        for part in args:
+            states = tuple(after for each in states for after in alone(each, *part))
+        return states
+
     return begin, step
 
 

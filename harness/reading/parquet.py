@@ -12,14 +12,13 @@ import numpy as np
 
 from harness.clock import Origin
 from harness.columns.table import Logged, Table
-from harness.columns.values import Builder
+from harness.columns.values import Builder, concatenate
 from harness.errors import DamagedError, MissingError, UsageError
 from harness.history import OUTCOMES
+from harness.reading.arguments import arguments
 from harness.reading.events import NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 ORIGIN = b"acked.origin"
@@ -61,7 +60,7 @@ def read(path: Path) -> Table:
 
 
 def _table(found: Any) -> Table:
-    cells, count = Builder(), found.num_rows
+    cells = Builder()
 
     def integers(name: str, dtype: type[np.generic]) -> "NDArray[Any]":
         return np.asarray(found[name].fill_null(NONE).to_numpy(), dtype)
@@ -78,15 +77,13 @@ def _table(found: Any) -> Table:
 
     f, names = coded("f")
     outcome, words = coded("outcome")
-    args, arity = cells.add_spans(_objects(found["args"]))
-    values = _objects(found["value"])
-    told = np.fromiter((value is not None for value in values), np.bool_, count)
-    first = cells.add(values)
     epoch, offset = integers("epoch", np.int64), integers("offset", np.int64)
     degraded = np.asarray(found["degraded"].to_numpy(), np.bool_)
     logged = Logged(epoch=epoch, offset=offset, degraded=degraded)
     spoke = bool((epoch >= 0).any() or (offset >= 0).any() or degraded.any())
     node, error = texts("node"), texts("error")
+    told = arguments(found.select(["args", "value"]))
+    values, _ = concatenate((cells.build(), told.values))  # texts first: what indexes them stays as it is
     origin = (found.schema.metadata or {}).get(ORIGIN)
     return Table(
         id=integers("id", np.int64),
@@ -96,19 +93,12 @@ def _table(found: Any) -> Table:
         call_ns=integers("call_ns", np.int64),
         return_ns=integers("return_ns", np.int64),
         outcome=np.array([OUTCOMES.index(word) for word in words], np.uint8)[outcome],
-        args=args,
-        arity=arity.astype(np.uint16),
-        value=np.where(told, first + np.arange(count), NONE),
+        args=told.first,
+        arity=told.arity.astype(np.uint16),
+        value=told.value,
         node=node,
         error=error,
-        values=cells.build(),
+        values=values,
         logged=logged if spoke else None,
         origin=None if origin is None else msgspec.json.decode(origin, type=Origin),
     )
-
-
-def _objects(column: Any) -> "Sequence[Any]":
-    """Return the values of a column of JSON: decoded all at once."""
-    lines = [text or "null" for text in column.to_pylist()]
-    found: list[Any] = msgspec.json.Decoder().decode_lines("\n".join(lines))
-    return found

@@ -90,6 +90,14 @@ def jepsen_events(piece: bytes, *, edn: bool) -> Events | None:
         return None
 
 
+def maps(piece: bytes, names: Sequence[str]) -> Maps | None:
+    """Return JSON maps with these fields, one a line, None if they are not ordinary. O(length)."""
+    try:
+        return _maps(piece, names, JSON)
+    except _Unusual:
+        return None
+
+
 def _expect(sound: "NDArray[np.bool_] | bool") -> None:
     if not np.all(sound):
         raise _Unusual
@@ -136,7 +144,7 @@ def _own_events(found: Maps, *, lines: int) -> Events:
     starts = np.where(arity > 0, found.values.payload[listed], 0)
     value = np.where(found.kinds("value") == Kind.NIL, NONE, found.fields["value"])
     calls, rest = np.flatnonzero(is_call), np.flatnonzero(~is_call)
-    values, moved = _kept(found, value[rest])
+    values, moved = kept(found, value[rest])
     names, codes = _names(found.values.texts, f[calls])
     node = found.texts("node")
     return Events(
@@ -185,7 +193,7 @@ def _jepsen_events(found: Maps) -> Events:
     value = np.where(told, found.fields["value"], NONE)
     order = np.cumsum(client) - 1
     calls, rest = np.flatnonzero(is_call), np.flatnonzero(is_return)
-    values, moved = _kept(found, value)
+    values, moved = kept(found, value)
     # An operation without a name is a transaction; that name comes after all texts.
     names, codes = _names((*texts, TRANSACTION), np.where(f < 0, len(texts), f))
     nothing = np.full(len(rest), NONE, np.int64)
@@ -235,7 +243,7 @@ def _names(
     return tuple(texts[place] for place in distinct.tolist()), codes.astype(np.uint16)
 
 
-def _kept(found: Maps, cells: "Ints") -> "tuple[Values, Ints]":
+def kept(found: Maps, cells: "Ints") -> "tuple[Values, Ints]":
     """Return the values without the maps themselves, but for these cells of theirs; and where each cell went."""
     keep = ~found.top
     keep[cells[cells >= 0]] = True

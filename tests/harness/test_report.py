@@ -4,20 +4,27 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from checkers import transactions
+from checkers.linearizability import MODELS, CallsBuilder, check
+from checkers.linearizability.findings import windows
+from checkers.transactions import Builder, certificate
 from checkers.workloads import append
-from harness import charts, junit, losses, report, results, summary
+from harness import charts, check_page, junit, losses, pictures, report, results, summary
 from harness.charts import Mark
+from harness.check_page import CheckPage
 from harness.checker import CheckResult, Finding
 from harness.contract import Mode, contract_for
 from harness.course import Course
 from harness.episode import Episode, Proof
-from harness.errors import DamagedError, UsageError
+from harness.errors import DamagedError, PluginError, UsageError
 from harness.history import History
 from harness.operation import Operation, Outcome
+from harness.pages import SYMBOLS
 from harness.report import RunPage
 from harness.result import Latency, Rpo, RunResult
 from harness.results import RunInfo
@@ -27,6 +34,8 @@ from harness.verify import VerifyResult
 
 S = 1_000_000_000
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}{% endraw %}\x00\u202e</svg>"
+TAME = re.sub(r"[^\w ]", "x", HOSTILE)
+"""As long, and wrapped at the same places."""
 
 
 def operations() -> Iterator[Operation]:
@@ -52,8 +61,7 @@ def page(text: str = "plain", verdict: Verdict = Verdict.VIOLATED) -> RunPage:
         healed=(Proof(what=text, shown=False),),
         error=text,
     )
-    finding = Finding(verdict=verdict, title=text, lines=(text, text))
-    check = CheckResult(checker=text, verdict=verdict, summary=text, findings=(finding,))
+    checks = tuple(checked(text, verdict, certificate) for certificate in (window(text), cycle(text)))
     result = RunResult(
         name=text,
         verdict=verdict,
@@ -66,7 +74,7 @@ def page(text: str = "plain", verdict: Verdict = Verdict.VIOLATED) -> RunPage:
         rpo=Rpo(operations=3, bytes=60, seconds=0.25),
         rto=1.5,
         latency=Latency(p50=0.002, p99=0.03),
-        checks=(check,),
+        checks=checks,
         episodes=(episode,),
         error=text,
         skipped=text,
@@ -83,7 +91,43 @@ def page(text: str = "plain", verdict: Verdict = Verdict.VIOLATED) -> RunPage:
         timeline=charts.timeline(columns, (episode,), [Mark(at_ns=3 * S, label=text)]),
         started_ns=2 * S,
         commands=((text, text),),
+        pictures=pictures.of_checks(checks, (episode,)),
     )
+
+
+def checked(text: str, verdict: Verdict, certificate: dict[str, Any]) -> CheckResult:
+    finding = Finding(verdict=verdict, title=text, lines=(text, text))
+    name = f"{text} {certificate['kind']}"
+    return CheckResult(
+        checker=name, verdict=verdict, summary=text, findings=(finding,), certificate=certificate
+    )
+
+
+def window(text: str) -> dict[str, Any]:
+    """Return a certificate of a window in which every text is this one."""
+    builder = CallsBuilder()
+    for id, value in enumerate((text, f"{text}!")):
+        builder.add(
+            id=id,
+            f="write",
+            args=(value,),
+            result=None,
+            call_ns=id * 3 * S,
+            return_ns=id * 3 * S + S,
+            key=text,
+        )
+    builder.add(id=2, f="read", result=text, call_ns=5 * S, return_ns=6 * S, key=text)
+    builder.add(id=3, f="write", args=(text,), result=None, call_ns=9 * S, return_ns=9 * S, key=text)
+    return dict(windows(check(builder.build(), MODELS["register"])))
+
+
+def cycle(text: str) -> dict[str, Any]:
+    """Return a certificate of a cycle of transactions in which every text is this one."""
+    builder = Builder()
+    other = f"{text}!"
+    builder.add([("append", text, text), ("append", other, text)], id=0, call_ns=0, return_ns=9)
+    builder.add([("r", text, [text]), ("r", other, [])], id=1, process=1, call_ns=0, return_ns=9)
+    return certificate(transactions.check(builder.build()))
 
 
 def info(text: str) -> RunInfo:
@@ -130,30 +174,37 @@ class Tags(HTMLParser):
 
 def pages(text: str) -> dict[str, str]:
     links = {cell.name: "cells/x/report.html" for cell in verification(text).cells}
+    checked_page = CheckPage(
+        verdict=Verdict.VIOLATED, file=text, format=text, operations=3, notes=(text,),
+        checks=page(text).result.checks, certificates={f"{text} window": text}, commands=((text, text),),
+    )  # fmt: skip
     return {
+        "check": check_page.render(checked_page),
         "run": report.render_run(page(text)),
         "verify": report.render_verification(verification(text), info(text), links),
     }
 
 
-@pytest.mark.parametrize("kind", ["run", "verify"])
+@pytest.mark.parametrize("kind", ["check", "run", "verify"])
 def test_what_comes_from_outside_is_only_ever_text(kind: str) -> None:
-    plain, hostile = Tags(pages("plain")[kind]), Tags(pages(HOSTILE)[kind])
+    plain, hostile = Tags(pages(TAME)[kind]), Tags(pages(HOSTILE)[kind])
     # The same elements, whatever the texts are: nothing that was put in became markup.
     assert hostile.tags == plain.tags
     assert [name for name, _ in hostile.attributes] == [name for name, _ in plain.attributes]
     assert "<script>alert(1)</script>" in hostile.text
     assert "{{ 7*7 }}" in hostile.text
+    drawn = [value for name, value in plain.attributes if name == "class" and value in ("window", "cycle")]
+    assert drawn == ([] if kind == "verify" else ["window", "cycle"])
 
 
-@pytest.mark.parametrize("kind", ["run", "verify"])
+@pytest.mark.parametrize("kind", ["check", "run", "verify"])
 def test_a_page_asks_the_network_for_nothing(kind: str) -> None:
     text = pages(HOSTILE)[kind]
     tags = Tags(text)
     assert not {"script", "link", "img", "iframe", "object", "embed", "base", "form"} & set(tags.tags)
     assert [value for name, value in tags.attributes if name in ("src", "srcset", "data", "action")] == []
     assert not [name for name, _ in tags.attributes if name.startswith("on")]
-    style = text[text.index("<style>") : text.index("</style>")]
+    style = "".join(re.findall(r"<style>(.*?)</style>", text, re.DOTALL))
     assert re.findall(r"url\((?!#)|@import", style) == []
     assert "default-src 'none'" in text
     links = [value for name, value in tags.attributes if name == "href"]
@@ -164,7 +215,7 @@ def test_a_page_asks_the_network_for_nothing(kind: str) -> None:
 def test_the_page_of_a_run_tells_all_that_counts(verdict: Verdict) -> None:
     text = Tags(report.render_run(page("plain", verdict))).text
     for expected in (
-        verdict.upper(), report.SYMBOLS[verdict], report.SENTENCES[verdict], "812", "2 permitted, 1 forbidden",
+        verdict.upper(), SYMBOLS[verdict], report.SENTENCES[verdict], "812", "2 permitted, 1 forbidden",
         "0.25 s", "3 operations, 60 bytes", "1.50 s", "2.0 ms", "30.0 ms", "What was promised",
         "after a failover: a suffix", "2.000 s", "3.000 s", "4.000 s", "seed 7",
     ):  # fmt: skip
@@ -364,3 +415,16 @@ def test_labels_do_not_cover_each_other() -> None:
         for (_, end), (start, _) in zip(sorted(spans), sorted(spans)[1:], strict=False):
             assert end <= start
     assert all(left >= 0 and right <= charts.WIDTH for spans in rows.values() for left, right in spans)
+
+
+def test_a_certificate_that_can_not_be_drawn_is_told_and_one_of_another_kind_is_left_out() -> None:
+    damaged = checked("x", Verdict.VIOLATED, {"kind": "window", "windows": [{"key": 1}]})
+    with pytest.raises(PluginError, match="the certificate of x window can't be drawn: ValidationError"):
+        pictures.of_checks([damaged])
+    assert pictures.of_checks([checked("x", Verdict.VIOLATED, {"kind": "other"})]) == {}
+
+
+def test_of_many_claims_a_few_are_drawn() -> None:
+    one = window("x")["windows"]
+    drawn = pictures.of_checks([checked("x", Verdict.VIOLATED, {"kind": "window", "windows": one * 9})])
+    assert len(drawn["x window"]) == pictures.MOST

@@ -14,8 +14,8 @@ SMALL = frozenset(
     f"harness.{name}"
     for name in (
         "checker", "columns", "contract", "draws", "episode", "errors", "events", "fault", "generator",
-        "generators", "history", "history_checker", "hosts", "machine", "operation", "options", "scenario",
-        "system", "tasks", "verdict", "words", "workload",
+        "generators", "history", "history_checker", "hosts", "machine", "memory", "operation", "options",
+        "scenario", "system", "tasks", "verdict", "words", "workload",
     )
 )  # fmt: skip
 """The engine's small interfaces: what a fault, a checker, a machine or a system may know of it."""

@@ -34,9 +34,9 @@ class SetModel:
         )
         return (after,) if fits and after is not None else ()
 
-    def trace(self, call: Call) -> Hashable | None:
+    def traces(self, call: Call) -> tuple[Hashable, ...]:
         """An added element can be told from all others."""
-        return (call.args[0],) if call.f == "add" else None
+        return ((call.args[0],),) if call.f == "add" else ()
 
     def sees(self, call: Call) -> tuple[Hashable, ...]:
         """Return the elements that were there."""
@@ -69,9 +69,9 @@ class FifoQueue:
             return ()
         return (state[1:],)
 
-    def trace(self, call: Call) -> Hashable | None:
+    def traces(self, call: Call) -> tuple[Hashable, ...]:
         """An element can be told from all others."""
-        return (call.args[0],) if call.f == "enqueue" else None
+        return ((call.args[0],),) if call.f == "enqueue" else ()
 
     def sees(self, call: Call) -> tuple[Hashable, ...]:
         """Return the element that came out."""
@@ -122,9 +122,9 @@ class ListAppend:
         fits = call.result is UNKNOWN or _elements(call.result) == state
         return (state,) if call.f == "read" and fits else ()
 
-    def trace(self, call: Call) -> Hashable | None:
+    def traces(self, call: Call) -> tuple[Hashable, ...]:
         """An element can be told from all others."""
-        return (call.args[0],) if call.f == "append" else None
+        return ((call.args[0],),) if call.f == "append" else ()
 
     def sees(self, call: Call) -> tuple[Hashable, ...]:
         """Return the elements that were there."""

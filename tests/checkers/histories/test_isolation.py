@@ -1,14 +1,15 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
 from small import FAIL, check, op, table, titles
 
 from checkers.histories.isolation import ListAppend, RwRegister
+from checkers.transactions import MODELS, NAMES
+from checkers.transactions.models import canonical
 from checkers.verifier import read_history, verify
-from harness import cli, judging
-from harness.errors import UsageError
-from harness.history_checker import Request
+from harness import cli
 from harness.verdict import Verdict
 
 SERIAL = (
@@ -68,11 +69,42 @@ def test_registers_and_what_is_taken_for_granted_of_them():
     assert check(RwRegister({"linearizable_keys": True}), *stale).verdict is Verdict.VIOLATED
 
 
-def test_a_model_that_there_is_not_is_a_mistake():
-    with pytest.raises(
-        UsageError, match=r"--consistency: there is no model 'serial'; allowed: .*serializable"
-    ):
-        judging.judge(table(*SERIAL), Request(consistency="serial"), named=[ListAppend({})])
+ASKED = (
+    "read-uncommitted", "read-committed", "read-atomic", "cursor-stability", "repeatable-read",
+    "snapshot-isolation", "serializable", "strong-session-serializable", "strong-session-snapshot-isolation",
+    "strong-snapshot-isolation", "strong-serializable", "strict-serializable", "linearizable", "PL-1", "PL-2",
+    "PL-2.99", "PL-3", "strong-session-PL-2", "read uncommitted", "strong session", "snapshot isolation",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_models_are_known_by_the_names_of_the_literature(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["generate", "list-append", "--operations", "40", "--out", "h.edn"]) == 0
+    assert cli.main(["check", "h.edn", "--consistency", name]) == 0
+
+
+def test_every_name_means_a_model():
+    assert {canonical(name) for name in NAMES} == set(MODELS)
+    with pytest.raises(KeyError):
+        canonical("strong-strict-serializable")
+
+
+@pytest.mark.parametrize(
+    "name,options,told",
+    [
+        ("serial", (), "allowed: linearizable, strict-serializable, .*snapshot-isolation"),
+        ("serialisable", (), "did you mean 'serializable'\\?"),
+        ("serializable", ("--checker", "bank"), "allowed: none by these checkers"),
+    ],
+)
+def test_a_model_that_there_is_not_is_a_mistake_in_one_line(name, options, told, tmp_path, capsys):
+    path = tmp_path / "h.edn"
+    path.write_text("this is not even read")
+    assert cli.main(["check", str(path), "--consistency", name, *options]) == 64
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"acked: --consistency: there is no model '{name}'; allowed: ")
+    assert re.search(told, line)
 
 
 def test_a_made_up_history_is_judged_and_its_certificate_checked_independently(
@@ -82,6 +114,7 @@ def test_a_made_up_history_is_judged_and_its_certificate_checked_independently(
     made = ["list-append", "--isolation", "snapshot", "--operations", "600", "--out", "h.jsonl"]
     assert cli.main(["generate", *made]) == 0
     assert cli.main(["check", "h.jsonl", "--out", "kept"]) == 1
+    assert 'class="cycle"' in Path("kept", "report.html").read_text()
     certificate = Path("kept", "certificate-list-append.json")
     assert verify(json.loads(certificate.read_text()), read_history(Path("h.jsonl"))).true
     assert cli.main(["verify-certificate", str(certificate), "h.jsonl"]) == 0

@@ -70,3 +70,15 @@ def test_a_model_that_there_is_not_is_a_mistake():
         UsageError, match="--model: there is no model 'registr'; allowed: register, cas-register"
     ):
         judging.judge(table(*WRITTEN), Request(model="registr"), named=[Linearizable({})])
+
+
+def test_a_counter_goes_down_and_steps_without_a_number_are_by_one():
+    steps = (
+        op("inc", None, at=(0, 1)),
+        op("add", 3, at=(2, 3)),
+        op("decrement", None, at=(4, 5)),
+        op("decrement", 2, at=(6, 7)),
+    )
+    for value, verdict in ((1, Verdict.HOLDS), (4, Verdict.VIOLATED)):
+        read = op("read", at=(8, 9), value=value)
+        assert check(Linearizable({}), *steps, read, model="counter").verdict is verdict

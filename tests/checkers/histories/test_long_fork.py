@@ -40,6 +40,12 @@ def test_reads_alone_are_enough():
     assert FORK.fits(table(*history))
 
 
+def test_a_key_that_is_read_twice_is_shown_if_one_of_the_two_shows_it():
+    one = read(("x", 1), ("x", None), ("y", None), ("x", None))
+    assert check(FORK, one, read(("x", None), ("y", 1), ("x", 1), ("x", 1))).verdict is Verdict.HOLDS
+    assert check(FORK, one, read(("x", None), ("y", 1), ("x", None), ("x", None))).verdict is Verdict.VIOLATED
+
+
 def test_groups_are_not_compared():
     assert check(FORK, read(("x", 1), ("y", None)), read(("y", 1), ("z", None))).verdict is Verdict.HOLDS
 

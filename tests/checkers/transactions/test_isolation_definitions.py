@@ -14,7 +14,10 @@ EXAMPLES = int(os.environ.get("ACKED_HISTORIES", "300"))
 
 settings.register_profile("transactions", deadline=None, max_examples=EXAMPLES)
 ORDERS = {"": Order.NONE, "process": Order.PROCESS, "realtime": Order.REALTIME}
-BASES = ("read-uncommitted", "read-committed", "consistent-view", "snapshot-isolation", "serializable")
+BASES = (
+    "read-uncommitted", "read-committed", "consistent-view", "repeatable-read", "snapshot-isolation",
+    "serializable",
+)  # fmt: skip
 
 
 def impossible(txns, workload):

@@ -140,6 +140,17 @@ MODELS = {
 }
 
 
+def test_counters_go_down_and_by_one_where_no_number_is_told(tmp_path):
+    steps = [op(0, "inc", "x", None, at=0, until=1), op(1, "dec", "x", 3, at=2, until=3)]
+    recorded = history(
+        tmp_path / "h",
+        *steps,
+        op(2, "decrement", "x", at=4, until=5),
+        op(3, "get", "x", at=6, until=7, value=-3),
+    )
+    assert verify(linearization(0, 1, 2, 3, model="counter"), recorded).true
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_one_order_is_right_and_the_other_wrong(tmp_path, model):
     recorded = history(tmp_path / "h", *MODELS[model])

@@ -1,0 +1,70 @@
+"""Several operations on one object that happen at one instant: what a transaction does to one of its keys."""
+
+from collections.abc import Hashable
+from typing import Any
+
+from msgspec import Struct
+
+from checkers.linearizability.model import UNKNOWN, Call, Model, Observing
+
+TOGETHER = "txn"
+"""What such a call is named: its one argument holds the parts, each a name and its arguments; its result the
+answers, part by part."""
+
+
+READ = "read"
+"""What models call an operation that changes nothing."""
+
+OTHERS = "\0others"
+"""The mark of what can't be seen."""
+
+
+class Composed(Struct, frozen=True):
+    """A model that knows TOGETHER besides its own operations."""
+
+    model: Model
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+    def init(self) -> Hashable:
+        """Begin as the model does."""
+        return self.model.init()
+
+    def step(self, state: Any, call: Call) -> tuple[Hashable, ...]:
+        """Return the states after all parts, one after the other."""
+        states: dict[Hashable, None] = {state: None}
+        for part in parts(call):
+            states = dict.fromkeys(after for each in states for after in self.model.step(each, part))
+        return tuple(states)
+
+    def traces(self, call: Call) -> tuple[Hashable, ...]:
+        """Return the marks of all parts; what leaves none and does more than read counts as one, for nobody."""
+        if not isinstance(self.model, Observing):
+            return ()
+        done = parts(call)
+        marks = [mark for part in done for mark in self.model.traces(part)]
+        silent = any(part.f != READ and not self.model.traces(part) for part in done)
+        return (*marks, OTHERS) if marks and silent else tuple(marks)
+
+    def sees(self, call: Call) -> tuple[Hashable, ...]:
+        """Return what the parts show, but for what the call itself has done."""
+        if not isinstance(self.model, Observing):
+            return ()
+        own = {mark for part in parts(call) for mark in self.model.traces(part)}
+        return tuple(mark for part in parts(call) for mark in self.model.sees(part) if mark not in own)
+
+    def describe(self, call: Call) -> str:
+        """Return the parts in the model's words."""
+        return ", ".join(map(self.model.describe, parts(call)))
+
+
+def parts(call: Call) -> tuple[Call, ...]:
+    """Return what is done at one instant; of any other call the call itself."""
+    if call.f != TOGETHER:
+        return (call,)
+    done = call.args[0]
+    answers = call.result if call.known else (UNKNOWN,) * len(done)
+    return tuple(Call(f=f, args=args, result=answer) for (f, args), answer in zip(done, answers, strict=True))

@@ -11,7 +11,7 @@ from typing import Any
 
 from checkers.evidence.case import Case
 from checkers.evidence.excuses import excuse
-from checkers.evidence.keys import Part, keys, model_of, parts
+from checkers.evidence.keys import Part, parts
 from checkers.transactions import READ, Builder, Result, Transactions, certificate, check
 from checkers.transactions.findings import findings, summary
 from harness.checker import CheckResult, RecordedRun
@@ -25,7 +25,7 @@ class Transactional:
     name = "transactions"
 
     def check(self, run: RecordedRun) -> CheckResult:
-        """Judge the run: one pass over the history, and O(n log n) in its micro-operations."""
+        """Judge the run: two passes over the history, and O(n log n) in its micro-operations."""
         if run.left_down:
             return self._not_judged("the system is expected not to recover")
         if excused := excuse(Case(run)):
@@ -57,10 +57,10 @@ class Transactional:
 
 
 def _transactions(run: RecordedRun) -> Transactions:
-    lists = {key for key, done in keys(run).items() if model_of(done) == "list-append"}
+    others = {key for each in run.history for key, part in parts(each) if part.f not in ("read", "append")}
     builder = Builder()
     for operation in run.history:
-        micro = [_micro(key, part) for key, part in parts(operation) if key in lists]
+        micro = [_micro(key, part) for key, part in parts(operation) if key not in others]
         if micro:
             builder.add(
                 micro,

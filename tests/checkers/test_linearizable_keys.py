@@ -153,6 +153,16 @@ def test_what_failed_and_was_read_is_an_aborted_read():
     assert "G1a" in isolated(made).anomalies
 
 
+def test_a_key_to_which_something_else_was_tried_is_no_list():
+    made = script()
+    made.op("cas", "cas-0", None, 4, at=1, outcome=Outcome.FAIL, returned=2)
+    made.op("get", "cas-0", at=3, value=None)
+    made.op("append", "list-0", 1, at=3)
+    made.op("get", "list-0", at=5, value=[1])
+    assert isolated(made).summary == "2 transactions: no anomaly"
+    assert judged(made).verdict is Verdict.HOLDS
+
+
 def test_without_scipy_transactions_are_not_judged(monkeypatch):
     monkeypatch.setattr("checkers.transactional.find_spec", lambda _: None)
     assert isolated(stale()).summary == "not judged: scipy is not installed"

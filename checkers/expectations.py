@@ -190,7 +190,7 @@ def _suffix(_: str, run: RecordedRun, results: Results) -> Answer:
     ledger = case.ledger
     judged = count_copies(case).judged & ledger.covered
     survived, lost = (
-        ledger.last_offsets(judged & ledger.present),
+        ledger.last_offsets(judged & case.survived),
         ledger.first_offsets(judged & ~ledger.present),
     )
     if not lost:

@@ -1,6 +1,7 @@
 """A run as the judges of durability see it: its writes, elections and reports, each indexed once for all."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -13,11 +14,15 @@ from checkers.evidence.incidents import (
     unsettling,
 )
 from checkers.evidence.ledger import Ledger, Write, read_ledger
-from checkers.evidence.lineage import Lineage
+from checkers.evidence.lineage import ENDLESS, Lineage
 from checkers.evidence.reports import Reports
 from harness.checker import RecordedRun
 from harness.contract import Contract
 from harness.events import Cause
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Case:
@@ -47,6 +52,32 @@ class Case:
     def lineage(self) -> Lineage:
         """Return the elections."""
         return self.run.derived(_lineage)
+
+    @cached_property
+    def survivor_epoch(self) -> int | None:
+        """Return the newest epoch of which the surviving node was the primary; None if none was reported."""
+        survivor = self.run.survivor
+        last = self.lineage.last_of(survivor) if survivor is not None else None
+        return last.epoch if last else None
+
+    @cached_property
+    def survived(self) -> "NDArray[np.bool_]":
+        """Return the mask of rows whose log entry survived, as far as is known: those that are present.
+
+        Not so those whose entry an election left out. Their element is there because a client that got no
+        answer sent its request to two primaries, and the other one's entry is in the surviving history.
+        """
+        import numpy as np
+
+        ledger, survivor_epoch = self.ledger, self.survivor_epoch
+        epochs, ranks = np.unique(ledger.epoch, return_inverse=True)
+        reach = np.full(len(epochs), ENDLESS, dtype=np.int64)
+        for index, epoch in enumerate(epochs.tolist()):
+            if survivor_epoch is not None and 0 <= epoch < survivor_epoch:
+                known = self.lineage.reach(survivor_epoch, epoch)
+                reach[index] = ENDLESS if known is None else known
+        survived: NDArray[np.bool_] = ledger.present & (ledger.offset <= reach[ranks])
+        return survived
 
     @cached_property
     def reports(self) -> Reports:

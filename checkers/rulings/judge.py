@@ -38,11 +38,8 @@ class Judge:
     def __init__(self, case: Case, copies: Copies) -> None:
         self._case = case
         self._short = copies.short
-        survivor = case.run.survivor
-        last = case.lineage.last_of(survivor) if survivor is not None else None
-        self._survivor_epoch = last.epoch if last else None
         ledger = case.ledger
-        self._survived = ledger.last_offsets(copies.judged & ledger.present)
+        self._survived = ledger.last_offsets(copies.judged & case.survived)
         self._full = ledger.last_offsets(copies.judged & ~ledger.degraded)
 
     def rule(self, write: Write, copies: Sequence[Copy]) -> Judgement:
@@ -55,19 +52,18 @@ class Judge:
         later = self._survived.get(epoch, -1)
         if later > offset:
             return forbidden(f"a hole in the log: offset {later} of epoch {epoch} survived")
-        if self._survivor_epoch is None:
+        survivor_epoch = self._case.survivor_epoch
+        if survivor_epoch is None:
             return unproved("the election of the surviving primary was not reported")
         lineage = self._case.lineage
-        contained = lineage.contains(self._survivor_epoch, epoch, offset)
+        contained = lineage.contains(survivor_epoch, epoch, offset)
         if contained is None:
             return unproved("an election before the surviving primary's was not reported")
         if contained:
-            return self._forgotten(write, copies, self._survivor_epoch)
-        election = lineage.dropped_by(self._survivor_epoch, epoch, offset)
+            return self._forgotten(write, copies, survivor_epoch)
+        election = lineage.dropped_by(survivor_epoch, epoch, offset)
         if election is None:
-            return forbidden(
-                f"it was acknowledged in epoch {epoch}, after epoch {self._survivor_epoch} survived"
-            )
+            return forbidden(f"it was acknowledged in epoch {epoch}, after epoch {survivor_epoch} survived")
         return self._left_out(write, copies, election)
 
     def _forgotten(self, write: Write, copies: tuple[Copy, ...], survivor_epoch: int) -> Judgement:

@@ -174,6 +174,19 @@ def test_async_may_not_leave_a_hole():
     assert "a hole in the log: offset 3 of epoch 1 survived" in text
 
 
+def test_an_entry_that_a_failover_left_out_is_no_hole_though_a_later_one_was_written_again():
+    """A client sent the second request to both primaries, and only the old one's answer is recorded."""
+    script = Script(Mode.ASYNC)
+    script.bootstrap()
+    script.write(1, at=100, entry=(1, 1), on=NODES)
+    script.write(2, at=200, entry=(1, 2), on=("n1",))
+    script.write(3, at=300, entry=(1, 3), on=("n1",))
+    script.elected("n2", 2, at=500, log=(1, 1), heard=("n2", "n3"))
+    script.final("n2", {"list-0": [1, 3]})
+    ruling, text, _ = judged(script)
+    assert (ruling, "clause failover_suffix" in text) == ("permitted", True)
+
+
 @pytest.mark.parametrize("fault", ["kill", "power-cut", "pause"])
 def test_async_may_not_lose_in_a_plain_restart(fault):
     script = Script(Mode.ASYNC)

@@ -12,7 +12,19 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from harness import assembly, charts, course, evidence, junit, losses, marks, pages, pictures, results, summary
+from harness import (
+    assembly,
+    charts,
+    course,
+    evidence,
+    junit,
+    losses,
+    marks,
+    pages,
+    pictures,
+    results,
+    summary,
+)
 from harness.charts import Timeline
 from harness.contract import TEXTS, Contract
 from harness.errors import DamagedError, PluginError, UsageError

@@ -1,7 +1,6 @@
 """Limits of memory: what needs more is inconclusive, and hides nothing that was found."""
 
 import json
-import os
 import resource
 import subprocess
 import sys

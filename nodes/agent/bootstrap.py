@@ -61,8 +61,8 @@ def main(directory: str, code: str, came_by: str) -> None:
             zipfile.ZipFile(io.BytesIO(data)).extractall(fresh)
             fresh.replace(home)
     except OSError as error:
+        undo(folder, fresh)  # first: whoever is told hangs up
         say(error=f"{error.filename or folder} can't be written: {error.strerror}")
-        undo(folder, fresh)
         return
     say(begins=True)
     arguments = ["-I", "-S", str(home), "attach", str(folder), came_by]

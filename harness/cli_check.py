@@ -160,7 +160,8 @@ def _watching(*, quiet: bool) -> "Iterator[tuple[Callable[[int, int], None], Cal
     if quiet or not sys.stderr.isatty():
         yield (lambda done, total: None), (lambda name: None)
         return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.filesize import decimal
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from harness import cli_console
     from harness.progress import REFRESHES_PER_SECOND
@@ -168,18 +169,24 @@ def _watching(*, quiet: bool) -> "Iterator[tuple[Callable[[int, int], None], Cal
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
-        DownloadColumn(),
         TimeElapsedColumn(),
         console=cli_console.console(stderr=True),
         refresh_per_second=REFRESHES_PER_SECOND,
         transient=True,
     )
     with bar:
-        task = bar.add_task("reading", total=None)
-        yield (
-            lambda done, total: bar.update(task, completed=done, total=total),
-            lambda name: bar.update(task, description=f"checking {name}"),
-        )
+        reading = bar.add_task("reading", total=None)
+        steps = [reading]
+
+        def read_so_far(done: int, total: int) -> None:
+            told = f"reading, {decimal(done)} of {decimal(total)}"
+            bar.update(reading, completed=done, total=total, description=told)
+
+        def checking(name: str) -> None:
+            bar.update(steps[-1], visible=False)
+            steps.append(bar.add_task(f"checking {name}", total=None))
+
+        yield read_so_far, checking
 
 
 def _keep(judgement: Judgement, told: Told, file: Path, out: Path) -> Mapping[str, Path]:

@@ -9,7 +9,7 @@ faults alone (`checkers.rulings.unreported`). What no contract permits is looked
 A run in which nothing was acknowledged, or whose final state could not be read, proves nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -48,13 +48,10 @@ class Durability:
         counters = Counters(case)
         for operation in run.history:
             counters.see(operation)
-        findings = (
-            *_rivals(case),
-            *toll.gravest.findings(partial(tell, case), what="acknowledged and lost"),
-            *breaches(case, all_sightings(case)),
-            *counters.out_of_bounds(),
-            *_gaps(case),
-        )
+        rivals = tuple(_rivals(case))
+        others = (*breaches(case, all_sightings(case)), *counters.out_of_bounds(), *_gaps(case))
+        losses = toll.gravest.findings(partial(tell, case), what="acknowledged and lost")
+        findings = (*rivals, *losses, *others)
         verdict = merge((Verdict.HOLDS, *(finding.verdict for finding in findings)))
         figures = {
             "acknowledged": ledger.operations(ledger.acknowledged()),
@@ -65,7 +62,7 @@ class Durability:
         return CheckResult(
             checker=self.name,
             verdict=verdict,
-            summary=_summary(run, figures),
+            summary=_summary(run, figures) + _besides((*rivals, *others)),
             findings=findings,
             figures=figures,
             certificate=certificate(case, court.lost_rows()),
@@ -112,3 +109,11 @@ def _summary(run: RecordedRun, figures: dict[str, Any]) -> str:
             "" if run.reports else ", by roles and faults alone, since the system does not report its copies"
         )
     return told
+
+
+def _besides(others: Sequence[Finding]) -> str:
+    """Say what is violated besides losses."""
+    titles = [finding.title for finding in others if finding.verdict is Verdict.VIOLATED]
+    if not titles:
+        return ""
+    return f"; {titles[0]}" + (f", and {len(titles) - 1} more such" if len(titles) > 1 else "")

@@ -86,6 +86,7 @@ def test_clients_run_what_is_planted(tmp_path: Path) -> None:
     told = [check for check in result.checks if check.verdict is Verdict.VIOLATED]
     assert [check.checker for check in told] == ["durability", "linearizable"]
     assert "was refused, and is there in the end" in told[0].findings[0].title
+    assert told[0].findings[0].title in told[0].summary
 
 
 def test_every_page_of_a_run_says_what_was_planted(tmp_path: Path) -> None:

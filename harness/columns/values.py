@@ -32,7 +32,7 @@ class Kind(enum.IntEnum):
     FLOAT = 4
     """The payload has the bits of a double."""
     TEXT = 5
-    """The payload indexes `texts`, as for the next two."""
+    """The payload indexes `texts`, as for the next two: from TEXT to WIDE."""
     KEYWORD = 6
     WIDE = 7
     """An integer of more than 64 bits, as decimal text."""
@@ -76,7 +76,6 @@ _KINDS: Mapping[type, Kind] = {
     dict: Kind.MAP,
     Tagged: Kind.TAGGED,
 }
-_TEXTUAL = (Kind.TEXT, Kind.KEYWORD, Kind.WIDE)
 
 
 class Values(Struct, frozen=True, kw_only=True):
@@ -360,11 +359,15 @@ def concatenate(parts: Iterable[Values]) -> "tuple[Values, list[NDArray[np.int64
         renamed = np.fromiter(
             (texts.setdefault(text, len(texts)) for text in part.texts), np.int64, len(part.texts)
         )
-        payload = part.payload.copy()
-        textual = np.isin(part.kind, _TEXTUAL)
-        if textual.any():
+        payload = part.payload
+        if (renamed != np.arange(len(renamed))).any():
+            textual = np.flatnonzero((part.kind >= Kind.TEXT) & (part.kind <= Kind.WIDE))
+            payload = payload.copy()
             payload[textual] = renamed[payload[textual]]
-        payload[part.kind >= Kind.LIST] += base
+        containers = np.flatnonzero(part.kind >= Kind.LIST)
+        if base and len(containers):
+            payload = payload.copy()
+            payload[containers] += base
         base += len(part)
         maps.append(renamed)
         kinds.append(part.kind)

@@ -37,7 +37,7 @@ from harness.runner import Runner
 from harness.schedule import Schedule
 from harness.session import Desk, Session
 from harness.spool import LineFile, Spool
-from harness.targets import Targets, ask, primary_of
+from harness.targets import ANSWER_S, SILENT_S, Targets, ask, primary_of
 from harness.tasks import own_cancellation
 from harness.world import RunWorld
 
@@ -234,7 +234,11 @@ class Trial:
             scenario.faults,
             parts.faults,
             world=RunWorld(cluster=parts.cluster, system=parts.system),
-            targets=Targets(parts.system, tuple(parts.cluster.machines)),
+            targets=Targets(
+                parts.system,
+                tuple(parts.cluster.machines),
+                silent_s=ANSWER_S if patience_s else SILENT_S,
+            ),
             clock=clock,
             log=books.episodes,
             seed=scenario.seed,

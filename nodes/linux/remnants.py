@@ -43,18 +43,15 @@ def unflushed(folder: Path, disk: Blocks) -> list[list[Sector]]:
 
 
 def drawn(files: Iterable[list[Sector]], draws: Draws) -> list[Sector]:
-    """Draw which sectors reach the disk: of every second power cut none, else of each file the first, or any."""
-    if draws.chance(0.5):
+    """Draw which sectors reach the disk: of every third power cut none, else of each file the first, or any."""
+    if not draws.below(3):
         return []
     kept: list[Sector] = []
     for sectors in files:
-        match draws.below(4):
-            case 0:
-                kept += sectors
-            case 1:
-                kept += sectors[: draws.below(len(sectors) + 1)]
-            case 2:
-                kept += [sector for sector in sectors if draws.chance(0.5)]
+        if draws.chance(0.5):
+            kept += sectors[: draws.below(len(sectors))]
+        else:
+            kept += [sector for sector in sectors if draws.chance(0.5)]
     return kept
 
 

@@ -141,6 +141,44 @@ def test_a_rename_over_another_file_flushes_nothing(tmp_path: Path) -> None:
     on_cluster(what_a_rename_flushes, tmp_path, machines=1)
 
 
+NAMES = """
+import os
+home = os.environ["HOME"]
+def file(name):
+    number = os.open(f"{home}/{name}", os.O_RDWR | os.O_CREAT)
+    os.posix_fallocate(number, 0, 16384)
+    os.pwrite(number, b"head", 0)
+    os.fsync(number)
+    return number
+for name in ("one", "two"):
+    number = file(name)
+    os.rename(f"{home}/{name}", f"{home}/{name}.log")
+    os.pwrite(number, b"entry", 4)
+    os.fdatasync(number)
+    print(name, flush=True)
+    if name == "one":
+        file("spare")
+print("renamed", flush=True)
+"""
+
+
+async def which_names_are_durable(cluster: LocalCluster) -> None:
+    n1, power = cluster.machines["n1"], as_power(cluster)
+    lines = Lines()
+    await n1.start("names", ["python3", "-c", NAMES], on_line=lines)
+    await lines.wait_for(b"renamed")
+    await power.cut_power()
+    await power.restore_power()
+    names = (await n1.run(["ls", n1.directory])).stdout.decode().split()
+    assert "two" in names, "a flush of a file's content made its name durable"
+    assert "one.log" in names, "the flush of another new file did not make an earlier name durable"
+
+
+def test_a_name_is_durable_with_the_next_new_file_not_with_its_own_content(tmp_path: Path) -> None:
+    """So the planted bug segment-without-directory-fsync waits for a lost name: the next segment is made at once."""
+    on_cluster(which_names_are_durable, tmp_path, machines=1)
+
+
 async def what_survives_a_kill(cluster: LocalCluster) -> None:
     n1 = cluster.machines["n1"]
     lines = Lines()

@@ -175,7 +175,7 @@ async def which_names_are_durable(cluster: LocalCluster) -> None:
 
 
 def test_a_name_is_durable_with_the_next_new_file_not_with_its_own_content(tmp_path: Path) -> None:
-    """So the planted bug segment-without-directory-fsync waits for a lost name: the next segment is made at once."""
+    """So segment-without-directory-fsync waits for a lost name: the store makes its next segment at once."""
     on_cluster(which_names_are_durable, tmp_path, machines=1)
 
 

@@ -7,8 +7,8 @@ election needs tells which faults a cluster must survive; only then is a cluster
 - enough members still have the disk on which they voted. A wiped member has no vote until it has caught up, which
   it may never do; so each disk that was ever lost counts as gone for good.
 
-A cluster that may degrade must also end that: with all its disks, it acknowledges writes with all copies again.
-Both must be done within the scenario's `recovery_s`.
+A cluster that may degrade must also end that: with all its disks, it acknowledges writes with all copies again,
+and waits for them, by the primary's own word. Both must be done within the scenario's `recovery_s`.
 
 Where too few disks are left to elect a primary, a cluster rightly stays down. But then one of the nodes that have
 theirs must report what it waits for (`harness.events.Waiting`), or that it refuses its disk: whoever is called at
@@ -78,7 +78,7 @@ class Liveness:
         if not run.recovered:
             return self._blame(run, f"no write was acknowledged {within}")
         if run.protected is False:
-            return self._blame(run, f"every write was acknowledged as degraded {within}")
+            return self._blame(run, f"the primary went on with fewer copies {within}")
         return self._blame(run, f"the nodes did not come to agree {within}")
 
     def _blame(self, run: RecordedRun, title: str) -> CheckResult:

@@ -10,7 +10,8 @@ disk. Disks that deceive their node, or lose what was durable, are beyond any co
 but must not pass unnoticed: the node must refuse its disk instead of starting with less. Only when the power is
 cut as well, the last entries can't be told from a write that was under way.
 
-A real disk may have been damaged by somebody else, so there a refusal is only doubt.
+A disk that others can write to may have been damaged by them, so there a refusal is only doubt. So it is on a
+real machine where the node's process had died by itself before: what struck that may have struck the disk.
 """
 
 from collections.abc import Iterator, Sequence
@@ -66,7 +67,8 @@ class _Shelf:
         self.restarts = 0
         self._node = node
         self._episodes = [episode for episode in run.episodes if node in episode.targets]
-        self._refusing = Verdict.INCONCLUSIVE if run.strangers else Verdict.VIOLATED
+        self._sealed = run.sealed or not run.strangers
+        self._deaths_ns = [death.at_ns for death in run.deaths if run.strangers and death.node == node]
         self._error_ns = run.clock_error_ns
         self._identity: str | None = None
         self._stretches: list[tuple[int, int, int, int]] = []
@@ -93,10 +95,14 @@ class _Shelf:
                 self.restarts += 1
                 if not self._struck(at_ns, (*DAMAGES, *LIES)):
                     yield Finding(
-                        verdict=self._refusing,
+                        verdict=self._refused(at_ns),
                         title=f"{self._node} refused its disk, though no fault had damaged it",
                         lines=(f"{at(at_ns)}: {reason}",),
                     )
+
+    def _refused(self, at_ns: int) -> Verdict:
+        sound = self._sealed and all(death_ns > at_ns for death_ns in self._deaths_ns)
+        return Verdict.VIOLATED if sound else Verdict.INCONCLUSIVE
 
     def _lacking(self, started: Started) -> Iterator[Finding]:
         if not self._stretches or self._may_forget(started.at_ns):

@@ -118,14 +118,15 @@ class append(Traced):  # noqa: N801 - an entry point is called as scenarios spel
     """Unique integers appended to lists, and reads of the lists written last.
 
     Options: those of `Reading`; `length`, how many elements a list gets before a fresh one follows (100);
-    `lists`, how many lists are written at the same time (4).
+    `lists`, how many lists are written at the same time (4); `key_bytes` (`named`).
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        read = Options(options, (*_READS, "length", "lists"))
+        read = Options(options, (*_READS, "length", "lists", "key_bytes"))
         self.reading = Reading(read)
         self.length = read.whole("length", 100, least=1)
         self.lists = read.whole("lists", 4, least=1)
+        self.key_bytes = read.whole("key_bytes", 0)
 
     def generator(self, nodes: tuple[str, ...], *, seed: int) -> Generator:
         """Return appends in the order of their values, mixed with reads."""
@@ -140,7 +141,7 @@ class append(Traced):  # noqa: N801 - an entry point is called as scenarios spel
 
     def _list(self, value: int) -> str:
         generation = value // (self.length * self.lists)
-        return f"list-{generation * self.lists + value % self.lists}"
+        return named(f"list-{generation * self.lists + value % self.lists}", self.key_bytes)
 
 
 class mixed(Traced):  # noqa: N801 - an entry point is called as scenarios spell it
@@ -149,16 +150,17 @@ class mixed(Traced):  # noqa: N801 - an entry point is called as scenarios spell
     Puts and compare-and-sets go to fresh keys, so nothing is overwritten; adds and appends to shared sets
     and lists; a transaction writes two or three of them, all or nothing, and may read. Options: those of
     `Reading`; `length`, over how many writes the same sets and lists are used (100); `counters`, how many
-    counters are incremented (4; 0 leaves increments out).
+    counters are incremented (4; 0 leaves increments out); `key_bytes` (`named`).
     """
 
     checkers: tuple[str, ...] = (*_CHECKERS, "transactions")
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        read = Options(options, (*_READS, "length", "counters"))
+        read = Options(options, (*_READS, "length", "counters", "key_bytes"))
         self.reading = Reading(read)
         self.length = read.whole("length", 100, least=1)
         self.counters = read.whole("counters", 4)
+        self.key_bytes = read.whole("key_bytes", 0)
 
     def generator(self, nodes: tuple[str, ...], *, seed: int) -> Generator:
         """Return writes of all kinds in equal shares, mixed with reads."""
@@ -176,36 +178,45 @@ class mixed(Traced):  # noqa: N801 - an entry point is called as scenarios spell
         return super().final_reads((*keys, *(f"{COUNTER}{i}" for i in range(self.counters))), node)
 
     def _write(self, kind: str, state: State, draws: Draws) -> tuple[Invocation, State]:
-        value, generation = state.value, state.value // self.length
+        value, generation, long = state.value, state.value // self.length, self.key_bytes
         match kind:
             case "put":
-                key = f"put-{value}"
+                key = named(f"put-{value}", long)
                 return Invocation(f="put", args=(key, value)), state.after(key)
             case "cas":
-                key = f"cas-{value}"
+                key = named(f"cas-{value}", long)
                 return Invocation(f="cas", args=(key, None, value)), state.after(key)
             case "add":
-                key = f"set-{generation}"
+                key = named(f"set-{generation}", long)
                 return Invocation(f="add", args=(key, value)), state.after(key)
             case "append":
-                key = f"list-{generation}-{draws.below(3)}"
+                key = named(f"list-{generation}-{draws.below(3)}", long)
                 return Invocation(f="append", args=(key, value)), state.after(key)
             case "increment":
                 key = f"{COUNTER}{draws.below(self.counters)}"
                 return Invocation(f="increment", args=(key, 1 + draws.below(3))), state
             case _:
-                return _transaction(state, generation, draws)
+                return _transaction(state, generation, draws, long)
 
 
-def _transaction(state: State, generation: int, draws: Draws) -> tuple[Invocation, State]:
+def named(key: str, key_bytes: int) -> str:
+    """Return a key, made `key_bytes` long if it is shorter.
+
+    Long keys make long entries of a log: a loss of power tears them, and files are full after a few.
+    """
+    return key.ljust(key_bytes, ".")
+
+
+def _transaction(state: State, generation: int, draws: Draws, key_bytes: int) -> tuple[Invocation, State]:
     first = draws.below(3)
+    lists = [named(f"list-{generation}-{(first + place) % 3}", key_bytes) for place in range(3)]
     micro: list[tuple[str, str, int | None]] = [
-        ("append", f"list-{generation}-{first}", state.value),
-        ("append", f"list-{generation}-{(first + 1) % 3}", state.value + 1),
+        ("append", lists[0], state.value),
+        ("append", lists[1], state.value + 1),
     ]
     if draws.chance(0.5):
-        third = (("append", f"list-{generation}-{(first + 2) % 3}"), ("add", f"set-{generation}"))
-        f, key = draws.choice((*third, ("put", f"put-{state.value + 2}")))
+        third = (("append", lists[2]), ("add", named(f"set-{generation}", key_bytes)))
+        f, key = draws.choice((*third, ("put", named(f"put-{state.value + 2}", key_bytes))))
         micro.append((f, key, state.value + 2))
     written = tuple(key for _, key, _ in micro)
     if state.recent and draws.chance(0.3):

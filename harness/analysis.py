@@ -136,6 +136,7 @@ def _recorded(
         settled=went is not None and went.settled,
         deaths=() if went is None else went.deaths,
         strangers=scenario.machines != SIMULATED,
+        sealed=went is not None and went.sealed,
         limits=limits,
         stopped_ns=last_ns,
         recovery_expected=expectations.recovery_expected(scenario.expect),

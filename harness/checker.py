@@ -39,7 +39,8 @@ class RecordedRun(Struct, frozen=True, kw_only=True, dict=True):
     before the final reads. `recovery_expected` is False when the scenario is there to show that the system does
     not recover. `clock_error_ns` is by how much the times of two places (nodes, clients) may be wrong to each
     other: 0 where all have one clock. `deaths` are the processes of the system that ended though no fault had
-    ended them; `strangers` is False where nobody else can have done so, in a simulation.
+    ended them; `strangers` is False where nobody else can have done so, in a simulation. `sealed` is True where
+    nobody but the nodes, and faults, can have written to their disks.
     `limits` are for what may take long.
     """
 
@@ -59,6 +60,7 @@ class RecordedRun(Struct, frozen=True, kw_only=True, dict=True):
     clock_error_ns: int = 0
     deaths: tuple[Death, ...] = ()
     strangers: bool = True
+    sealed: bool = False
     limits: Limits = Limits()
 
     def derived(self, make: "Callable[..., T]", *options: Any) -> T:

@@ -21,7 +21,8 @@ class Course(Struct, frozen=True, kw_only=True):
     system that may degrade, whether a write was then acknowledged that is not degraded. `settled` tells that all
     nodes were seen to have applied the same before the final reads; `unsettled` says what was amiss with them
     when the run gave up waiting. `error` is what ended the run early, `warnings` are failures that cost
-    nothing. `deaths` are the processes that died by themselves. `seconds` is how long each phase took.
+    nothing. `deaths` are the processes that died by themselves. `sealed` tells that all disks are
+    `harness.machine.SealedDisk`. `seconds` is how long each phase took.
     """
 
     started_ns: int | None = None
@@ -36,6 +37,7 @@ class Course(Struct, frozen=True, kw_only=True):
     error: str | None = None
     warnings: tuple[str, ...] = ()
     deaths: tuple[Death, ...] = ()
+    sealed: bool = False
     seconds: Mapping[str, float] = {}
 
 

@@ -284,6 +284,15 @@ class DiskLoss(Protocol):
 
 
 @runtime_checkable
+class SealedDisk(Protocol):
+    """Has a disk that was made for this run, and that nobody but the machine, and faults, can write to."""
+
+    @property
+    def seal(self) -> str:
+        """Return what keeps others out, in words."""
+
+
+@runtime_checkable
 class Switch(Protocol):
     """Can refuse traffic between places of the network, by direction, outside the machines."""
 

@@ -97,8 +97,9 @@ async def write_until_acknowledged(
 ) -> str:
     """Write until a write is acknowledged while a node says it is the primary; return the node that did so.
 
-    Without `degraded` an acknowledgement that is marked so does not count. Raises NodeError after the deadline;
-    it tells what each node said last, and how the last write failed.
+    Without `degraded` an acknowledgement that is marked so does not count, nor one of a primary that says it
+    goes on with fewer copies: where all nodes are quick, a write may have all its copies though nobody waits for
+    them. Raises NodeError after the deadline; it tells what each node said last, and how the last write failed.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s
@@ -113,7 +114,9 @@ async def write_until_acknowledged(
                 statuses = await ask(system, nodes)
                 if (primary := primary_of(statuses)) is not None and (write := next(attempts, None)):
                     answer = await session.perform(write)
-                    flaw = _flaw(answer, primary, degraded=degraded)
+                    flaw = _flaw(answer, primary)
+                    if flaw is None and not degraded:
+                        flaw = _short(answer, primary, statuses[primary])
                     if flaw is None:
                         return primary
                     complaint = flaw
@@ -128,15 +131,22 @@ async def write_until_acknowledged(
     )
 
 
-def _flaw(answer: Answer, primary: str, *, degraded: bool) -> str | None:
+def _flaw(answer: Answer, primary: str) -> str | None:
     """Return what is amiss with a write; None: `primary` has acknowledged it."""
     reply = answer.reply
     if answer.outcome is not Outcome.OK or reply is None:
         return f"the last write: {answer.error}"
-    if reply.degraded and not degraded:
-        return "the last write was acknowledged as degraded"
     if reply.node not in (None, primary):
         return f"the last write was acknowledged by {reply.node}, while {primary} was the primary"
+    return None
+
+
+def _short(answer: Answer, primary: str, status: NodeStatus) -> str | None:
+    """Return what tells that an acknowledged write need not have had all its copies, if anything does."""
+    if answer.reply is not None and answer.reply.degraded:
+        return "the last write was acknowledged as degraded"
+    if status.degraded:
+        return f"{primary} said that it goes on with fewer copies"
     return None
 
 

@@ -53,7 +53,8 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     """What a node tells of itself right now. Offsets that a system does not have stay None.
 
     `replicas` is a primary's view: the offset up to which each replica has confirmed (on the medium of the
-    mode). `note` is what the node waits for or complains of.
+    mode). `degraded` is a primary's word that it goes on with fewer copies than the mode asks for. `note` is
+    what the node waits for or complains of.
     """
 
     role: Role
@@ -61,6 +62,7 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     flushed: int | None = None
     applied: int | None = None
     replicas: Mapping[str, int] = {}
+    degraded: bool = False
     note: str = ""
 
 

@@ -11,20 +11,30 @@ from harness.draws import Draws
 from harness.errors import NodeError
 from harness.scenario import ROLES
 from harness.system import NodeStatus, Role, System
-from harness.tasks import own_cancellation, together
+from harness.tasks import broken_off, own_cancellation, together
 
 PRIMARY_WAIT_S = 5.0
 """How long a fault that needs to know the primary waits for one, or for the targets of another step."""
 
 ASK_EVERY_S = 0.1
 
+ANSWER_S = 3.0
+"""How long a node may take to tell its status, whatever the system says about that."""
+
+SILENT_S = 0.1
+"""How long silent nodes are waited for, once one has said that it is the primary: a fault is to be in time."""
+
 
 class Targets:
-    """Resolves the targets of one run's fault steps, and remembers those that were given a name."""
+    """Resolves the targets of one run's fault steps, and remembers those that were given a name.
 
-    def __init__(self, system: System, nodes: tuple[str, ...]) -> None:
+    What a node is that has not answered `silent_s` after the primary did, nobody knows: it has no role.
+    """
+
+    def __init__(self, system: System, nodes: tuple[str, ...], *, silent_s: float = SILENT_S) -> None:
         self._system = system
         self._nodes = nodes
+        self._silent_s = silent_s
         self._bound: dict[str, tuple[str, ...]] = {}
 
     def bind(self, name: str, targets: tuple[str, ...]) -> None:
@@ -57,7 +67,9 @@ class Targets:
             return tuple(draws.shuffled(self._nodes)[:count])
         if part not in ROLES:
             raise NodeError(f"{part!r} is neither a node ({', '.join(self._nodes)}) nor a role")
-        statuses = await wait_for_primary(lambda: ask(self._system, self._nodes), deadline_s=PRIMARY_WAIT_S)
+        statuses = await wait_for_primary(
+            lambda: ask(self._system, self._nodes, silent_s=self._silent_s), deadline_s=PRIMARY_WAIT_S
+        )
         return _by_role(part, statuses, draws)
 
     async def _bound_to(self, name: str) -> tuple[str, ...]:
@@ -70,23 +82,36 @@ class Targets:
         return self._bound[name]
 
 
-ANSWER_S = 3.0
-"""How long a node may take to tell its status, whatever the system says about that."""
+async def ask(system: System, nodes: tuple[str, ...], *, silent_s: float = ANSWER_S) -> dict[str, NodeStatus]:
+    """Return the status of each node that answers in time, asked all at the same time.
+
+    Once a node has said that it is the primary, the others are waited for `silent_s`.
+    """
+    loop = asyncio.get_running_loop()
+    asked = [asyncio.create_task(_status(system, node)) for node in nodes]
+    pending, statuses, end = set(asked), dict[str, NodeStatus](), float("inf")
+    try:
+        while pending and (left_s := end - loop.time()) > 0:
+            timeout_s = None if left_s == float("inf") else left_s
+            done, pending = await asyncio.wait(
+                pending, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            answers = await together(task for task in asked if task in done)
+            statuses |= {node: status for node, status in answers if status is not None}
+            if primary_of(statuses) is not None:
+                end = min(end, loop.time() + silent_s)
+    finally:
+        await together(broken_off(task) for task in asked if task in pending)
+    return {node: statuses[node] for node in nodes if node in statuses}
 
 
-async def ask(system: System, nodes: tuple[str, ...]) -> dict[str, NodeStatus]:
-    """Return the status of each node that answers in time, asked all at the same time."""
-
-    async def one(node: str) -> NodeStatus | None:
-        try:
-            with own_cancellation(f"the status of {node}"):
-                async with asyncio.timeout(ANSWER_S):
-                    return await system.status(node)
-        except (NodeError, TimeoutError):
-            return None
-
-    answers = await together(one(node) for node in nodes)
-    return {node: status for node, status in zip(nodes, answers, strict=True) if status is not None}
+async def _status(system: System, node: str) -> tuple[str, NodeStatus | None]:
+    try:
+        with own_cancellation(f"the status of {node}"):
+            async with asyncio.timeout(ANSWER_S):
+                return node, await system.status(node)
+    except (NodeError, TimeoutError):
+        return node, None
 
 
 def primary_of(statuses: Mapping[str, NodeStatus]) -> str | None:

@@ -28,7 +28,7 @@ from harness.generator import Generator
 from harness.generators import rate, time_limit
 from harness.history import History
 from harness.interrupts import Interrupted, Interrupts, unless
-from harness.machine import Cluster, OwnTime, Unhurried, Watched
+from harness.machine import Cluster, OwnTime, SealedDisk, Unhurried, Watched
 from harness.operation import Invocation
 from harness.parts import Parts
 from harness.recording import Recorder
@@ -37,7 +37,7 @@ from harness.runner import Runner
 from harness.schedule import Schedule
 from harness.session import Desk, Session
 from harness.spool import LineFile, Spool
-from harness.targets import Targets, ask, primary_of
+from harness.targets import ANSWER_S, SILENT_S, Targets, ask, primary_of
 from harness.tasks import own_cancellation
 from harness.world import RunWorld
 
@@ -75,7 +75,8 @@ class Trial:
         self._protection_writes: tuple[Invocation, ...] = ()
         self._schedule: Schedule | None = None
         self._seconds: dict[str, float] = {}
-        self._course = Course()
+        machines = parts.cluster.machines.values()
+        self._course = Course(sealed=all(isinstance(machine, SealedDisk) for machine in machines))
         self._time: Time = parts.cluster.time if isinstance(parts.cluster, OwnTime) else HOST_TIME
         self._origin = Origin.now(self._time)
 
@@ -233,7 +234,11 @@ class Trial:
             scenario.faults,
             parts.faults,
             world=RunWorld(cluster=parts.cluster, system=parts.system),
-            targets=Targets(parts.system, tuple(parts.cluster.machines)),
+            targets=Targets(
+                parts.system,
+                tuple(parts.cluster.machines),
+                silent_s=ANSWER_S if patience_s else SILENT_S,
+            ),
             clock=clock,
             log=books.episodes,
             seed=scenario.seed,

@@ -64,7 +64,7 @@ def scenario(seed: int, aim: Aim) -> Scenario:
         machines=aim.machines,
         settings=settings,
         workload=aim.workload or draws.choice(("append", "mixed")),
-        workload_options=_reads(draws),
+        workload_options={**_reads(draws), **_keys(draws)},
         clients=CLIENTS,
         rate=aim.rate,
         time_limit_s=aim.span_s,
@@ -111,6 +111,11 @@ def _reads(draws: Draws) -> dict[str, Any]:
     if draws.chance(0.5):
         options |= {"bounded": 0.5, "max_lag_ms": draws.choice((120, 250, 500))}
     return options
+
+
+def _keys(draws: Draws) -> dict[str, Any]:
+    """Return how long keys are: in a third of the scenarios so long that entries are longer than sectors."""
+    return {"key_bytes": draws.choice((300, 700))} if draws.chance(1 / 3) else {}
 
 
 def _nodes(draws: Draws, mode: Mode) -> int:

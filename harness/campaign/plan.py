@@ -6,7 +6,9 @@ and others, 2012). The rest is drawn so that faults meet each other, and what th
 - Half of the crashes are aimed at a step on the way to an acknowledgement.
 - A fault may begin, or end, within some tens of milliseconds of when a lease, an election or the time-out for
   degrading falls due that the fault before it, or itself, has set going.
-- A fault may follow on the heels of another, and strike the very nodes that it struck.
+- A fault may follow on the heels of another or begin while it lasts, and strike the very nodes that it struck.
+- A plan may end with a crash: what faults, and the recovery from them, have left on the disks is read again only
+  then.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +31,10 @@ NEAR_S = 0.06
 _ONE = ("primary", "primary", "replica", "holder", "slowest")
 _MANY = ("all", "replicas", "majority", "minority")
 _NEED_THREE = ("majority-ring", "bridge", "isolated", "halves")
+_CRASHES = ("kill", "power-cut")
+LAST_CRASH = 0.3
+"""How many of the plans end with a crash, if there are crashes."""
+
 _AIMLESS = ("disk-full", "promote")
 """Faults that are not aimed at a node that an earlier one struck."""
 
@@ -45,6 +51,11 @@ def _crash(draws: Draws) -> dict[str, Any]:
 
 def _pause(draws: Draws) -> dict[str, Any]:
     return {"target": draws.choice((*_ONE, "replicas", "minority"))}
+
+
+def _slow(draws: Draws) -> dict[str, Any]:
+    """Return a slow node or several: where there is no bad weather, late answers come from these."""
+    return {"target": draws.choice(_ONE + _MANY), "options": {"share": draws.choice((0.5, 0.8))}}
 
 
 def _partition(draws: Draws) -> dict[str, Any]:
@@ -97,7 +108,7 @@ def _clock(draws: Draws) -> dict[str, Any]:
 KINDS: Mapping[str, Callable[[Draws], dict[str, Any]]] = {
     "kill": _crash,
     "pause": _pause,
-    "slow": _pause,
+    "slow": _slow,
     "power-cut": _crash,
     "disk-loss": _aimed,
     "partition": _partition,
@@ -152,7 +163,9 @@ class Planner:
             if self._by_hand and draws.chance(0.5):
                 late_s = round(min(self._end_s, at_s + 0.3), 3)
                 steps.append(FaultStep(fault="promote", at_s=late_s, for_s=0.5, **_promote(draws)))
-            at_s += self._gap_s()
+            at_s += self._gap_s(steps[-1])
+        if (crashes := [kind for kind in self._kinds if kind in _CRASHES]) and draws.chance(LAST_CRASH):
+            steps.append(self._last_crash(draws.choice(crashes), steps))
         return ordered(steps)
 
     def step(self, at_s: float) -> FaultStep:
@@ -171,17 +184,28 @@ class Planner:
         draws = self._draws
         if not steps or draws.chance(0.4):
             return self._aimed_again(self.step(0.2 + draws.unit() * (self._end_s - 0.2)), steps)
-        near_s = draws.choice(steps).at_s + self._gap_s()
-        return self._aimed_again(self.step(min(self._end_s, near_s)), steps)
+        near = draws.choice(steps)
+        return self._aimed_again(self.step(min(self._end_s, near.at_s + self._gap_s(near))), steps)
 
-    def _gap_s(self) -> float:
+    def _last_crash(self, kind: str, steps: Sequence[FaultStep]) -> FaultStep:
+        """Return a crash close to the end, of all nodes, of those that a step has struck, or of one."""
+        draws = self._draws
+        named = [f"${one.bind}" for one in steps if one.bind is not None]
+        at_s = max(0.2, self._end_s - 0.3 * draws.unit())
+        return FaultStep(
+            fault=kind, target=draws.choice(("all", *named, *_ONE)), at_s=round(at_s, 3), for_s=0.3
+        )
+
+    def _gap_s(self, before: FaultStep) -> float:
         """Return how long after a fault the next one begins."""
         draws = self._draws
-        match draws.below(4):
+        match draws.below(5):
             case 0:
                 return self._around_s()
             case 1:
                 return 0.02 + draws.unit() * 0.5
+            case 2:
+                return 0.02 + draws.unit() * (before.for_s or 0.5)
             case _:
                 return 0.2 + draws.unit() * self._end_s * 0.4
 

@@ -1,9 +1,11 @@
 """Which runs are worth making with real processes: those that a search in simulation has found.
 
 A real run takes seconds, a simulated one hundredths of that. So the scenarios for real runs come from a search in
-simulation, which goes on meanwhile: what is violated there is tried for real, a few times, since real runs are
-never quite the same. Now and then a scenario is tried for real that was not: real machines may show what simulated
-ones do not.
+simulation, which goes on meanwhile. What is violated there is rehearsed a few times more, with other draws of
+everything but the scenario: real machines are never as punctual as simulated ones, and what depends on a
+millisecond is not found there. Those that were violated most often are tried for real first, as often as they
+were, up to three times. Now and then a scenario is tried for real that was not violated: real machines may show
+what simulated ones do not.
 """
 
 from collections import deque
@@ -14,22 +16,34 @@ from msgspec.structs import replace
 from harness.campaign.draw import Aim
 from harness.campaign.one import Outcome, Try
 from harness.campaign.search import Search, Settled
-from harness.scenario import SIMULATED
+from harness.draws import derive
+from harness.scenario import SIMULATED, Scenario
+
+REPEATS: Final = 4
+"""How often a scenario that was violated in simulation is rehearsed again."""
 
 ENCORES: Final = 3
-"""How often a scenario that was violated in simulation is tried for real."""
+"""How often at most a scenario is tried for real."""
 
 UNREHEARSED: Final = 40
 """After so many simulated tries a scenario is tried for real as it was drawn."""
 
 AHEAD: Final = 4
-"""How many real tries may wait until the search in simulation waits, too."""
+"""How many scenarios may wait to be tried for real: the best of them."""
 
 RATE: Final = 60.0
 """How many operations a second clients ask for in simulation, where each costs time."""
 
 RECOVERY_S: Final = 10.0
 """How long a real run waits for a system that may not recover."""
+
+
+class _Act:
+    """A scenario that was violated in simulation: with which seeds, and how often it is still to be rehearsed."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.violated = [scenario]
+        self.left = REPEATS
 
 
 class Rehearsal:
@@ -43,8 +57,11 @@ class Rehearsal:
         self._aim = aim
         self._search = Search(replace(aim, machines=SIMULATED, rate=RATE), first=first)
         self._left = limit
-        self._rehearsed = 0
-        self._waiting: deque[Try] = deque()
+        self._drawn = 0
+        self._again: deque[Try] = deque()
+        self._acts: dict[int, _Act] = {}
+        self._waiting: list[tuple[int, list[Try]]] = []
+        """Scenarios to be tried for real: how often they were violated, and their tries, the best first."""
 
     def next(self) -> Try | None:
         """Return the next try, a real one if one waits; None if no more are wanted now."""
@@ -52,23 +69,53 @@ class Rehearsal:
             return None
         if self._waiting:
             self._left = None if self._left is None else self._left - 1
-            return self._waiting.popleft()
-        return self._search.next()
+            tries = self._waiting[0][1]
+            wanted = tries.pop(0)
+            if not tries:
+                self._waiting.pop(0)
+            return wanted
+        return self._again.popleft() if self._again else self._search.next()
 
     def take(self, outcome: Outcome) -> tuple[Settled, ...]:
         """Take the outcome of a try; return it if that was a real one."""
         if outcome.scenario.machines != SIMULATED:
             return (Settled(outcome=outcome, new=()),)
+        if outcome.scenario.seed != outcome.seed:
+            self._repeated(outcome)
+            return ()
         for settled in self._search.take(outcome):
-            self._rehearsed += 1
+            self._drawn += 1
             if settled.outcome.violations:
-                self._want(settled.outcome, ENCORES)
-            elif self._rehearsed % UNREHEARSED == 0:
-                self._want(settled.outcome, 1)
+                self._repeat(settled.outcome)
+            elif self._drawn % UNREHEARSED == 0:
+                self._want(settled.outcome.seed, 0, [settled.outcome.scenario])
         return ()
 
-    def _want(self, outcome: Outcome, times: int) -> None:
-        if len(self._waiting) < AHEAD:
-            aim = self._aim
-            scenario = replace(outcome.scenario, machines=aim.machines, rate=aim.rate, recovery_s=RECOVERY_S)
-            self._waiting.extend([Try(seed=outcome.seed, scenario=scenario)] * times)
+    def _repeat(self, outcome: Outcome) -> None:
+        seed, scenario = outcome.seed, outcome.scenario
+        self._acts[seed] = _Act(scenario)
+        for number in range(REPEATS):
+            other = replace(scenario, seed=derive(seed, "rehearsal", number) >> 1)
+            self._again.append(Try(seed=seed, scenario=other))
+
+    def _repeated(self, outcome: Outcome) -> None:
+        act = self._acts[outcome.seed]
+        act.left -= 1
+        if outcome.violations:
+            act.violated.append(outcome.scenario)
+        if not act.left:
+            del self._acts[outcome.seed]
+            self._want(outcome.seed, len(act.violated), act.violated[:ENCORES])
+
+    def _want(self, seed: int, violated: int, scenarios: list[Scenario]) -> None:
+        aim = self._aim
+        tries = [
+            Try(
+                seed=seed,
+                scenario=replace(scenario, machines=aim.machines, rate=aim.rate, recovery_s=RECOVERY_S),
+            )
+            for scenario in scenarios
+        ]
+        self._waiting.append((violated, tries))
+        self._waiting.sort(key=lambda waiting: -waiting[0])
+        del self._waiting[AHEAD:]

@@ -152,6 +152,7 @@ class ReferenceSystem:
             flushed=answer["flushed"],
             applied=answer["applied"],
             replicas=answer.get("replicas", {}),
+            degraded=role is Role.PRIMARY and answer["in_sync"] is not None,
             note=answer.get("waits_for", ""),
         )
 

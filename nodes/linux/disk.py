@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from harness.draws import Draws
 from harness.errors import AckedError, HarnessError, NodeError
-from nodes.linux import kernel
+from nodes.linux import kernel, remnants
 from nodes.linux.extents import BLOCK, Blocks
 from nodes.linux.programs import find, search_path
 
@@ -55,13 +56,18 @@ class Disk(Protocol):
 class Ext4Disk:
     """An ext4 file system in an image in `folder`, on `folder/disk` of its machine.
 
+    A power cut takes what was not flushed. With `draws` it leaves some of it, now and then
+    (`nodes.linux.remnants`).
+
     The kernel tells images by their paths. These are the same for machines that have roots of their own, but the
     kernel in common; so the image has a name that no other has.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, draws: Draws | None = None) -> None:
         self.directory = folder / "disk"
         self.image = folder / f"disk-{uuid.uuid4().hex[:8]}.img"
+        self._draws = draws
+        self._remnants: list[remnants.Sector] = []
 
     def format(self) -> None:
         """Make a blank file system of 256 MiB with a new UUID; takes some milliseconds."""
@@ -80,11 +86,14 @@ class Ext4Disk:
             raise HarnessError(f"mkfs.ext4 {self.image}: {done.stderr.decode(errors='replace').strip()}")
 
     def mount_script(self) -> str:
-        """Return the commands to mount the image; `loop` frees the device with the last mount of it."""
+        """Return the commands to mount the image; `loop` frees the device with the last mount of it.
+
+        With `noauto_da_alloc` ext4 does no more than it must: else it flushes a file that is renamed over another.
+        """
         image, directory = shlex.quote(str(self.image)), shlex.quote(str(self.directory))
         # lost+found is no part of a blank disk: some databases refuse a folder that is not empty.
         return (
-            f"mount -t ext4 -o loop,noinit_itable {image} {directory}\n"
+            f"mount -t ext4 -o loop,noinit_itable,noauto_da_alloc {image} {directory}\n"
             f"rmdir {directory}/lost+found 2>/dev/null || true"
         )
 
@@ -98,6 +107,10 @@ class Ext4Disk:
             image = _backing_file(Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}"))
             if image != str(self.image):
                 raise HarnessError(f"what is mounted on {self.directory} is not {self.image}")
+            if self._draws is not None:
+                with self.beneath() as blocks:
+                    unflushed = remnants.unflushed(Path(f"{root}{self.directory}"), blocks)
+                self._remnants = remnants.drawn(unflushed, self._draws)
             kernel.stop_ext4(fd)
         finally:
             os.close(fd)
@@ -109,6 +122,10 @@ class Ext4Disk:
             if time.monotonic() > deadline:
                 raise NodeError(f"{self.image} is still in use {_RELEASE_S:g} s after the machine's end")
             await asyncio.sleep(0.001)
+        if self._remnants:
+            with self.beneath() as blocks:
+                await asyncio.to_thread(remnants.put, self._remnants, blocks)
+            self._remnants = []
 
     def _in_use(self) -> bool:
         return any(_backing_file(device) == str(self.image) for device in Path("/sys/block").glob("loop*"))

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -93,8 +92,9 @@ class Hardware:
     async def switch_off(self) -> None:
         """Take its power, as in a power cut; does nothing when it is off.
 
-        First the network goes silent, then the disk forgets what was not flushed, then every process ends.
-        Returns when the kernel has let go of all of it.
+        First every process stops where it is, then the disk forgets what was not flushed and the network goes
+        silent, then every process ends. Were the network first, the processes would have the time to flush all
+        that they had been sent. Returns when the kernel has let go of all of it.
         """
         await self._change(self._stay_off)
 
@@ -160,8 +160,10 @@ class Hardware:
         if boot is None:
             return
         self._on = False
-        await self._cable.pull()
+        if not await self._stand_still(boot):
+            await self._cable.pull()
         failure = await self._lose_power(boot)
+        await self._cable.pull()
         await boot.end()
         await self._cable.remove()
         await self._disk.released()
@@ -173,11 +175,16 @@ class Hardware:
         if failure is not None:
             raise NodeError(f"{self._name} went off, but its disk did not lose power: {failure}") from failure
 
+    async def _stand_still(self, boot: Boot) -> bool:
+        """Stop every process, so that none sees its disk fail: nobody lives to tell of a power cut."""
+        try:
+            await boot.signal(-1, signal.SIGSTOP)
+        except NodeError:  # its PID 1 died, or hangs: it is killed in a moment in any case
+            return False
+        return True
+
     async def _lose_power(self, boot: Boot) -> OSError | None:
         """Have the disk forget what was not flushed; return why it may have kept it, if anything says so."""
-        # Stopped first, so that none sees its disk fail: nobody lives to tell of a power cut.
-        with suppress(NodeError):  # its PID 1 died, or hangs: it is killed in a moment in any case
-            await boot.signal(-1, signal.SIGSTOP)
         try:
             if boot.running:
                 await asyncio.to_thread(self._disk.lose_power, boot.root)

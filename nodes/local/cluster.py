@@ -161,7 +161,7 @@ class LocalCluster:
         return PowerMachine(
             place,
             everyone,
-            disk=Ext4Disk(self._data / place.name),
+            disk=Ext4Disk(self._data / place.name, Draws(derive(self._config.seed, "power", place.name))),
             draws=Draws(derive(self._config.seed, "disk", place.name)),
             **rest,
         )

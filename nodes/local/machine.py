@@ -238,8 +238,10 @@ class LocalMachine:
 class PowerMachine(LocalMachine):
     """A machine that can lose its power, too (`harness.machine.PowerCut`), and on whose disk bits can flip.
 
-    `draws` says which.
+    `draws` says which. Its disk is sealed: an image that is mounted nowhere else.
     """
+
+    seal = "an image file of the run's own, mounted in the machine's own namespace only"
 
     def __init__(
         self,

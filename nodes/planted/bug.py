@@ -6,6 +6,10 @@ from typing import Any, Literal
 
 from harness.contract import Mode
 
+LOST_NAME = "lost-name"
+"""A power cut that takes the new name of a file though another file was flushed since. Simulated disks do so; on
+ext4 the flush of any new file makes all earlier names durable."""
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -36,7 +40,7 @@ class Bug:
     wrong direction. 8 the client misreads the outcome. 9 correlated power loss. 10 the disk lies.
 
     `summary` says what the store does wrong. `needs` are the names of faults that make it matter. `real` is
-    True if faults that real machines have can show it, else the name of what it waits for.
+    True if faults that real machines have can show it, else the name of what it waits for: a fault, or LOST_NAME.
     """
 
     name: str

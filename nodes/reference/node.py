@@ -181,6 +181,8 @@ class Node:
         self.snapshots.forget(index)
         self.report_stored(1, index, "disk", now)
         self.report("applied", now, offset=index)
+        if isinstance(self.role, Replica):
+            self.role.installed(now)
 
     def install_failed(self) -> None:
         """The received snapshot was not sound; this node's own log and state are untouched."""

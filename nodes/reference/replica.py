@@ -209,6 +209,12 @@ class Replica(Quiet):
         else:
             self._ask_part(message.offset + len(blob), now)
 
+    def installed(self, now: int) -> None:
+        """A snapshot is this node's own: ask at once for what follows, before the primary compacts that away."""
+        self._stop()
+        if self.primary is not None:
+            self._follow(now)
+
     # After each batch
 
     def settle(self, now: int) -> None:

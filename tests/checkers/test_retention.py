@@ -6,6 +6,7 @@ from recorded_runs import Script, ms
 from checkers.retention import Retention
 from harness.contract import Mode
 from harness.events import Damaged, Medium, Started
+from harness.machine import Death
 from harness.verdict import Verdict
 
 
@@ -111,17 +112,36 @@ def test_rot_may_only_be_taken_for_a_torn_tail_when_the_power_was_cut():
     assert judged(script).verdict is Verdict.HOLDS
 
 
-def refusing(*faults, strangers=False):
+def refusing(*faults, strangers=False, **fields):
     script = story(9)
     for fault, node in faults:
         script.episode(fault, node, at=600, until=610)
     script.events.append(Damaged(node="n2", at_ns=ms(900), reason="entry 4 is missing"))
-    return judged(script, strangers=strangers)
+    return judged(script, strangers=strangers, **fields)
 
 
 def test_a_real_disk_may_have_been_damaged_by_somebody_else():
     assert refusing(strangers=True).verdict is Verdict.INCONCLUSIVE
     assert judged(story(0), strangers=True).verdict is Verdict.VIOLATED
+
+
+def test_nobody_else_damages_a_disk_that_is_sealed():
+    assert refusing(strangers=True, sealed=True).verdict is Verdict.VIOLATED
+    assert refusing(("bit-rot", "n2"), strangers=True, sealed=True).verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("node", "at_ms", "verdict"),
+    [
+        ("n2", 700, Verdict.INCONCLUSIVE),
+        ("n2", 901, Verdict.VIOLATED),
+        ("n1", 700, Verdict.VIOLATED),
+    ],
+)
+def test_what_had_struck_a_node_before_may_have_struck_its_disk(node, at_ms, verdict):
+    death = Death(node=node, process="store", at_ns=ms(at_ms), status=74, last_line="", log="")
+    assert refusing(strangers=True, sealed=True, deaths=(death,)).verdict is verdict
+    assert refusing(deaths=(death,)).verdict is Verdict.VIOLATED, "there are no strangers in a simulation"
 
 
 def test_a_node_that_refuses_a_sound_disk_is_blamed():

@@ -75,6 +75,14 @@ def test_asking_twice_changes_nothing(kind):
         generator = following
 
 
+@pytest.mark.parametrize("workload", [append, mixed])
+def test_long_keys_change_nothing_but_their_length(workload):
+    short, long = (draw(workload({"key_bytes": key_bytes}), 300) for key_bytes in (0, 300))
+    keys = [[key for step in steps for key, _ in workload({}).writes(step)] for steps in (short, long)]
+    assert [key.rstrip(".") for key in keys[1]] == keys[0]
+    assert {len(key) for key in keys[1]} == {300}
+
+
 def test_lists_end_at_their_length():
     workload = append({"length": 10, "lists": 2, "reads": 0})
     lengths = Counter(key for step in draw(workload, 205) for key, _ in workload.writes(step))
@@ -203,5 +211,5 @@ def test_wrong_options_are_refused(kind, options, field):
 def test_an_unknown_option_comes_with_the_known_ones():
     with pytest.raises(SettingError) as caught:
         append({"length": 3, "counters": 2})
-    allowed = ("reads", "replica_reads", "bounded", "max_lag_ms", "length", "lists")
+    allowed = ("reads", "replica_reads", "bounded", "max_lag_ms", "length", "lists", "key_bytes")
     assert caught.value.allowed == allowed

@@ -16,6 +16,7 @@ from harness.operation import Invocation, Reply
 from harness.recording import Recorder
 from harness.session import Desk, Session
 from harness.spool import Spool
+from harness.system import NodeStatus, Role
 
 READ = Invocation(f="peek", args=(["k"],), node="n1")
 
@@ -117,6 +118,24 @@ def test_a_degraded_acknowledgement_counts_where_it_will_do(
         return Reply(node="n1", degraded=next(answers))
 
     system.append = append  # type: ignore[method-assign]
+    node, history = attempt(system, tmp_path, count=5000, degraded=degraded)
+    assert (node, len(list(history))) == ("n1", 1 if degraded else 3)
+
+
+@pytest.mark.parametrize("degraded", [True, False])
+def test_a_primary_that_goes_on_with_fewer_copies_has_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, degraded: bool
+) -> None:
+    monkeypatch.setattr(readiness, "PAUSE_S", 0.001)
+    system = FakeSystem()
+    words = iter([True, True, False])
+
+    async def status(node: str) -> NodeStatus:
+        if node == "n1":
+            return NodeStatus(role=Role.PRIMARY, degraded=next(words))
+        return NodeStatus(role=Role.REPLICA)
+
+    system.status = status  # type: ignore[method-assign]
     node, history = attempt(system, tmp_path, count=5000, degraded=degraded)
     assert (node, len(list(history))) == ("n1", 1 if degraded else 3)
 

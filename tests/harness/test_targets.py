@@ -97,6 +97,39 @@ def test_a_primary_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve(system, "primary") == ("n2",)
 
 
+class Silent(Tells):
+    """A system in which some nodes take their time."""
+
+    def __init__(self, statuses: Mapping[str, NodeStatus], silent: tuple[str, ...], delay_s: float) -> None:
+        super().__init__(statuses)
+        self.silent = silent
+        self.delay_s = delay_s
+        self.given_up: list[str] = []
+
+    async def status(self, node: str) -> NodeStatus:
+        try:
+            await asyncio.sleep(self.delay_s if node in self.silent else 0)
+        except asyncio.CancelledError:
+            self.given_up.append(node)
+            raise
+        return await super().status(node)
+
+
+def test_nodes_that_are_silent_do_not_hold_up_a_fault() -> None:
+    system = Silent(cluster().statuses, ("n1", "n4"), 60)
+    assert resolve(system, "replicas") == ("n3", "n5")
+    assert system.given_up == ["n1", "n4"], "nobody goes on asking"
+
+
+def test_those_that_are_a_little_late_are_heard() -> None:
+    system = Silent(cluster(n1=5, n3=9, n4=9, n5=2).statuses, ("n1", "n4"), 0.01)
+    assert resolve(system, "replicas") == ("n1", "n3", "n4", "n5")
+
+
+def test_all_are_waited_for_while_none_says_that_it_is_the_primary() -> None:
+    assert resolve(Silent(cluster().statuses, ("n2",), 0.2), "primary") == ("n2",)
+
+
 def test_no_primary_is_an_error_that_tells_what_the_nodes_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets_module, "PRIMARY_WAIT_S", 0.01)
     monkeypatch.setattr(targets_module, "ASK_EVERY_S", 0.001)

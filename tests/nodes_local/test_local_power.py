@@ -78,6 +78,107 @@ def test_only_what_was_flushed_survives_a_power_cut(tmp_path: Path) -> None:
     on_cluster(what_survives, tmp_path, machines=1)
 
 
+OVERWRITE = """
+import os, time
+home = os.environ["HOME"]
+file = os.open(f"{home}/log", os.O_RDWR | os.O_CREAT)
+os.pwrite(file, b"a" * 8192, 0)
+os.fsync(file)
+os.pwrite(file, b"b" * 8192, 0)
+print("written", flush=True)
+time.sleep(60)
+"""
+
+
+async def what_remains(cluster: LocalCluster) -> None:
+    n1, power = cluster.machines["n1"], as_power(cluster)
+    kept: set[str] = set()
+    for _ in range(12):
+        lines = Lines()
+        await n1.start("write", ["python3", "-c", OVERWRITE], on_line=lines)
+        await lines.wait_for(b"written")
+        await power.cut_power()
+        await power.restore_power()
+        log = (await n1.run(["cat", f"{n1.directory}/log"])).stdout.decode()
+        assert len(log) == 8192
+        sectors = [log[at : at + 512] for at in range(0, 8192, 512)]
+        assert set(sectors) <= {"a" * 512, "b" * 512}, "a sector is written whole or not at all"
+        kept.add("".join(sector[0] for sector in sectors))
+    assert "a" * 16 in kept, "nothing but what was flushed survives most power cuts"
+    assert any(len(set(mix)) == 2 for mix in kept), "no write was torn"
+
+
+def test_some_power_cuts_tear_what_was_not_flushed(tmp_path: Path) -> None:
+    on_cluster(what_remains, tmp_path, machines=1)
+
+
+RENAME = """
+import os
+home = os.environ["HOME"]
+for name in ("old", "new"):
+    with open(f"{home}/{name}", "wb") as file:
+        file.write(name.encode() * 1000); file.flush()
+        if name == "old":
+            os.fsync(file.fileno())
+os.rename(f"{home}/new", f"{home}/old")
+folder = os.open(home, os.O_RDONLY)
+os.fsync(folder)
+print("renamed", flush=True)
+"""
+
+
+async def what_a_rename_flushes(cluster: LocalCluster) -> None:
+    n1, power = cluster.machines["n1"], as_power(cluster)
+    lines = Lines()
+    await n1.start("rename", ["python3", "-c", RENAME], on_line=lines)
+    await lines.wait_for(b"renamed")
+    await power.cut_power()
+    await power.restore_power()
+    assert (await n1.run(["cat", f"{n1.directory}/old"])).stdout == b"", "nobody had flushed what was renamed"
+
+
+def test_a_rename_over_another_file_flushes_nothing(tmp_path: Path) -> None:
+    on_cluster(what_a_rename_flushes, tmp_path, machines=1)
+
+
+NAMES = """
+import os
+home = os.environ["HOME"]
+def file(name):
+    number = os.open(f"{home}/{name}", os.O_RDWR | os.O_CREAT)
+    os.posix_fallocate(number, 0, 16384)
+    os.pwrite(number, b"head", 0)
+    os.fsync(number)
+    return number
+for name in ("one", "two"):
+    number = file(name)
+    os.rename(f"{home}/{name}", f"{home}/{name}.log")
+    os.pwrite(number, b"entry", 4)
+    os.fdatasync(number)
+    print(name, flush=True)
+    if name == "one":
+        file("spare")
+print("renamed", flush=True)
+"""
+
+
+async def which_names_are_durable(cluster: LocalCluster) -> None:
+    n1, power = cluster.machines["n1"], as_power(cluster)
+    lines = Lines()
+    await n1.start("names", ["python3", "-c", NAMES], on_line=lines)
+    await lines.wait_for(b"renamed")
+    await power.cut_power()
+    await power.restore_power()
+    names = (await n1.run(["ls", n1.directory])).stdout.decode().split()
+    assert "two" in names, "a flush of a file's content made its name durable"
+    assert "one.log" in names, "the flush of another new file did not make an earlier name durable"
+
+
+def test_a_name_is_durable_with_the_next_new_file_not_with_its_own_content(tmp_path: Path) -> None:
+    """So segment-without-directory-fsync waits for a lost name: the store makes its next segment at once."""
+    on_cluster(which_names_are_durable, tmp_path, machines=1)
+
+
 async def what_survives_a_kill(cluster: LocalCluster) -> None:
     n1 = cluster.machines["n1"]
     lines = Lines()

@@ -8,6 +8,7 @@ from lone_node import Lone, S, beat, entries, record_of
 from nodes.reference import effects as fx
 from nodes.reference import messages as ms
 from nodes.reference.settings import MS, Failover, Mode
+from nodes.reference.state import State
 
 NOW = 10 * S
 
@@ -150,6 +151,18 @@ def test_a_flush_under_way_says_nothing_of_a_log_that_a_snapshot_replaces() -> N
     assert lone.node.generation != old
     (lost,) = [one.event for one in lone.done if isinstance(one, fx.Report)]
     assert (lost["event"], lost["first"], lost["last"]) == ("truncated", 1, 2)
+
+
+def test_what_follows_a_snapshot_is_asked_for_at_once() -> None:
+    lone = Lone("n1", 101, 101)
+    lone.hear("n2", beat(202), NOW)
+    (follow,) = lone.sent(ms.Follow)
+    lone.hear("n2", ms.Install(epoch=202, stream=follow.stream, index=50, common=0), NOW)
+    lone.hear("n2", ms.Part(epoch=202, stream=follow.stream, index=50, offset=0, end=True), NOW, b"x")
+    lone.node.installed(State(sessions=10), 50, [(101, 1, 2), (202, 3, 50)], NOW + 1)
+    lone.drain(NOW + 1)
+    (again,) = [one for one in lone.sent(ms.Follow) if one.stream != follow.stream]
+    assert (again.base, again.last, again.flushed) == (50, 50, 50)
 
 
 def waits(lone: Lone, now: int) -> list[str]:

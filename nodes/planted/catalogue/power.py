@@ -1,6 +1,6 @@
 """Way 9: what was acknowledged does not outlast a loss of power everywhere."""
 
-from nodes.planted.bug import Bug, Edit, Where
+from nodes.planted.bug import LOST_NAME, Bug, Edit, Where
 
 _OFTEN = {"snapshot_kb": 4, "retain_kb": 0, "segment_kb": 16}
 
@@ -32,6 +32,7 @@ BUGS = (
         ),
         where=Where(settings={"segment_kb": 16}),
         needs=("power-cut",),
+        real=LOST_NAME,
     ),
     Bug(
         name="snapshot-not-flushed",

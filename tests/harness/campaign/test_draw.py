@@ -77,6 +77,31 @@ def test_some_faults_follow_a_timer_of_the_store_and_some_last_as_long_as_one():
     assert degrading == pytest.approx((0.1, 0.2, 0.3, 0.3))
 
 
+def test_some_faults_begin_while_the_one_before_lasts():
+    plans = [draw.scenario(seed, draw.Aim()).faults for seed in SEEDS]
+    within = [b.at_s < a.at_s + a.for_s for faults in plans for a, b in pairwise(faults)]
+    assert 0.3 < sum(within) / len(within) < 0.7
+
+
+def test_some_plans_end_with_a_crash_of_what_was_struck_before():
+    aim = draw.Aim(faults=("partition", "kill"))
+    plans = [draw.scenario(seed, aim).faults for seed in SEEDS]
+    late = [faults[-1] for faults in plans if faults[-1].at_s > draw.SPAN_S - draw.LAST_S - 0.3]
+    crashes = [step for step in late if step.fault == "kill"]
+    assert 0.2 < len(crashes) / len(SEEDS) < 0.5
+    assert {"all", "primary"} < {step.target for step in crashes}
+    assert any(step.target.startswith("$") for step in crashes)
+    without = draw.Aim(faults=("partition",))
+    assert all(step.fault == "partition" for seed in SEEDS for step in draw.scenario(seed, without).faults)
+
+
+def test_some_scenarios_have_entries_that_are_longer_than_a_sector():
+    options = [draw.scenario(seed, draw.Aim()).workload_options for seed in SEEDS]
+    long = [each["key_bytes"] for each in options if "key_bytes" in each]
+    assert 0.2 < len(long) / len(SEEDS) < 0.5
+    assert max(long) > 512
+
+
 def test_the_timers_are_those_of_the_store():
     timers = {field.name: field.default for field in fields(Settings)}
     assert timers["lease_ns"] == plan.LEASE_MS * MS

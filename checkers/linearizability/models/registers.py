@@ -113,10 +113,10 @@ def _micro(call: Call) -> list[tuple[str, Any, Any]] | None:
 
 def _transaction(call: Call) -> list[tuple[str, Any, Any]] | None:
     asked: Any = call.args[0] if len(call.args) == 1 else None
-    answers: Any = call.result if call.known and call.result is not None else asked
+    silent = not call.known or call.result is None
+    answers: Any = asked if silent else call.result
     if not _triples(asked) or not _triples(answers) or len(asked) != len(answers):
         return None
-    silent = answers is asked
     done: list[tuple[str, Any, Any]] = []
     for (f, name, value), (_, answered, shown_value) in zip(asked, answers, strict=True):
         if f in _WRITES:

@@ -80,5 +80,8 @@ def test_registers_that_are_read_and_written_in_transactions():
     # In one transaction what comes later sees what was before it.
     own = op("txn", [["w", "x", 5], ["r", "x", None]], at=(4, 5), value=[["w", "x", 5], ["r", "x", 5]])
     assert check(Linearizable({}), *written, own, model="multi-register").verdict is Verdict.HOLDS
+    # An answer of nil is one, though the question looks the same.
+    nil = op("txn", [["r", "x", None]], at=(4, 5), value=[["r", "x", None]])
+    assert check(Linearizable({}), *written, nil, model="multi-register").verdict is Verdict.VIOLATED
     unanswered = op("txn", [["r", "x", None]], at=(4, 5))
     assert check(Linearizable({}), *written, unanswered, model="multi-register").verdict is Verdict.HOLDS

@@ -28,7 +28,9 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "checkers/linearizability/*.py": (
         "tests/checkers/linearizability", "tests/checkers/histories/test_linearizable.py",
     ),
-    "checkers/linearizability/models/*.py": ("tests/checkers/linearizability",),
+    "checkers/linearizability/models/*.py": (
+        "tests/checkers/linearizability", "tests/checkers/histories/test_unknown_operations.py",
+    ),
     "checkers/transactions/*.py": ("tests/checkers/transactions", "tests/checkers/histories/test_isolation.py"),
     "checkers/histories/*.py": ("tests/checkers/histories",),
     "checkers/sessions/*.py": ("tests/checkers/sessions",),

@@ -89,8 +89,7 @@ class MultiRegister:
             return described(call)
         if call.f != "txn":
             told = ", ".join(f"{name}={shown(value)}" for _, name, value in sorted(done))
-            told = told or " ".join(shown(each) for each in call.args)
-            return f"{call.f} {told}{'' if call.known else ' ?'}"
+            return f"{call.f} {told}{'' if call.known else ' ?'}" if told else described(call)
         told = ", ".join(f"{f} {name}={shown(value)}" for f, name, value in done)
         return f"{told}{'' if call.known else ' ?'}"
 

@@ -133,8 +133,7 @@ def main() -> int:
     counts: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = copied(Path(name))
-        import hypothesis  # noqa: F401 - loaded once, for all the processes to come
-        import numpy  # noqa: F401
+        import numpy  # noqa: F401 - loaded once, for all the processes to come
         import pytest  # noqa: F401
 
         times = baseline(chosen)

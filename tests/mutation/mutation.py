@@ -37,13 +37,13 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "checkers/durability.py": ("tests/checkers/test_durability.py", "tests/checkers/test_durability_model.py"),
     "checkers/rulings/*.py": (
         "tests/checkers/test_durability.py", "tests/checkers/test_durability_model.py",
-        "tests/checkers/test_unreported.py", "tests/checkers/test_toll.py",
+        "tests/checkers/test_unreported.py", "tests/checkers/test_toll.py", "tests/checkers/test_failing_disks.py",
     ),
     "checkers/evidence/*.py": (
         "tests/checkers/test_durability.py", "tests/checkers/test_durability_model.py",
         "tests/checkers/test_incidents.py", "tests/checkers/test_ledger.py", "tests/checkers/test_lineage.py",
         "tests/checkers/test_reports.py", "tests/checkers/test_recency.py",
-        "tests/checkers/test_linearizable_keys.py",
+        "tests/checkers/test_linearizable_keys.py", "tests/checkers/test_failing_disks.py",
     ),
     "checkers/verifier/*.py": ("tests/checkers/verifier",),
 }  # fmt: skip

@@ -54,6 +54,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 _ANSWERS = frozenset({"read", "get", "dequeue", "contains"})
 """The kinds whose answer is a result; all others are merely done."""
 
+ASIDE = ("peek", "get_within")
+"""Reads of one node, which change nothing and may be stale: no model is asked about them."""
+
 _NUMBERS = (Kind.NIL, Kind.INT, Kind.WIDE, Kind.FLOAT)
 """What can be added to a counter; nil is one."""
 
@@ -77,14 +80,6 @@ def _reads_scalars(table: Table) -> bool:
     reads = table.rows("read", "get")
     found = objects(table, reads[table.outcome[reads] == OK])
     return not np.isin(table.values.kinds_at(found.result), (Kind.LIST, Kind.SET, Kind.MAP)).any()
-
-
-def strangers(table: Table, model: str) -> dict[str, int]:
-    """Return how many operations that may have happened a model does not know, by what they are called. O(n)."""
-    happened = table.outcome != FAIL
-    unknown = happened & ~table.called(*WORDS[model])
-    found = np.bincount(table.f[unknown], minlength=len(table.names)).tolist()
-    return {name: count for name, count in zip(table.names, found, strict=True) if count}
 
 
 def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> Calls:
@@ -139,6 +134,7 @@ def whole_calls(table: Table, model: Model) -> Calls:
     Raises MisshapenError for arguments that are none of the model's: it has no answer to them. O(n).
     """
     calls = plain_calls(table)
+    calls = calls.take(np.array([kind not in ASIDE for kind in calls.kinds], np.bool_)[calls.kind])
     begin = model.init()
     for row in range(len(calls)):
         called = calls.call(row)

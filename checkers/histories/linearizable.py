@@ -7,13 +7,15 @@ are put into a model's words, and what was found into ours.
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from checkers.histories.calls import (
+    ASIDE,
     WORDS,
     MisshapenError,
     keyed_calls,
     model_for,
     plain_calls,
-    strangers,
     whole_calls,
 )
 from checkers.linearizability import MODELS, Calls, Model, Result, check
@@ -24,7 +26,7 @@ from harness.history_checker import LINEARIZABLE, Request
 from harness.options import Options
 from harness.system import SettingError
 from harness.verdict import Verdict
-from harness.words import plural
+from harness.words import plural, tallied
 
 PARTS_IN_ARGUMENTS = ("multi-register",)
 """The models whose objects are one, with parts that are named in the arguments."""
@@ -64,13 +66,17 @@ class Linearizable:
             raise SettingError("model", f"there is no model {name!r}", tuple(MODELS))
         if len(table) and not table.called(*WORDS[name]).any():
             return self._undecided(f"there is no operation of a {name}")
-        if unknown := strangers(table, name):
+        if unknown := table.others(*WORDS[name], *ASIDE):
             return self._undecided(_unknown(name, unknown))
         try:
             calls = self._calls(table, name)
         except MisshapenError as error:
             return self._undecided(f"{name}: {error}")
-        return self._judged(MODELS[name], calls, request)
+        result = self._judged(MODELS[name], calls, request)
+        aside = table.others(*WORDS[name])
+        return (
+            replace(result, summary=f"{result.summary}; passed over: {tallied(aside)}") if aside else result
+        )
 
     def _calls(self, table: Table, name: str) -> Calls:
         if name in PARTS_IN_ARGUMENTS:
@@ -112,6 +118,5 @@ class Linearizable:
 
 def _unknown(model: str, counts: Mapping[str, int]) -> str:
     """Tell which operations a model does not know: what they did to its objects is anybody's guess."""
-    names = ", ".join(f"{name} ({count:,})" for name, count in counts.items())
     total = plural(sum(counts.values()), "operation")
-    return f"a {model} does not know {total}, which may have changed anything: {names}"
+    return f"a {model} does not know {total}, which may have changed anything: {tallied(counts)}"

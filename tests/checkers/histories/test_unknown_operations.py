@@ -38,6 +38,27 @@ def test_what_would_hold_is_not_said_to():
         assert result.verdict is Verdict.INCONCLUSIVE and other.f in result.summary
 
 
+def test_reads_of_one_node_are_passed_over_and_told():
+    history = (
+        op("append", "k", 1, at=(0, 1)),
+        op("get", "k", at=(2, 3), value=[1]),
+        op("peek", ["k"], at=(4, 5), value=[[]], node="n2"),
+        op("get_within", "k", 100, at=(4, 5), value=[], node="n3"),
+    )
+    result = check(Linearizable({}), *history, model="list-append")
+    assert result.verdict is Verdict.HOLDS
+    assert result.summary == (
+        "list-append: 2 operations on 1 object, 0 not linearizable; passed over: peek (1), get_within (1)"
+    )
+
+
+def test_reads_of_one_node_are_no_reads_of_several_registers():
+    written = op("write", {"x": 1}, at=(0, 1))
+    aside = op("peek", ["k"], at=(4, 5), value=[[]], node="n2")
+    result = check(Linearizable({}), aside, written, model="multi-register")
+    assert (result.verdict, result.summary[:31]) == (Verdict.HOLDS, "multi-register: 1 operation on ")
+
+
 def test_a_history_without_any_operation_of_the_model():
     result = check(Linearizable({}), *STALE, model="mutex")
     assert result.summary == "there is no operation of a mutex"

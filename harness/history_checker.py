@@ -41,6 +41,13 @@ class Levelled(Protocol):
     levels: tuple[str, ...]
 
 
+@runtime_checkable
+class Knowing(Protocol):
+    """A checker that picks its operations by their names, all of which it `knows`; others are passed over."""
+
+    knows: tuple[str, ...]
+
+
 class HistoryChecker(Protocol):
     """A judge of one property of histories. Its class is called with its options (raises SettingError)."""
 

@@ -15,9 +15,10 @@ from harness.columns.table import Table
 from harness.errors import UsageError
 from harness.guarded import guarded
 from harness.history import OK
-from harness.history_checker import HistoryChecker, Levelled, Request
+from harness.history_checker import HistoryChecker, Knowing, Levelled, Request
 from harness.system import SettingError
 from harness.verdict import Verdict, merge
+from harness.words import tallied
 
 CHECKERS = "acked.history_checkers"
 MEASURES = "acked.history_measures"
@@ -104,7 +105,8 @@ def judge(
         if request.memory_limit_mb is not None:
             left = replace(left, memory_limit_mb=max(1, request.memory_limit_mb - memory.used_mb()))
         try:
-            checks.append(guarded(checker.name, partial(checker.check, table, left)))
+            found = guarded(checker.name, partial(checker.check, table, left))
+            checks.append(_with_passed_over(found, checker, table))
         except SettingError as error:
             raise _refused(f"--{error.field}", error) from error
     if not named and not chosen:
@@ -139,6 +141,14 @@ def _fits(checker: HistoryChecker, table: Table) -> bool:
         return checker.fits(table)
     except Exception:
         return True
+
+
+def _with_passed_over(check: CheckResult, checker: HistoryChecker, table: Table) -> CheckResult:
+    """Return a check that says which operations it left out: whether they matter is for who made the history."""
+    others = table.others(*checker.knows) if isinstance(checker, Knowing) else {}
+    if not others:
+        return check
+    return replace(check, summary=f"{check.summary}; passed over: {tallied(others)}")
 
 
 def _nobody(table: Table) -> CheckResult:

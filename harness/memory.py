@@ -32,6 +32,12 @@ def used_mb() -> int:
     return _kilobytes(Path("/proc/self/status"), "VmData:") * 1024 // MB
 
 
+def left_mb() -> int | None:
+    """Return how much more memory this process may take, None where nothing limits it."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return None if soft == resource.RLIM_INFINITY else soft // MB - used_mb()
+
+
 def available_mb() -> int:
     """Return how much memory the machine has left for one more process, as far as the kernel knows."""
     return _kilobytes(Path("/proc/meminfo"), "MemAvailable:") * 1024 // MB + used_mb()

@@ -47,6 +47,7 @@ class Bank:
     """Checks that money is conserved."""
 
     name = "bank"
+    knows = (*TRANSFERS, *READS)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         read = Options(options, ("total", "negative"))

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from checkers.histories.objects import NO_CELL, Objects, objects
+from checkers.histories.wording import told
 from checkers.linearizability.columns import ABSENT, NEVER, Calls, CallsBuilder
-from checkers.linearizability.model import UNKNOWN
+from checkers.linearizability.model import UNKNOWN, Model
 from harness.columns.identity import identified
 from harness.columns.table import Table
 from harness.columns.values import Kind, frozen
@@ -45,11 +47,22 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "unordered-queue": {"enqueue": "enqueue", "dequeue": "dequeue"},
     "list-append": {"append": "append", "read": "read", "get": "read"},
     "kv-append": {"put": "put", "append": "append", "get": "get", "read": "get", "write": "put"},
+    "multi-register": {"read": "read", "write": "write", "txn": "txn"},
 }
 """For each model what operations are called, and what it calls them."""
 
 _ANSWERS = frozenset({"read", "get", "dequeue", "contains"})
 """The kinds whose answer is a result; all others are merely done."""
+
+ASIDE = ("peek", "get_within")
+"""Reads of one node, which change nothing and may be stale: no model is asked about them."""
+
+_NUMBERS = (Kind.NIL, Kind.INT, Kind.WIDE, Kind.FLOAT)
+"""What can be added to a counter; nil is one."""
+
+
+class MisshapenError(ValueError):
+    """Operations have other arguments than the model's; the message says which."""
 
 
 def model_for(table: Table) -> str | None:
@@ -72,7 +85,8 @@ def _reads_scalars(table: Table) -> bool:
 def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> Calls:
     """Return the operations that a model knows; `failed_cas` keeps failed compare-and-sets as observations.
 
-    O(n log n), O(n) where keys and values are dense numbers.
+    Raises MisshapenError for arguments that are none of the model's. O(n log n), O(n) where keys and values are
+    dense numbers.
     """
     words = WORDS[model]
     kinds = tuple(dict.fromkeys(words.values()))
@@ -93,8 +107,10 @@ def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> Calls:
     result = np.where(answers, answer, NIL)
     result[is_cas] = _applied(table, found, rows)[is_cas]
     no_argument = _without_argument(kinds)[kind]
-    if model == "counter":  # by 1
-        no_argument |= table.values.kinds_at(first) == Kind.NIL
+    if model == "counter":
+        added = table.values.kinds_at(np.where(no_argument, NO_CELL, first))
+        _refuse(table, rows, ~np.isin(added, _NUMBERS), "a number")
+        no_argument |= added == Kind.NIL  # by 1
     return Calls(
         key=found.key.astype(np.int32),
         keys=[frozen(name) for name in table.values.objects(found.names)],
@@ -110,6 +126,23 @@ def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> Calls:
         id=table.id[rows],
         process=table.process[rows].astype(np.int32),
     )
+
+
+def whole_calls(table: Table, model: Model) -> Calls:
+    """Return the operations on an object with parts that are named in its arguments.
+
+    Raises MisshapenError for arguments that are none of the model's: it has no answer to them. O(n).
+    """
+    calls = plain_calls(table)
+    calls = calls.take(np.array([kind not in ASIDE for kind in calls.kinds], np.bool_)[calls.kind])
+    begin = model.init()
+    for row in range(len(calls)):
+        called = calls.call(row)
+        if not model.step(begin, replace(called, result=UNKNOWN)):
+            raise MisshapenError(
+                f"operation {calls.id[row]}, {model.describe(called)}, is none of a {model.name}"
+            )
+    return calls
 
 
 def plain_calls(table: Table) -> Calls:
@@ -139,11 +172,21 @@ def _without_argument(kinds: tuple[str, ...]) -> NDArray[np.bool_]:
 
 def _arguments(table: Table, found: Objects, is_cas: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     """Return the cells of both arguments; a compare-and-set whose values are one pair has them apart."""
-    paired = is_cas & (found.second == NO_CELL) & (table.values.kinds_at(found.first) == Kind.LIST)
+    alone = is_cas & (found.second == NO_CELL)
+    paired = alone & (table.values.kinds_at(found.first) == Kind.LIST)
+    paired[paired] = table.values.size[found.first[paired]] == 2
+    _refuse(table, found.rows, alone & ~paired, "two values")
     if not paired.any():
         return found.first, found.second
     inside = table.values.payload[np.where(paired, found.first, 0)]
     return np.where(paired, inside, found.first), np.where(paired, inside + 1, found.second)
+
+
+def _refuse(table: Table, rows: Ints, wrong: NDArray[np.bool_], expected: str) -> None:
+    """Raise MisshapenError if the arguments in any of the rows are wrong."""
+    if wrong.any():
+        row = int(rows[np.flatnonzero(wrong)[0]])
+        raise MisshapenError(f"{expected} was expected as arguments of {told(table, row)}")
 
 
 def _applied(table: Table, found: Objects, rows: Ints) -> Ints:

@@ -47,6 +47,7 @@ class CausalReverse:
     """Checks that reads do not show effects without what came before them."""
 
     name = "causal-reverse"
+    knows = (*WRITES, *READS)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         Options(options)

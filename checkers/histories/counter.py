@@ -48,6 +48,7 @@ class Counter:
     """Checks that reads of counters are possible."""
 
     name = "counter"
+    knows = (*UP, *DOWN, *READS)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._start = Options(options, ("start",)).whole("start", 0, least=-(2**62))

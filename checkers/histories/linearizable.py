@@ -7,7 +7,17 @@ are put into a model's words, and what was found into ours.
 from collections.abc import Mapping
 from typing import Any
 
-from checkers.histories.calls import WORDS, keyed_calls, model_for, plain_calls
+from msgspec.structs import replace
+
+from checkers.histories.calls import (
+    ASIDE,
+    WORDS,
+    MisshapenError,
+    keyed_calls,
+    model_for,
+    plain_calls,
+    whole_calls,
+)
 from checkers.linearizability import MODELS, Calls, Model, Result, check
 from checkers.linearizability.findings import findings, linearizations, windows
 from harness.checker import CheckResult, Finding
@@ -16,7 +26,10 @@ from harness.history_checker import LINEARIZABLE, Request
 from harness.options import Options
 from harness.system import SettingError
 from harness.verdict import Verdict
-from harness.words import plural
+from harness.words import plural, tallied
+
+PARTS_IN_ARGUMENTS = ("multi-register",)
+"""The models whose objects are one, with parts that are named in the arguments."""
 
 
 class Linearizable:
@@ -51,9 +64,24 @@ class Linearizable:
             return self._undecided("the operations do not tell what the objects are: name it with --model")
         if name not in MODELS:
             raise SettingError("model", f"there is no model {name!r}", tuple(MODELS))
-        if name not in WORDS:
-            return self._judged(MODELS[name], plain_calls(table), request)
-        return self._judged(MODELS[name], keyed_calls(table, name, failed_cas=self._failed_cas), request)
+        if len(table) and not table.called(*WORDS[name]).any():
+            return self._undecided(f"there is no operation of a {name}")
+        if unknown := table.others(*WORDS[name], *ASIDE):
+            return self._undecided(_unknown(name, unknown))
+        try:
+            calls = self._calls(table, name)
+        except MisshapenError as error:
+            return self._undecided(f"{name}: {error}")
+        result = self._judged(MODELS[name], calls, request)
+        aside = table.others(*WORDS[name])
+        return (
+            replace(result, summary=f"{result.summary}; passed over: {tallied(aside)}") if aside else result
+        )
+
+    def _calls(self, table: Table, name: str) -> Calls:
+        if name in PARTS_IN_ARGUMENTS:
+            return whole_calls(table, MODELS[name])
+        return keyed_calls(table, name, failed_cas=self._failed_cas)
 
     def _judged(self, model: Model, calls: Calls, request: Request) -> CheckResult:
         if not len(calls):
@@ -86,3 +114,9 @@ class Linearizable:
     def _undecided(self, why: str) -> CheckResult:
         finding = Finding(verdict=Verdict.INCONCLUSIVE, title=why)
         return CheckResult(checker=self.name, verdict=finding.verdict, summary=why, findings=(finding,))
+
+
+def _unknown(model: str, counts: Mapping[str, int]) -> str:
+    """Tell which operations a model does not know: what they did to its objects is anybody's guess."""
+    total = plural(sum(counts.values()), "operation")
+    return f"a {model} does not know {total}, which may have changed anything: {tallied(counts)}"

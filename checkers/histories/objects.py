@@ -23,8 +23,11 @@ Rows = NDArray[np.int64]
 
 NO_CELL = -1
 
-OURS = frozenset({"get", "put", "append", "increment", "peek"})
-"""Operations that are called so in our histories, where the first argument is the key."""
+OURS = frozenset({"get", "put", "append", "peek"})
+"""Operations that are called so in our histories, where the first argument is the key.
+
+An `increment` may be one of Jepsen's counters, by a number; ours has both, the key and the number.
+"""
 
 
 class Keyed(enum.Enum):
@@ -85,7 +88,8 @@ def objects(table: Table, rows: Rows) -> Objects:
 
 def _way(table: Table, rows: Rows) -> Keyed:
     called = {table.names[code] for code in np.unique(table.f[rows])}
-    if called & OURS or (table.arity[rows] > 1).any():
+    arity = table.arity[rows]
+    if (arity > 0).all() and (called & OURS or (arity > 1).any()):  # who names keys names one each time
         return Keyed.BY_ARGUMENT
     reads = rows[table.called("read")[rows]]
     return Keyed.BY_PAIR if len(rows) and _pairs(table, rows) and _answers(table, reads) else Keyed.NOT

@@ -61,6 +61,7 @@ class SetFull:
     """Checks that sets keep what was added to them."""
 
     name = "set-full"
+    knows = (*ADDS, *READS)
     levels = LINEARIZABLE
 
     def __init__(self, options: Mapping[str, Any]) -> None:

@@ -60,6 +60,7 @@ class TotalQueue:
     """Checks that a queue loses nothing, invents nothing, and gives nothing twice."""
 
     name = "total-queue"
+    knows = (*ENQUEUES, *DEQUEUES, *DRAINS)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._at_least_once = Options(options, ("at_least_once",)).flag("at_least_once", False)

@@ -26,6 +26,7 @@ class UniqueIds:
     """Checks that identifiers are unique."""
 
     name = "unique-ids"
+    knows = GENERATES
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         Options(options)

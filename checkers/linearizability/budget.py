@@ -4,7 +4,16 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from harness import memory
+
 Limit = Literal["time", "memory", "stop"]
+
+
+LOOK = 1024
+"""How often what is held is told before it is asked how much memory there really is."""
+
+RESERVE_MB = 4
+"""A process that is refused its last memory may not even be able to say so."""
 
 
 class OverBudget(Exception):
@@ -36,6 +45,7 @@ class Budget:
         self.searches = searches
         self.stop = bytearray(1)
         self._now_s = now_s
+        self._told = 0
         self._until_s = None if time_limit_s is None else now_s() + time_limit_s
 
     def left_s(self) -> float | None:
@@ -57,7 +67,9 @@ class Budget:
         if self._until_s is not None and self._now_s() >= self._until_s:
             raise OverBudget(self.reason("time"))
         most = self.held_bytes()
-        if most is not None and held_bytes > most:
+        self._told += 1
+        scarce = self._told % LOOK == 0 and (left_mb := memory.left_mb()) is not None and left_mb < RESERVE_MB
+        if scarce or (most is not None and held_bytes > most):
             raise OverBudget(self.reason("memory"))
 
     def reason(self, limit: Limit) -> str:

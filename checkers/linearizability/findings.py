@@ -25,13 +25,26 @@ def findings(*results: Result) -> tuple[Finding, ...]:
 
 def windows(*results: Result) -> Mapping[str, Any]:
     """Return the certificate of a violation."""
-    shown = [msgspec.to_builtins(window) for result in results for window in result.windows]
+    shown = [msgspec.to_builtins(window, enc_hook=_plain) for result in results for window in result.windows]
     return {"kind": "window", "windows": shown}
 
 
 def linearizations(orders: Iterable[Linearization]) -> Mapping[str, Any]:
     """Return the certificate of what holds."""
-    return {"kind": "linearization", "objects": [msgspec.to_builtins(each) for each in orders]}
+    return {
+        "kind": "linearization",
+        "objects": [msgspec.to_builtins(each, enc_hook=_plain) for each in orders],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return what EDN has besides JSON's values as these: its names are texts, its sets lists."""
+    match value:
+        case str():
+            return str(value)
+        case tuple():
+            return list(value)
+    raise NotImplementedError(f"{type(value).__name__} has no place in a certificate")
 
 
 def _told(window: Window) -> Finding:

@@ -29,6 +29,9 @@ Rows = NDArray[np.intp]
 WORTH_A_PROCESS = 50_000
 """How many operations are checked in Python by one process rather than by several, which take time to start."""
 
+ROOM_MB = 100
+"""Without so much memory left everything is checked here: a pool whose threads can't start waits for ever."""
+
 WINDOW_LIMIT_S = 20.0
 """How long the operations of a violation are made fewer."""
 
@@ -114,6 +117,8 @@ def check(
     ]
     threads = engine.COMPILED and is_register(model)
     alone = jobs == 1 or len(tasks) <= 1 or not (threads or len(calls) >= WORTH_A_PROCESS)
+    left_mb = memory.left_mb()
+    alone = alone or (left_mb is not None and left_mb < ROOM_MB)
     budget = Budget(
         time_limit_s=time_limit_s,
         memory_limit_mb=memory_limit_mb,
@@ -149,7 +154,7 @@ def _awaited(future: Future[ObjectResult], task: _Task, budget: Budget) -> Objec
     """Return the result on an object; a process that had no memory left for it took no other verdict along."""
     try:
         return future.result()
-    except BrokenProcessPool:
+    except (BrokenProcessPool, MemoryError):
         return _undecided(task, budget.reason("memory"))
 
 

@@ -21,6 +21,7 @@ LEFT = 96
 RIGHT = 24
 TOP = 40
 BAND = 18
+HEAD = 30
 ROW = 40
 BAR = 14
 
@@ -70,10 +71,11 @@ class Lane(Struct, frozen=True, kw_only=True):
 
 
 class Tick(Struct, frozen=True, kw_only=True):
-    """A time on the axis."""
+    """A time on the axis, and where the middle of its label is."""
 
     x: float
     label: str
+    label_x: float
 
 
 class Picture(Struct, frozen=True, kw_only=True):
@@ -130,17 +132,18 @@ def picture(window: Window, bands: Iterable[Band] = ()) -> Picture:
     axis = _Axis(*_span(window))
     shades = _shades([band for band in bands if axis.shows(band)], axis)
     top = TOP + BAND * len(shades)
-    lanes, intervals, bottom = _lanes(window, axis, top + 16)
+    lanes, intervals, bottom = _lanes(window, axis, top + HEAD)
     stuck = next(each for each in window.operations if each.id == window.stuck)
     named = "" if window.key is None else f" {shown(window.key)}"
     held = "whatever it held" if window.any_state else f"holds {' or '.join(window.entry_texts)}"
+    entry_x = axis.x(axis.start_ns if window.from_ns is None else window.from_ns)
     return Picture(
         title=f"{window.model}{named}: no order of these is possible",
         height=bottom + 44,
         top=top,
         bottom=bottom,
-        entry=f"entry: {held}",
-        entry_x=axis.x(axis.start_ns if window.from_ns is None else window.from_ns),
+        entry=_fitting(f"entry: {held}", WIDTH - RIGHT - entry_x),
+        entry_x=entry_x,
         stuck=f"stuck: {stuck.text} must have happened",
         stuck_x=axis.x(window.until_ns),
         shades=shades,
@@ -148,6 +151,12 @@ def picture(window: Window, bands: Iterable[Band] = ()) -> Picture:
         intervals=intervals,
         ticks=axis.ticks(),
     )
+
+
+def _fitting(text: str, width: float) -> str:
+    """Return as much of a text as there is room for."""
+    most = int(width / _LETTER)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class _Axis:
@@ -167,12 +176,18 @@ class _Axis:
         span = self.end_ns - self.start_ns
         power = 10.0 ** math.floor(math.log10(span / 8))
         step = next(factor * power for factor in (1, 2, 5, 10) if span / (factor * power) <= 8)
-        unit, name = next((unit, name) for unit, name in _UNITS if step >= unit or unit == 1)
+        # One place after the point is easier to read than three more letters.
+        unit, name = next((unit, name) for unit, name in _UNITS if step * 10 >= unit or unit == 1)
         first, last = math.ceil(self.start_ns / step), math.floor(self.end_ns / step)
         return tuple(
-            Tick(x=self.x(number * step), label=f"{number * step / unit:,.10g} {name}")
+            _tick(self.x(number * step), f"{number * step / unit:,.10g} {name}")
             for number in range(first, last + 1)
         )
+
+
+def _tick(x: float, label: str) -> Tick:
+    """Return a tick whose label ends within the picture."""
+    return Tick(x=x, label=label, label_x=round(min(x, WIDTH - 4 - len(label) * _LETTER / 2), 2))
 
 
 _UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns"))

@@ -22,6 +22,9 @@ Trail = tuple["Trail", int, int] | tuple[()]
 CONFIGURATION_BYTES = 400
 """What a configuration costs here, with its trail, about."""
 
+LEVEL_BYTES = 1_000
+"""What a return costs that has to be passed, about."""
+
 
 class Found(Struct, frozen=True, kw_only=True):
     """What a search found: how the state changes in an order that explains all, or that there is none.
@@ -136,7 +139,11 @@ def _dominates(better: Configuration, worse: Configuration) -> bool:
 def dive(question: Question, budget: Budget) -> Found:
     """Search depth first; raises OverBudget."""
     unknown = strangers(question.events)
-    levels = [(layer, Moves(question, unknown, layer)) for layer in layers(question.events, question.numbers)]
+    levels: list[tuple[Layer, Moves]] = []
+    for layer in layers(question.events, question.numbers):
+        levels.append((layer, Moves(question, unknown, layer)))
+        budget.spend(len(levels) * LEVEL_BYTES)
+    held = len(levels) * LEVEL_BYTES
     seen: set[tuple[int, Configuration, bool]] = set()
     deepest, states = 0, {question.start: None}
     first = _Node(
@@ -151,7 +158,7 @@ def dive(question: Question, budget: Budget) -> Found:
             return Found(uses=_unwound(node.trail), steps=len(seen))
         elif node[:3] not in seen:
             seen.add(node[:3])
-            budget.spend(len(seen) * CONFIGURATION_BYTES + question.automaton.held_bytes)
+            budget.spend(held + len(seen) * CONFIGURATION_BYTES + question.automaton.held_bytes)
             if node.depth > deepest:
                 deepest, states = node.depth, {}
             if node.depth == deepest:

@@ -1,7 +1,8 @@
 """What can be wrong with a history of transactions, as the literature calls it.
 
 The cycles are Adya's (Weak Consistency, 1999): G0, G1c, G-single, G2-item; G-nonadjacent is the cycle that
-snapshot isolation forbids (Cerone and Gotsman, Analysing Snapshot Isolation, 2016). A cycle that needs the
+snapshot isolation forbids (Cerone and Gotsman, Analysing Snapshot Isolation, 2016), and G-cursor is Adya's of one
+object, which needs no search. A cycle that needs the
 order of one client's calls, or of real time, has `-process` or `-realtime` in its name. The others are those
 of Elle (Kingsbury and Alvaro, 2020).
 """
@@ -27,9 +28,13 @@ class Anomaly(enum.StrEnum):
     G1B = "G1b"
     """Intermediate read: a transaction read what another one overwrote before its end."""
     INTERNAL = "internal"
-    """A read contradicts what its own transaction read or wrote before."""
+    """A read contradicts what its own transaction read or wrote before, or shows what that wrote only later."""
+    FRACTURED_READ = "fractured-read"
+    """A transaction saw one of another's writes, and missed another one (Bailis and others, 2014)."""
     LOST_UPDATE = "lost-update"
     """Two committed transactions read the same version and both wrote the next."""
+    G_CURSOR = "G-cursor"
+    """A transaction read a version, and wrote the key when another one had written the next."""
     G0 = "G0"
     """A cycle of write dependencies: dirty writes."""
     G1C = "G1c"

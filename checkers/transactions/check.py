@@ -16,6 +16,7 @@ from checkers.transactions.models import MODELS, canonical, ruled_out, strongest
 from checkers.transactions.orders import by_process, by_realtime
 from checkers.transactions.registers import Inferences
 from checkers.transactions.rw_register import RwRegister
+from harness.errors import MissingError
 from harness.history import OK
 from harness.verdict import Verdict
 
@@ -74,18 +75,24 @@ def check(
     """Judge transactions on lists (`list-append`) or registers (`rw-register`).
 
     `infer` says what is taken for granted of registers. Raises KeyError for an unknown workload or
-    consistency model, and MissingError where scipy is not installed. O(n log n) in micro-operations and
-    elements that were read, plus the search of cycles, in which at most `effort` edges are followed; if that
-    is not enough, what is found is right, but it may not be all: a model of which nothing is found is then
-    not said to hold.
+    consistency model, and for registers MissingError where scipy is not installed. O(n log n) in
+    micro-operations and elements that were read, plus the search of cycles, in which at most `effort` edges are
+    followed; if that is not enough, or memory is not, or scipy is not there, what is found is right, but it may
+    not be all: a model of which nothing is found is then not said to hold.
     """
     asked, infer = canonical(consistency), infer or Inferences()
     analysis = analysed(txns, workload, infer)
     found = list(_told(analysis.cases(), analysis))
-    rounds, complete = all_cycles(analysis, effort)
-    found += _of_cycles(rounds, analysis)
+    try:
+        rounds, complete = all_cycles(analysis, effort)
+        found += _of_cycles(rounds, analysis)
+        unsearched = "" if complete else "there are too many cycles to search them all"
+    except MemoryError as error:  # what was found without them stands
+        unsearched = f"not enough memory to search for cycles{f': {error}' if str(error) else ''}"
+    except MissingError as error:
+        unsearched = str(error)
     impossible = ruled_out(each.anomaly for each in found)
-    reason = _doubt(analysis, complete=complete)
+    reason = _doubt(analysis) or unsearched
     verdict = Verdict.INCONCLUSIVE if reason else Verdict.HOLDS
     least = weakest(impossible)
     return Result(
@@ -137,8 +144,8 @@ def _of_cycles(found: Sequence[Cycle], analysis: Analysis) -> Iterator[Found]:
         yield Found(anomaly=anomaly, count=len(those), stories=stories)
 
 
-def _doubt(analysis: Analysis, *, complete: bool) -> str:
-    """Return why nothing can be said to hold, or nothing."""
+def _doubt(analysis: Analysis) -> str:
+    """Return why nothing can be said to hold of such operations, or nothing."""
     txns = analysis.txns
     if not (txns.outcome == OK).any():
         return "no transaction was acknowledged"
@@ -148,4 +155,4 @@ def _doubt(analysis: Analysis, *, complete: bool) -> str:
         micro = int(analysis.ambiguous[0])
         key, value = txns.keys[int(txns.key[micro])], txns.name(int(txns.value[micro]))
         return f"{value} was written to {key} more than once: nothing can be told of such keys"
-    return "" if complete else "there are too many cycles to search them all"
+    return ""

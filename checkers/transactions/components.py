@@ -1,28 +1,62 @@
 """Strongly connected components: all cycles are inside of them (Tarjan 1972, as scipy has it)."""
 
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from checkers.transactions.columns import Ints, Mask
 from checkers.transactions.dependencies import Edges
+from harness import memory
 from harness.errors import MissingError
 
 Nodes = NDArray[np.int32]
 
+SCIPY_MB = 80
+"""About what scipy takes by itself."""
+
+_THREADS = "OPENBLAS_NUM_THREADS"
+
 
 def components(nodes: int, src: Nodes, dst: Nodes) -> Nodes:
-    """Return the number of each node's component; raises MissingError without scipy. O(nodes + edges)."""
-    try:
-        from scipy.sparse import csr_array
-        from scipy.sparse.csgraph import connected_components
-    except ImportError as error:
-        raise MissingError("cycles are searched with scipy: pip install 'acked[check]'") from error
+    """Return the number of each node's component. O(nodes + edges).
+
+    Raises MissingError without scipy, and MemoryError where there is not enough for it.
+    """
+    csr_array, connected_components = _scipy()
     # Made so, equal edges become one: with an edge that is there twice scipy 1.17 searches for ever.
     graph = csr_array((np.ones(len(src)), (src, dst)), shape=(nodes, nodes))
     _, label = connected_components(graph, directed=True, connection="strong")
     found: Nodes = label
     return found
+
+
+def _scipy() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Import what is needed of scipy.
+
+    OpenBLAS, which is loaded with it, asks for memory for each of its threads, and asks for ever where it is
+    refused. Nothing here needs it, so one thread is enough, and there must be room for that.
+    """
+    left_mb = memory.left_mb()
+    if "scipy.sparse.csgraph" not in sys.modules and left_mb is not None and left_mb < SCIPY_MB:
+        raise MemoryError(f"scipy takes {SCIPY_MB} MB, and {max(0, left_mb)} are left")
+    threads = os.environ.get(_THREADS)
+    os.environ[_THREADS] = "1"
+    try:
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import connected_components
+    except ImportError as error:
+        raise MissingError("cycles are searched with scipy: pip install 'acked[check]'") from error
+    finally:
+        if threads is None:
+            del os.environ[_THREADS]
+        else:
+            os.environ[_THREADS] = threads
+    return csr_array, connected_components
 
 
 def cyclic(label: Nodes) -> Mask:

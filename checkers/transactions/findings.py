@@ -10,7 +10,9 @@ def summary(result: Result) -> str:
     """Return what was found in one line."""
     told = ", ".join(f"{each.anomaly} ({each.count:,})" for each in result.found) or "no anomaly"
     impossible = f"; not {' nor '.join(result.violated)}" if result.violated else ""
-    possible = f"; may be {' and '.join(result.may_hold)}" if result.violated and result.may_hold else ""
+    stronger = f"; may be {' and '.join(result.may_hold)}"
+    # After a search that was not complete nothing is known of the models that it would have ruled out.
+    possible = stronger if result.violated and result.may_hold and not result.reason else ""
     return f"{plural(result.transactions, 'transaction')}: {told}{impossible}{possible}"
 
 

@@ -32,9 +32,25 @@ class Groups(Struct, frozen=True, kw_only=True):
         last[self.first[places]] = places  # of several the last one counts
         return self.micro[last[last >= 0]]
 
+    def first_reads(self) -> Ints:
+        """Return the micro-operations that are the first read of their group."""
+        return self.micro[self.is_read & (self.read_before < 0)]
+
     def external_reads(self) -> Ints:
         """Return the micro-operations that read before anything else was done with the key."""
         return self.micro[self.is_read & (self.read_before < 0) & (self.write_before < 0)]
+
+    def own_writes(self) -> Ints:
+        """Return for each micro-operation how many writes of its group come before it."""
+        count = np.empty(len(self.micro), np.int64)
+        count[self.micro] = self.writes
+        return count
+
+    def leader(self) -> Ints:
+        """Return for each micro-operation the first position of its group."""
+        first = np.empty(len(self.micro), np.int64)
+        first[self.micro] = self.first
+        return first
 
 
 def groups(txns: Transactions, owner: Ints) -> Groups:

@@ -9,6 +9,7 @@ from checkers.transactions.cases import cases, elements, pairs, updates
 from checkers.transactions.columns import Ints, Mask
 from checkers.transactions.dependencies import Case, Cases
 from checkers.transactions.groups import Groups
+from checkers.transactions.list_views import ListViews, Three
 from checkers.transactions.lists import Lists
 from checkers.transactions.lookup import ABSENT
 from checkers.transactions.spans import spanned
@@ -22,6 +23,7 @@ class ListCases:
     def __init__(self, lists: Lists, groups: Groups) -> None:
         self._lists = lists
         self._groups = groups
+        self._views = ListViews(lists, groups)
         self._words = Words(lists.txns, lists.owner)
 
     def cases(self) -> Iterator[Cases]:
@@ -34,7 +36,9 @@ class ListCases:
             cases(Anomaly.G1A, self._aborted(), self._aborted_read),
             cases(Anomaly.G1B, self._intermediate(), self._intermediate_read),
             cases(Anomaly.INTERNAL, self._contradictions(), self._internal),
+            cases(Anomaly.FRACTURED_READ, self._views.fractured(), self._fractured_read),
             cases(Anomaly.LOST_UPDATE, self._lost_updates(), self._lost_update),
+            cases(Anomaly.G_CURSOR, self._views.overtaken(), self._overtaken),
         )
         yield from filter(None, found)
 
@@ -131,10 +135,11 @@ class ListCases:
     def _contradictions(self) -> list[int]:
         """Return the reads that do not show what their own transactions read and appended before.
 
-        A read must end with the transaction's appends since its last read, and begin with what that showed.
+        A read must end with the transaction's appends since its last read, and begin with what that showed; the
+        first one must not show what is appended later.
         """
         wrong = self._sizes_differ() | self._own_differ() | self._beginnings_differ()
-        reads: list[int] = np.sort(self._groups.micro[wrong]).tolist()
+        reads: list[int] = np.union1d(self._groups.micro[wrong], self._views.foreseen).tolist()
         return reads
 
     @property
@@ -185,19 +190,37 @@ class ListCases:
         return _mask(len(groups.micro), place[np.array(wrong, np.bool_)])
 
     def _internal(self, read: int) -> Case:
-        before = self._words.before(read, lists=True)
-        return Case(text=f"{self._read(read)}, having done before: {before}", micro=(read,))
+        return Case(text=f"{self._read(read)}, {self._words.own(read, lists=True)}", micro=(read,))
 
     def _lost_updates(self) -> list[tuple[int, int]]:
         lists = self._lists
         reads = self._groups.external_reads()
         reads = reads[(lists.outcome[reads] == OK) & ~lists.distrusted[lists.txns.key[reads]]]
+        reads = np.setdiff1d(reads, self._views.foreseen, assume_unique=True)
         return updates(lists.txns, lists.owner, reads, lists.txns.size[reads])
 
     def _lost_update(self, pair: tuple[int, int]) -> Case:
         one, other = pair
         text = f"{self._read(one)}, and {self._words.name(other)}, too; both appended to it"
         return Case(text=text, micro=pair)
+
+    def _fractured_read(self, three: Three) -> Case:
+        saw, other, write = three
+        words = self._words
+        text = (
+            f"{self._read(saw)}, with what {words.name(write)} appended, and {words.key(other)} as "
+            f"{words.list(other)}, without {words.value(write)}, which {words.name(write)} appended, too"
+        )
+        return Case(text=text, micro=three)
+
+    def _overtaken(self, three: Three) -> Case:
+        read, next_, own = three
+        words = self._words
+        text = (
+            f"{self._read(read)}, and appended {words.value(own)} to it after {words.name(next_)} had appended "
+            f"{words.value(next_)}"
+        )
+        return Case(text=text, micro=three)
 
     def _read(self, read: int) -> str:
         words = self._words

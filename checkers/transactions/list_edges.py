@@ -68,23 +68,7 @@ class ListEdges:
 
     @cached_property
     def _neighbours(self) -> tuple[Ints, Ints]:
-        """For each read which of the sound versions it showed last and which follows, -1 where there is none."""
-        lists, key = self._lists, self._lists.txns.key[self._reads]
-        sound = np.zeros(len(lists.writer), np.bool_)
-        sound[lists.sound] = True
-        upto = np.concatenate(([0], np.cumsum(sound)))
-        begin = lists.base[key]
-        count = upto[begin + lists.txns.size[self._reads]]
-        shown = np.where(count > upto[begin], count - 1, -1)
-        following = np.where(upto[begin + lists.length[key]] > count, count, -1)
-        return shown, following
-
-    @cached_property
-    def _place(self) -> Ints:
-        """For each micro-operation the sound version that it wrote, -1 if none."""
-        place = np.full(len(self._lists.txns.f), -1, np.int64)
-        place[self._lists.writer[self._lists.sound]] = np.arange(len(self._lists.sound))
-        return place
+        return self._lists.neighbours(self._reads, self._lists.txns.size[self._reads])
 
     def _micro(self, row: int) -> range:
         bounds = self._lists.txns.bounds
@@ -98,7 +82,7 @@ class ListEdges:
     def _of_writes(self, before: int, after: int) -> Evidence:
         lists, key = self._lists, self._lists.txns.key
         for one in self._micro(before):
-            place = int(self._place[one])
+            place = int(lists.place[one])
             if place < 0:
                 continue
             witness = int(lists.longest[key[one]])

@@ -115,6 +115,25 @@ class Lists:
         writes: Ints = self.writes[unseen & ~self.distrusted[key] & (self.longest[key] != ABSENT)]
         return writes
 
+    @cached_property
+    def place(self) -> Ints:
+        """For each micro-operation the sound version that it wrote: its place among these, -1 if none."""
+        place = np.full(len(self.txns.f), -1, np.int64)
+        place[self.writer[self.sound]] = np.arange(len(self.sound))
+        return place
+
+    def neighbours(self, reads: Ints, size: Ints) -> tuple[Ints, Ints]:
+        """Return for reads of so many elements which sound version each showed last, and which follows; or -1."""
+        sound = np.zeros(len(self.writer), np.bool_)
+        sound[self.sound] = True
+        upto = np.concatenate(([0], np.cumsum(sound)))
+        key = self.txns.key[reads]
+        begin = self.base[key]
+        count = upto[begin + size]
+        shown = np.where(count > upto[begin], count - 1, -1)
+        following = np.where(upto[begin + self.length[key]] > count, count, -1)
+        return shown, following
+
     def _odd(self) -> Ints:
         """Compare all reads with the longest of their keys, some at a time."""
         txns = self.txns

@@ -6,10 +6,11 @@ import numpy as np
 
 from checkers.transactions.anomalies import Anomaly
 from checkers.transactions.cases import cases, pairs, updates
-from checkers.transactions.columns import NIL
+from checkers.transactions.columns import NIL, Ints
 from checkers.transactions.dependencies import Case, Cases
 from checkers.transactions.lookup import ABSENT
 from checkers.transactions.registers import Registers
+from checkers.transactions.views import candidates
 from checkers.transactions.words import Words
 from harness.history import FAIL, OK
 
@@ -29,6 +30,7 @@ class RegisterCases:
             cases(Anomaly.G1A, self._aborted(), self._aborted_read),
             cases(Anomaly.G1B, self._intermediate(), self._intermediate_read),
             cases(Anomaly.INTERNAL, self._contradictions(), self._internal),
+            cases(Anomaly.FRACTURED_READ, self._fractures(), self._fractured_read),
             cases(Anomaly.LOST_UPDATE, self._lost_updates(), self._lost_update),
         )
         yield from filter(None, found)
@@ -84,24 +86,71 @@ class RegisterCases:
         return Case(text=text, micro=(read, write))
 
     def _contradictions(self) -> list[int]:
-        """Return the reads that differ from what their own transactions last read or wrote."""
+        """Return the reads that differ from what their own transactions last read or wrote, or foresee it."""
         groups, txns = self._registers.groups, self._registers.txns
         place = np.arange(len(groups.micro))
         judged = groups.is_read & (groups.first < place) & (self._registers.outcome[groups.micro] == OK)
         read = np.flatnonzero(judged)
         wrong = txns.value[groups.micro[read]] != txns.value[groups.micro[read - 1]]
-        reads: list[int] = np.sort(groups.micro[read[wrong]]).tolist()
+        reads: list[int] = np.union1d(groups.micro[read[wrong]], self._foreseen()).tolist()
         return reads
 
+    def _foreseen(self) -> Ints:
+        """Return the first reads that show what their own transactions wrote only later."""
+        registers = self._registers
+        reads = registers.groups.external_reads()
+        reads = reads[registers.outcome[reads] == OK]
+        shown = registers.shown[reads]
+        own = (shown >= 0) & (shown < len(registers.txns.f))
+        own[own] = registers.owner[shown[own]] == registers.owner[reads[own]]
+        foreseen: Ints = reads[own]
+        return foreseen
+
     def _internal(self, read: int) -> Case:
-        before = self._words.before(read, lists=False)
-        return Case(text=f"{self._read(read)}, having done before: {before}", micro=(read,))
+        return Case(text=f"{self._read(read)}, {self._words.own(read, lists=False)}", micro=(read,))
+
+    def _fractures(self) -> list[tuple[int, int, int]]:
+        """Return, for each transaction and whom it saw in part, two reads and the write that the second missed.
+
+        That it missed it is known where its version is known to come right before what was written.
+        """
+        registers, count = self._registers, len(self._registers.txns.f)
+        access, owner = registers.access, registers.owner
+        told = access.shown >= 0
+        reads, version, row = access.read[told], access.shown[told], access.row[told]
+        real = version < count
+        real[real] = owner[version[real]] != row[real]
+        found = candidates(
+            registers.txns,
+            owner,
+            saw=reads[real],
+            seen=owner[version[real]],
+            reads=reads,
+            writes=access.write[access.write >= 0],
+        )
+        size = count + len(registers.txns.keys)
+        earlier = registers.shown[found.other] * size + found.write
+        missed = np.isin(earlier, registers.earlier * size + registers.later)
+        saw, other, write = found.saw[missed], found.other[missed], found.write[missed]
+        _, once = np.unique(owner[saw] * len(registers.txns) + owner[write], return_index=True)
+        those = (column[once].tolist() for column in (saw, other, write))
+        return list(zip(*those, strict=True))
+
+    def _fractured_read(self, three: tuple[int, int, int]) -> Case:
+        saw, other, write = three
+        words = self._words
+        text = (
+            f"{self._read(saw)}, which {words.name(write)} wrote, and {words.key(other)} as "
+            f"{words.value(other)}, before {words.name(write)} wrote {words.value(write)}"
+        )
+        return Case(text=text, micro=three)
 
     def _lost_updates(self) -> list[tuple[int, int]]:
         registers = self._registers
         reads = registers.groups.external_reads()
         known = (registers.outcome[reads] == OK) & (registers.shown[reads] != ABSENT)
         reads = reads[known & ~registers.distrusted[registers.txns.key[reads]]]
+        reads = np.setdiff1d(reads, self._foreseen(), assume_unique=True)
         return updates(registers.txns, registers.owner, reads, registers.shown[reads])
 
     def _lost_update(self, pair: tuple[int, int]) -> Case:

@@ -51,11 +51,15 @@ class Words:
             return f"{'append' if lists else 'w'} {key} {self.value(micro)}"
         return f"r {key} {self.list(micro) if lists else self.value(micro)}"
 
-    def before(self, micro: int, *, lists: bool) -> str:
-        """Return what a transaction did with the key of a micro-operation before it."""
-        first = int(self._txns.bounds[self._owner[micro]])
-        same = [each for each in range(first, micro) if self._txns.key[each] == self._txns.key[micro]]
-        return ", ".join(self.micro(each, lists=lists) for each in same)
+    def own(self, micro: int, *, lists: bool) -> str:
+        """Tell what a transaction did with the key of a micro-operation before it, or if it was nothing, then."""
+        first, end = self._txns.bounds[self._owner[micro] : self._owner[micro] + 2].tolist()
+        same = [each for each in range(first, end) if self._txns.key[each] == self._txns.key[micro]]
+        before = [self.micro(each, lists=lists) for each in same if each < micro]
+        if before:
+            return f"having done before: {', '.join(before)}"
+        after = (self.micro(each, lists=lists) for each in same if each > micro)
+        return f"before it did this: {', '.join(after)}"
 
     def appended_after(self, one: int, other: int, witness: int) -> str:
         """Tell that an append came right after another."""

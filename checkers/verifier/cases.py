@@ -15,6 +15,9 @@ def check_case(claim: Mapping[str, Any], txns: Transactions, infer: list[Any]) -
     micro = [txns.at(pointer) for pointer in field(claim, "micro", list)]
     if name == "cyclic-versions":
         good = _cyclic(micro, txns, infer)
+    elif name == "fractured-read":
+        good = len(micro) >= 3 and all(each.call.happened for each in micro if each.reads)
+        good = good and _fractured(micro, txns, infer)
     elif name not in _CASES:
         raise Refused(f"no anomaly is called {name!r}")
     else:
@@ -64,9 +67,13 @@ def _dirty(micro: list[Micro], txns: Transactions) -> bool:
 
 def _internal(micro: list[Micro], txns: Transactions) -> bool:
     read = micro[0]
-    own = [each for each in txns.by_id[read.call.id][: read.place] if each.key == read.key]
-    if not read.reads or not own:
+    all_own = [each for each in txns.by_id[read.call.id] if each.key == read.key]
+    own = [each for each in all_own if each.place < read.place]
+    if not read.reads:
         return False
+    if not own:
+        later = [value for each in all_own if not each.reads for value in each.values]
+        return any(value in later and txns.writer(read.key, value) is not None for value in read.values)
     if not txns.lists:
         return read.values != own[-1].values
     known: list[str] | None = None
@@ -76,6 +83,48 @@ def _internal(micro: list[Micro], txns: Transactions) -> bool:
     if known is not None:
         return read.values != [*known, *since]
     return read.values[len(read.values) - len(since) :] != since or len(read.values) < len(since)
+
+
+def _fractured(micro: list[Micro], txns: Transactions, infer: list[Any]) -> bool:
+    """Whether a transaction saw what another one wrote, and missed the third of these, which is also its."""
+    saw, other, write = micro[:3]
+    if not (saw.reads and other.reads and not write.reads and saw.call.id == other.call.id != write.call.id):
+        return False
+    theirs = [value for value in saw.values if _counts(saw, value, txns)]
+    writer = txns.writer(saw.key, theirs[-1]) if theirs else None
+    if writer is None or writer.call.id != write.call.id or other.key != write.key:
+        return False
+    if txns.lists:
+        return write.values[0] not in other.values and other.values == _beginning(other, txns)
+    external = not any(each.key == other.key for each in txns.by_id[other.call.id][: other.place])
+    final = txns.last_write(write) == write and txns.left(write.call, saw.key) == theirs
+    return external and final and comes_before(other.key, other.values, write.values, txns, infer)
+
+
+def _overtaken(micro: list[Micro], txns: Transactions) -> bool:
+    """Whether a list was read without what another appended next, and appended to by the reader after that."""
+    read, theirs, own = micro[:3]
+    if not txns.lists or not read.reads or theirs.reads or own.reads:
+        return False
+    if not read.call.id == own.call.id != theirs.call.id or theirs.values[0] in read.values:
+        return False
+    if not txns.happened(theirs.call) or any(
+        txns.writer(each.key, each.values[0]) != each for each in (theirs, own)
+    ):
+        return False
+    longest = txns.longest(read.key)
+    return theirs.values[0] in longest and own.values[0] not in longest[: longest.index(theirs.values[0])]
+
+
+def _counts(read: Micro, value: str, txns: Transactions) -> bool:
+    """Whether a value that a read shows is of another transaction, which happened."""
+    writer = txns.writer(read.key, value)
+    return writer is not None and writer.call.id != read.call.id and txns.happened(writer.call)
+
+
+def _beginning(read: Micro, txns: Transactions) -> list[str]:
+    """Return how the longest list goes as far as a read shows it."""
+    return txns.longest(read.key)[: len(read.values)]
 
 
 def _lost(micro: list[Micro], txns: Transactions) -> bool:
@@ -116,5 +165,6 @@ _CASES: Mapping[str, tuple[int, Callable[[list[Micro], Transactions], bool]]] = 
     "dirty-update": (3, _dirty),
     "internal": (1, _internal),
     "lost-update": (2, _lost),
+    "G-cursor": (3, _overtaken),
 }
 """For each anomaly how many micro-operations show it, and whether these do."""

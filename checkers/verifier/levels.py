@@ -2,16 +2,18 @@
 
 _DIRTY = ("duplicate-elements", "garbage-read", "cyclic-versions", "G0")
 _COMMITTED = (*_DIRTY, "incompatible-order", "dirty-update", "G1a", "G1b", "G1c")
+_UPDATES = ("lost-update", "G-cursor")
+_SKEWS = (*_UPDATES, "fractured-read", "G-single")
 
 _FORBIDS: dict[str, tuple[str, ...]] = {
     "read-uncommitted": _DIRTY,
     "read-committed": _COMMITTED,
-    "read-atomic": (*_COMMITTED, "internal"),
-    "cursor-stability": (*_COMMITTED, "lost-update"),
-    "consistent-view": (*_COMMITTED, "lost-update", "G-single"),
-    "repeatable-read": (*_COMMITTED, "lost-update", "G-single", "G-nonadjacent", "G2-item"),
-    "snapshot-isolation": (*_COMMITTED, "internal", "lost-update", "G-single", "G-nonadjacent"),
-    "serializable": (*_COMMITTED, "internal", "lost-update", "G-single", "G-nonadjacent", "G2-item"),
+    "read-atomic": (*_COMMITTED, "internal", "fractured-read"),
+    "cursor-stability": (*_COMMITTED, *_UPDATES),
+    "consistent-view": (*_COMMITTED, *_SKEWS),
+    "repeatable-read": (*_COMMITTED, *_SKEWS, "G-nonadjacent", "G2-item"),
+    "snapshot-isolation": (*_COMMITTED, *_SKEWS, "internal", "G-nonadjacent"),
+    "serializable": (*_COMMITTED, *_SKEWS, "internal", "G-nonadjacent", "G2-item"),
 }
 
 

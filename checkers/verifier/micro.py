@@ -74,6 +74,12 @@ class Transactions:
         """Return the last write of a transaction to the key of one of its micro-operations."""
         return [each for each in self.by_id[micro.call.id] if not each.reads and each.key == micro.key][-1]
 
+    def left(self, call: Call, key: str) -> list[str]:
+        """Return what a transaction wrote last to a key, if anything."""
+        return next(
+            (each.values for each in reversed(self.by_id[call.id]) if not each.reads and each.key == key), []
+        )
+
 
 def transactions(history: History, *, lists: bool) -> Transactions:
     """Return the transactions of a history, in the order of their calls; raises Refused for what is none.

@@ -21,6 +21,9 @@ TOGETHER = "together"
 
 _WRITES = ("write", "append", "add")
 
+_ASIDE = ("peek", "get_within")
+"""Reads of one node, which may be stale: they change nothing, and are judged elsewhere."""
+
 _WORDS = {
     "get": "read",
     "put": "write",
@@ -80,14 +83,17 @@ def _on(call: Call, key: Any) -> list[Part]:
 
 
 def _done(call: Call, parts: list[Part], model: str) -> Done | None:
-    """Return what was done in the words of a model; None where it is none of the model's."""
+    """Return what was done in the words of a model; None for what is passed over.
+
+    Raises Refused for what the model does not know: it may have changed anything.
+    """
     told: list[Part] = []
     for name, args, answer in parts:
         f = _WORDS.get(name, name)
-        if f not in _DOES[model]:
-            if f in _EVERYTHING:
-                raise Refused(f"operation {call.id} does {f}, which no {model} knows")
+        if f in _ASIDE:
             return None
+        if f not in _DOES[model]:
+            raise Refused(f"operation {call.id} does {f}, which no {model} knows")
         told.append((f, [] if f in ("read", "dequeue") else args, answer if call.happened else ANY))
     f, args, answer = told[0] if len(told) == 1 else (TOGETHER, told, None)
     return Done(
@@ -192,6 +198,47 @@ def _bag(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
     return tuple([*state[: state.index(one)], *state[state.index(one) + 1 :]] for one in taken)
 
 
+def _several(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
+    held = dict(state)
+    for writes, name, value in _accesses(f, args, answer):
+        if writes:
+            held[text(name)] = value
+        elif value is not ANY and text(held.get(text(name))) != text(value):
+            return ()
+    return (held,)
+
+
+def _accesses(f: str, args: list[Any], answer: Any) -> list[tuple[bool, Any, Any]]:
+    """Return what is done to several registers, in its order: whether it writes, the name, and the value."""
+    silent = answer is ANY or answer is None
+    if f == "write":
+        return [(True, name, value) for name, value in _rows(args, 2)]
+    if f == "read":
+        return [] if silent else [(False, name, value) for name, value in _rows([answer], 2)]
+    asked = _rows(args, 3)
+    answers = asked if silent else _rows([answer], 3)
+    if [name for _, name, _ in asked] != [name for _, name, _ in answers]:
+        raise Refused(f"{text(answers)} is no answer to {text(asked)}")
+    found = []
+    for (kind, name, value), (_, _, shown) in zip(asked, answers, strict=True):
+        if kind not in ("r", "read", "w", "write"):
+            raise Refused(f"no multi-register knows {kind!r}")
+        writes = kind in ("w", "write")
+        found.append((writes, name, value if writes else ANY if silent else shown))
+    return found
+
+
+def _rows(args: list[Any], size: int) -> list[Any]:
+    """Return the rows of the one argument that there is: lists of one size, or a mapping as pairs."""
+    told = args[0] if len(args) == 1 else None
+    rows = list(told.items()) if isinstance(told, dict) else told
+    if not isinstance(rows, list) or not all(
+        isinstance(each, list | tuple) and len(each) == size for each in rows
+    ):
+        raise Refused(f"{text(args)} is not of several registers")
+    return rows
+
+
 _REGISTER = frozenset({"read", "write", "cas"})
 _QUEUE = frozenset({"enqueue", "dequeue"})
 
@@ -205,9 +252,8 @@ _MODELS: dict[str, tuple[Any, Step, frozenset[str]]] = {
     "kv-append": ("", _text, frozenset({"read", "write", "append"})),
     "fifo-queue": ([], _fifo, _QUEUE),
     "unordered-queue": ([], _bag, _QUEUE),
+    "multi-register": ({}, _several, frozenset({"read", "write", "txn"})),
 }
-_EVERYTHING = frozenset[str]().union(*(does for _, _, does in _MODELS.values()))
-"""What is done to objects at all: an object to which something else is done than its model knows is none of it."""
 
 _DOES = {name: does for name, (_, _, does) in _MODELS.items()}
 
@@ -229,10 +275,33 @@ def model(name: Any) -> tuple[Any, Step]:
     return begin, step
 
 
+REACHED = 100_000
+"""How many steps are taken at most to find out which states can be reached at all."""
+
+
 def all_states(done: Iterable[Done], name: str) -> list[Any] | None:
     """Return every state that an object can be in at all, where that is known without a search."""
     if name == "mutex":
         return [False, True]
+    if name == "multi-register":
+        return _reachable(done, *model(name))
     if name not in ("register", "cas-register"):
         return None
     return [None, *(each.args[-1] for each in done if each.f in ("write", "cas"))]
+
+
+def _reachable(done: Iterable[Done], begin: Any, step: Step) -> list[Any] | None:
+    """Return the states after all that was done, in any order and as often as one likes; None if too many."""
+    moves = {text([each.f, each.args]): each for each in done if each.f != "read"}
+    found = {text(begin): begin}
+    todo = [begin]
+    while todo:
+        state = todo.pop()
+        if len(found) * len(moves) > REACHED:
+            return None
+        for each in moves.values():
+            for after in step(state, each.f, each.args, ANY):
+                if text(after) not in found:
+                    found[text(after)] = after
+                    todo.append(after)
+    return list(found.values())

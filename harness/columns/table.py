@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from harness.clock import Origin
 from harness.columns.values import Builder, Values, spanned
-from harness.history import OUTCOMES
+from harness.history import FAIL, OUTCOMES
 from harness.operation import Operation
 
 if TYPE_CHECKING:
@@ -64,6 +64,12 @@ class Table(Struct, frozen=True, kw_only=True):
     def rows(self, *names: str) -> "NDArray[np.int64]":
         """Return the rows of the operations that are called so, in the order of their calls."""
         return np.flatnonzero(self.called(*names))
+
+    def others(self, *names: str) -> dict[str, int]:
+        """Return how many operations that may have happened are called otherwise, by their names. O(n)."""
+        others = (self.outcome != FAIL) & ~self.called(*names)
+        counts = np.bincount(self.f[others], minlength=len(self.names)).tolist()
+        return {name: count for name, count in zip(self.names, counts, strict=True) if count}
 
     def operations(self) -> Iterator[Operation]:
         """Yield every operation as a record, in the order of the rows. O(n), a few microseconds each."""

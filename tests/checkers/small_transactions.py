@@ -1,5 +1,6 @@
 """Histories of a few transactions, for the checkers and for those that try everything."""
 
+import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,14 +70,15 @@ def r(key, shown):
 
 
 @st.composite
-def executions(draw, *, lists, most=5):
+def executions(draw, *, lists, most=5, torn=False):
     """Return histories that something like a store made: reads of snapshots old or new, torn now and then.
 
-    Half of them read their keys in the end, so that all versions are known.
+    Half of them read their keys in the end, so that all versions are known. If `torn` transactions touch more,
+    and each read is of a snapshot of its own.
     """
     count = draw(st.integers(1, most))
-    keys = "xy"[: draw(st.integers(1, 2))]
-    plain = draw(st.booleans())
+    keys = "xy"[: 2 if torn else draw(st.integers(1, 2))]
+    plain = not torn and draw(st.booleans())
     versions: dict[str, list[list[int]]] = {key: [[]] for key in keys}
     fresh = dict.fromkeys(keys, 0)
     order = draw(st.permutations(range(count)))
@@ -88,7 +90,7 @@ def executions(draw, *, lists, most=5):
         stale = draw(st.sampled_from((0, 0, 0, 1, 2)))
         micro: list[Micro] = []
         mine: dict[str, list[int]] = {}
-        for _ in range(draw(st.integers(1, 3))):
+        for _ in range(draw(st.integers(2, 4) if torn else st.integers(1, 3))):
             key = draw(st.sampled_from(keys))
             behind = stale if plain else draw(st.sampled_from((0, 0, 1)))
             seen = versions[key][max(0, len(versions[key]) - 1 - behind)]
@@ -129,3 +131,46 @@ def executions(draw, *, lists, most=5):
         last = max(txn.back or txn.call for txn in found) + 1
         found.append(Txn(id=count, process=9, call=last, back=last + 1, micro=shown))
     return found
+
+
+def torn(seed, *, lists, count=3):
+    """Return a history whose versions come in one order, while each first read of a key shows any of them.
+
+    In the end somebody reads all keys.
+    """
+    draws = random.Random(seed)
+    planned = [
+        [(draws.choice("ra"), draws.choice("xy")) for _ in range(draws.randint(2, 4))] for _ in range(count)
+    ]
+    versions: dict[str, list[list[int]]] = {"x": [[]], "y": [[]]}
+    written: list[dict[tuple[int, str], int]] = []
+    before: list[dict[str, int]] = []
+    for plan in planned:
+        before.append({key: len(versions[key]) - 1 for key in "xy"})
+        mine: dict[tuple[int, str], int] = {}
+        for key in "xy":
+            values = []
+            for place, (f, of) in enumerate(plan):
+                if (f, of) == ("a", key):
+                    mine[place, key] = 10 * len(written) + place + 1
+                    values.append(mine[place, key])
+            if values:
+                versions[key].append([*versions[key][-1], *values])
+        written.append(mine)
+    txns = []
+    for id, plan in enumerate(planned):
+        now: dict[str, list[int]] = {}
+        micro: list[Micro] = []
+        for place, (f, key) in enumerate(plan):
+            if key not in now:
+                at = before[id][key] if f == "a" else draws.randrange(len(versions[key]))
+                now[key] = list(versions[key][at])
+            if f == "a":
+                value = written[id][place, key]
+                now[key] = [*now[key], value]
+                micro.append(("append" if lists else "w", key, value))
+            else:
+                micro.append(("r", key, list(now[key]) if lists else (now[key] or [None])[-1]))
+        txns.append(t(id, *micro))
+    shown = [r(key, versions[key][-1] if lists else (versions[key][-1] or [None])[-1]) for key in "xy"]
+    return [*txns, t(count, *shown)]

@@ -583,6 +583,21 @@ def test_copies_made_later_were_not_promised():
     assert judged(degraded_run(later=("n3",), heard=("n2",)))[0] == "permitted"
 
 
+@pytest.mark.parametrize("degrades,degraded", [(True, False), (False, True), (False, False)])
+def test_but_they_were_where_nothing_is_degraded_or_may_be(degrades, degraded):
+    script = Script(Mode.SEMI_SYNC, degrades=degrades)
+    script.bootstrap()
+    script.write(0, at=100, entry=(1, 1), on=NODES)
+    script.write(1, at=200, entry=(1, 2), on=("n1", "n2"), degraded=degraded)
+    script.stored("n3", (1, 2), at=220)
+    script.episode("disk-loss", "n1", "n2", at=300, until=400)
+    script.elected("n2", 2, at=500, log=(1, 1), heard=("n2",))
+    script.final("n2", {"list-0": [0]})
+    ruling, text, _ = judged(script)
+    assert ruling == "forbidden"
+    assert "n3 still had it, and the election of n2 did not hear of it" in text
+
+
 def test_but_an_election_that_hears_of_one_must_keep_it():
     assert judged(degraded_run(later=("n3",)))[0] == "forbidden"
 

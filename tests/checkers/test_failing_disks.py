@@ -82,6 +82,15 @@ def test_a_copy_elsewhere_that_the_election_did_not_hear_of_is_still_owed():
     assert "n2 still had it, and the election of n3 did not hear of it" in story
 
 
+def test_who_was_deceived_has_no_part_in_it_where_others_had_the_write():
+    script = lost(on=("n1",), heard=("n3",))
+    script.episode("disk-loss", "n1", at=300, until=320)
+    lie_and_lose_power(script, "n2")
+    found, story = ruling(script)
+    assert found == "permitted"
+    assert "the disks of n2 had said" not in story
+
+
 def test_it_is_lost_rightly_when_all_disks_that_held_it_had_lied():
     script = lost(on=(), heard=("n3",))
     lie_and_lose_power(script, "n1", "n2")

@@ -185,3 +185,14 @@ def test_reports_without_log_entries_are_judged_the_same_way():
     quiet.episode("kill", "n1", at=300, until=400)
     quiet.final("n1", {"list-0": []})
     assert ruling(quiet.run("n1"))[0] == "forbidden"
+
+
+@pytest.mark.parametrize("apart_ms,found", [(0, "permitted"), (-1, "permitted"), (-40, "forbidden")])
+def test_an_election_before_the_write_is_no_failover_after_it_unless_clocks_may_differ_so(apart_ms, found):
+    script = Script(Mode.ASYNC)
+    script.bootstrap()
+    script.elected("n2", 2, at=200 + apart_ms, log=(0, 0), heard=("n2", "n3"))
+    script.append(1, at=200, by="n2")
+    script.final("n2", {"list-0": []})
+    result = Durability(tolerance_s=0.005).check(script.run("n2"))
+    assert (result.figures["lost"], result.figures[found]) == (1, 1)

@@ -35,6 +35,22 @@ def judge(*operations, request=None, **how):
     return judging.judge(table_of(operations), request or Request(), **how)
 
 
+def test_operations_that_a_checker_does_not_know_are_told_and_change_no_verdict():
+    history = [
+        ("increment", (3,), "ok", None), ("read", (), "ok", 3), ("reset", (), "ok", None),
+        ("clear", (), "info", None), ("clear", (), "fail", None), ("swap", (), "fail", None),
+    ]  # fmt: skip
+    operations = [
+        Operation(id=place, process=0, f=f, args=args, node=None, call_ns=2 * place,
+                  return_ns=None if outcome == "info" else 2 * place + 1, outcome=Outcome(outcome), value=value)
+        for place, (f, args, outcome, value) in enumerate(history)
+    ]  # fmt: skip
+    for some, told in ((operations, "; passed over: reset (1), clear (1)"), (operations[:2], "")):
+        (check,) = judge(*some, named=judging.checkers(["counter"], {})).checks
+        assert check.verdict is Verdict.HOLDS
+        assert check.summary == "1 read of 1 counter: 0 impossible" + told
+
+
 def test_those_that_fit_are_chosen_and_said():
     done = judge(*ADDED, available=[Fake("a"), Fake("b", fits=False)], measures=[Fake("m")])
     assert (done.verdict, done.chosen) == (Verdict.HOLDS, ("a",))

@@ -28,20 +28,22 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "checkers/linearizability/*.py": (
         "tests/checkers/linearizability", "tests/checkers/histories/test_linearizable.py",
     ),
-    "checkers/linearizability/models/*.py": ("tests/checkers/linearizability",),
+    "checkers/linearizability/models/*.py": (
+        "tests/checkers/linearizability", "tests/checkers/histories/test_unknown_operations.py",
+    ),
     "checkers/transactions/*.py": ("tests/checkers/transactions", "tests/checkers/histories/test_isolation.py"),
     "checkers/histories/*.py": ("tests/checkers/histories",),
     "checkers/sessions/*.py": ("tests/checkers/sessions",),
     "checkers/durability.py": ("tests/checkers/test_durability.py", "tests/checkers/test_durability_model.py"),
     "checkers/rulings/*.py": (
         "tests/checkers/test_durability.py", "tests/checkers/test_durability_model.py",
-        "tests/checkers/test_unreported.py", "tests/checkers/test_toll.py",
+        "tests/checkers/test_unreported.py", "tests/checkers/test_toll.py", "tests/checkers/test_failing_disks.py",
     ),
     "checkers/evidence/*.py": (
         "tests/checkers/test_durability.py", "tests/checkers/test_durability_model.py",
         "tests/checkers/test_incidents.py", "tests/checkers/test_ledger.py", "tests/checkers/test_lineage.py",
         "tests/checkers/test_reports.py", "tests/checkers/test_recency.py",
-        "tests/checkers/test_linearizable_keys.py",
+        "tests/checkers/test_linearizable_keys.py", "tests/checkers/test_failing_disks.py",
     ),
     "checkers/verifier/*.py": ("tests/checkers/verifier",),
 }  # fmt: skip
@@ -131,8 +133,7 @@ def main() -> int:
     counts: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = copied(Path(name))
-        import hypothesis  # noqa: F401 - loaded once, for all the processes to come
-        import numpy  # noqa: F401
+        import numpy  # noqa: F401 - loaded once, for all the processes to come
         import pytest  # noqa: F401
 
         times = baseline(chosen)

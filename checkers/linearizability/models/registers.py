@@ -58,8 +58,9 @@ class Register(CasRegister):
 class MultiRegister:
     """Several registers that are read and written together, all at one instant.
 
-    `read` (names) answers a mapping, or its pairs; `write` takes a mapping, or its pairs. What nobody wrote
-    is None.
+    `read` (names) answers a mapping, or its pairs; `write` takes a mapping, or its pairs. `txn` takes reads and
+    writes, each with a name and a value, one after the other, and answers the same with what was read. What
+    nobody wrote is None.
     """
 
     name = "multi-register"
@@ -70,24 +71,64 @@ class MultiRegister:
 
     def step(self, state: Any, call: Call) -> tuple[Hashable, ...]:
         """Return the one state afterwards."""
+        done = _micro(call)
+        if done is None:
+            return ()
         held = dict(state)
-        pairs = _pairs(call.args[0] if call.f == "write" else call.result)
-        match call.f:
-            case "write" if pairs is not None:
-                return (tuple(sorted((held | pairs).items())),)
-            case "read" if call.result is UNKNOWN:
-                return (state,)
-            case "read" if pairs is not None and all(held.get(name) == pairs[name] for name in pairs):
-                return (state,)
-        return ()
+        for f, name, value in done:
+            if f == "write":
+                held[name] = value
+            elif value is not UNKNOWN and not _same(held.get(name), value):
+                return ()
+        return (tuple(sorted(held.items())),)
 
     def describe(self, call: Call) -> str:
         """Return the operation in words."""
-        pairs = _pairs(call.args[0] if call.f == "write" else call.result)
-        if pairs is None:
+        done = _micro(call)
+        if done is None:
             return described(call)
-        told = ", ".join(f"{name}={shown(pairs[name])}" for name in sorted(pairs))
-        return f"{call.f} {told}{'' if call.known else ' ?'}"
+        if call.f != "txn":
+            told = ", ".join(f"{name}={shown(value)}" for _, name, value in sorted(done))
+            return f"{call.f} {told}{'' if call.known else ' ?'}" if told else described(call)
+        told = ", ".join(f"{f} {name}={shown(value)}" for f, name, value in done)
+        return f"{told}{'' if call.known else ' ?'}"
+
+
+_READS, _WRITES = ("r", "read"), ("w", "write")
+
+
+def _micro(call: Call) -> list[tuple[str, Any, Any]] | None:
+    """Return what is done to registers, one after the other: reads and writes, each with a name and a value.
+
+    The value of a read of which no answer is known is UNKNOWN. None for what is none of it.
+    """
+    if call.f == "txn":
+        return _transaction(call)
+    if call.f not in ("read", "write"):
+        return None
+    pairs = _pairs(call.args[0] if call.f == "write" and call.args else call.result if call.known else None)
+    return None if pairs is None else [(call.f, name, value) for name, value in pairs.items()]
+
+
+def _transaction(call: Call) -> list[tuple[str, Any, Any]] | None:
+    asked: Any = call.args[0] if len(call.args) == 1 else None
+    silent = not call.known or call.result is None
+    answers: Any = asked if silent else call.result
+    if not _triples(asked) or not _triples(answers) or len(asked) != len(answers):
+        return None
+    done: list[tuple[str, Any, Any]] = []
+    for (f, name, value), (_, answered, shown_value) in zip(asked, answers, strict=True):
+        if f in _WRITES:
+            done.append(("write", name, value))
+        elif f not in _READS or answered != name:
+            return None
+        else:
+            done.append(("read", name, UNKNOWN if silent else shown_value))
+    return done
+
+
+def _triples(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(each, tuple) and len(each) == 3 for each in value)
 
 
 def _same(left: Any, right: Any) -> bool:

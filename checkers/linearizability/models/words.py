@@ -7,6 +7,9 @@ from checkers.linearizability.model import UNKNOWN, Call
 LONGEST = 60
 """How many letters of a value are shown."""
 
+ASKING = frozenset({"read", "get", "dequeue", "contains"})
+"""Calls that ask for something: nil is an answer to them, where others are merely done."""
+
 
 def shown(value: Any) -> str:
     """Return a value in words, cut where it is long."""
@@ -19,7 +22,7 @@ def described(call: Call) -> str:
     words = [call.f, *map(shown, call.args)]
     if call.result is UNKNOWN:
         words.append("?")
-    elif call.result is not None:
+    elif call.result is not None or call.f in ASKING:
         words.append(f"→ {shown(call.result)}")
     return " ".join(words)
 

@@ -101,6 +101,50 @@ def test_other_objects():
     ]
 
 
+COUNTED = [
+    ("add", (), None, 0, 1),
+    ("add", (3,), None, 2, 3),
+    ("decrement", (1,), None, 4, 5),
+    ("read", (), 3, 6, 7),
+]
+
+
+def test_a_counter_of_jepsens_has_no_key_and_ours_has():
+    theirs = (
+        op("increment", at=(0, 1)),
+        op("increment", 3, at=(2, 3), value=3),
+        op("decrement", 1, at=(4, 5)),
+        op("read", at=(6, 7), value=3),
+    )
+    assert told(theirs, "counter") == [(None, *each) for each in COUNTED]
+    assert told(theirs[:3], "counter") == [(None, *each) for each in COUNTED[:3]]
+    keyed = (
+        op("increment", ["k", None], at=(0, 1)),
+        op("increment", ["k", 3], at=(2, 3)),
+        op("decrement", ["k", 1], at=(4, 5)),
+        op("read", ["k", None], at=(6, 7), value=["k", 3]),
+    )
+    assert told(keyed, "counter") == [("k", *each) for each in COUNTED]
+    ours = (
+        op("increment", "k", at=(0, 1)),
+        op("increment", "k", 3, at=(2, 3)),
+        op("decrement", "k", 1, at=(4, 5)),
+        op("get", "k", at=(6, 7), value=3),
+    )
+    assert told(ours, "counter") == [("k", *each) for each in COUNTED]
+
+
+def test_a_list_and_a_compare_and_set_without_keys():
+    assert told((op("append", 1, at=(0, 1)), op("read", at=(2, 3), value=[1])), "list-append") == [
+        (None, "append", (1,), None, 0, 1),
+        (None, "read", (), (1,), 2, 3),
+    ]
+    assert told((op("cas", 1, 2, at=(0, 1)), op("read", at=(2, 3), value=2)), "cas-register") == [
+        (None, "cas", (1, 2), True, 0, 1),
+        (None, "read", (), 2, 2, 3),
+    ]
+
+
 @pytest.mark.parametrize(
     "operations,model",
     [

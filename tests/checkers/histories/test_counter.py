@@ -37,6 +37,13 @@ def test_outcomes_widen_the_bounds_or_not(outcome, possible):
         assert (result.verdict is Verdict.HOLDS) == (value in possible)
 
 
+def test_the_number_of_an_increment_is_no_key():
+    history = (op("increment", 3, at=(0, 1)), op("increment", at=(2, 3)), op("read", at=(4, 5), value=4))
+    assert COUNTER.fits(table(*history))
+    assert check(COUNTER, *history).figures == {"reads": 1, "counters": 1, "impossible": 0, "widest": 0}
+    assert check(COUNTER, *history, op("read", at=(6, 7), value=3)).verdict is Verdict.VIOLATED
+
+
 def test_touching_operations_are_concurrent():
     history = (op("add", 1, at=(0, 2)), op("add", 2, at=(3, 4)), op("read", at=(2, 3), value=2))
     assert check(COUNTER, *history).verdict is Verdict.HOLDS

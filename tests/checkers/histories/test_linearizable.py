@@ -1,8 +1,12 @@
+import json
+
 import pytest
 from small import FAIL, INFO, check, op, table, titles
 
 from checkers.histories.linearizable import Linearizable
+from checkers.linearizability.picture import pictures
 from harness import judging
+from harness.columns.values import Keyword, Members, Tagged
 from harness.errors import UsageError
 from harness.history_checker import Request
 from harness.verdict import Verdict
@@ -23,6 +27,26 @@ def test_a_stale_read_violates_and_the_window_is_told_and_kept():
     assert titles(result) == ["no order of 2 operations is possible"]
     (window,) = result.certificate["windows"]
     assert {each["id"] for each in window["operations"] if each["role"] == "required"} == {2, 3}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Keyword("a"), [Keyword("a"), 1], Members((1, Keyword("b"))), Tagged("inst", "2020"), {"a": 1}, True],
+)
+def test_whatever_values_are_a_violation_is_told_and_drawn(value):
+    key = Keyword("k")
+    stale = (
+        op("write", [key, value], at=(0, 1)),
+        op("write", [key, 2], at=(2, 3)),
+        op("read", [key, None], at=(4, 5), value=[key, value]),
+    )
+    result = check(Linearizable({}), *stale, model="register")
+    assert titles(result) == ["no order of 2 operations on k is possible"]
+    certificate = json.loads(json.dumps(result.certificate))
+    assert certificate["windows"][0]["key"] == "k"
+    assert len(list(pictures(certificate))) == 1
+    held = check(Linearizable({"orders": True}), *stale[:2], model="register")
+    assert json.loads(json.dumps(held.certificate))["objects"][0]["key"] == "k"
 
 
 def test_an_unknown_write_may_explain_what_was_read():

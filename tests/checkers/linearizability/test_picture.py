@@ -3,8 +3,10 @@
 from itertools import pairwise
 from xml.etree import ElementTree
 
-from checkers.linearizability import MODELS, CallsBuilder, Window, check
-from checkers.linearizability.picture import Band, picture, svg
+import pytest
+
+from checkers.linearizability import MODELS, UNKNOWN, Call, CallsBuilder, Window, check
+from checkers.linearizability.picture import WIDTH, Band, picture, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -68,6 +70,53 @@ def test_faults_are_bands_and_only_those_that_were_there() -> None:
     seen = Band(label="kill n1", from_ns=0, until_ns=None)
     gone = Band(label="pause n2", from_ns=1, until_ns=2)
     assert [shade.label for shade in picture(window(), [seen, gone]).shades] == ["kill n1"]
+
+
+def test_every_label_ends_within_the_picture() -> None:
+    for end_ns in range(1, 400, 7):
+        builder = CallsBuilder()
+        begin = 10**12
+        for number in range(3):
+            builder.add(id=number, f="append", args=(f"quite-a-long-name-{number}",), result=None,
+                        call_ns=begin, return_ns=begin + 5)  # fmt: skip
+        builder.add(id=99, f="read", result=None, call_ns=begin + 6, return_ns=begin + 6 + end_ns)
+        drawn = picture(check(builder.build(), MODELS["list-append"]).windows[0])
+        assert all(tick.label_x + 3 * len(tick.label) < WIDTH for tick in drawn.ticks)
+        assert all(abs(tick.label_x - tick.x) < 40 for tick in drawn.ticks)
+        assert drawn.entry_x + 6 * len(drawn.entry) < WIDTH
+
+
+def test_times_have_the_unit_that_is_read_easily() -> None:
+    assert [tick.label for tick in picture(window()).ticks][:3] == ["20 µs", "25 µs", "30 µs"]
+
+
+def test_what_was_answered_is_told_where_it_was_nothing() -> None:
+    builder = CallsBuilder()
+    builder.add(id=0, f="append", args=(1,), result=None, call_ns=0, return_ns=1)
+    builder.add(id=1, f="read", result=None, call_ns=2, return_ns=3)
+    drawn = picture(check(builder.build(), MODELS["list-append"]).windows[0])
+    assert [each.text for each in drawn.intervals] == ["read → nil"]
+    assert drawn.stuck == "stuck: read → nil must have happened"
+
+
+@pytest.mark.parametrize(
+    "model,call,told",
+    [
+        ("fifo-queue", Call(f="dequeue"), "dequeue → nil"),
+        ("fifo-queue", Call(f="enqueue", args=(1,)), "enqueue 1"),
+        ("kv-append", Call(f="get"), "get → nil"),
+        ("set", Call(f="read", result=UNKNOWN), "read ?"),
+        ("set", Call(f="read", result=frozenset({2, 1})), "read → {1 2}"),
+        ("multi-register", Call(f="read", args=(("x", "y"),)), "read [x y] → nil"),
+        ("multi-register", Call(f="read", args=(("x", "y"),), result=(("x", None),)), "read x=nil"),
+        ("multi-register", Call(f="write", args=((("y", 2), ("x", 1)),), result=UNKNOWN), "write x=1, y=2 ?"),
+        ("multi-register", Call(f="txn", args=((("r", "x", None), ("w", "y", 2)),), result=None),
+         "read x=?, write y=2"),
+        ("multi-register", Call(f="swap", args=("x", "y"), result=True), "swap x y → True"),
+    ],
+)  # fmt: skip
+def test_calls_are_told_with_their_answers(model: str, call: Call, told: str) -> None:
+    assert MODELS[model].describe(call) == told
 
 
 def test_names_are_text_whatever_they_are() -> None:

@@ -114,7 +114,7 @@ def _graph(world, versions, order, *, lists):
     graph.add_nodes_from(txn.id for txn in world)
     for key, writers in versions.items():
         for one, other in pairwise(writers):
-            graph.add_edge(one.id, other.id, "ww")
+            graph.add_edge(one.id, other.id, ("ww", key))
         states = [()]
         for writer in writers:
             states.append(_applied(states[-1], tuple(_written(writer, key)), lists=lists))
@@ -136,24 +136,25 @@ def _graph(world, versions, order, *, lists):
                     return None
                 at = matching[0]
                 if at and writers[at - 1] is not txn:
-                    graph.add_edge(writers[at - 1].id, txn.id, "wr")
+                    graph.add_edge(writers[at - 1].id, txn.id, ("wr", key))
                 if at < len(writers) and writers[at] is not txn:
-                    graph.add_edge(txn.id, writers[at].id, "rw")
+                    graph.add_edge(txn.id, writers[at].id, ("rw", key))
     for one in world:
         for other in world:
             if precedes(one, other, order):
-                graph.add_edge(one.id, other.id, "time")
+                graph.add_edge(one.id, other.id, ("time", None))
     return graph
 
 
 def _kinds(graph):
-    """Yield the kinds of the edges of every cycle, in every choice among parallel edges."""
+    """Yield the kinds and keys of the edges of every cycle, in every choice among parallel edges."""
     for nodes in nx.simple_cycles(nx.DiGraph(graph)):
         hops = list(zip(nodes, (*nodes[1:], nodes[0]), strict=True))
         yield from product(*(list(graph[one][other]) for one, other in hops))
 
 
-def _forbidden(base, kinds):
+def _forbidden(base, edges):
+    kinds = [kind for kind, _ in edges]
     anti = kinds.count("rw")
     adjacent = any(one == other == "rw" for one, other in zip(kinds, (*kinds[1:], kinds[0]), strict=True))
     match base:
@@ -161,6 +162,9 @@ def _forbidden(base, kinds):
             return not anti and "wr" not in kinds
         case "read-committed":
             return not anti
+        case "cursor-stability":  # G1, and Adya's G-cursor: all edges are of one object
+            same = len({key for _, key in edges}) == 1 and set(kinds) == {"rw", "ww"}
+            return not anti or (anti == 1 and same)
         case "consistent-view":
             return anti <= 1
         case "snapshot-isolation":
@@ -184,6 +188,68 @@ def _clean(txns, base, *, lists):
 def holds(txns, base, order="", *, lists):
     """Whether Adya's graph has none of the cycles that a level forbids, for some order of versions."""
     return _clean(txns, base, lists=lists) and any(
-        not any(_forbidden(base, kinds) for kinds in _kinds(graph))
+        not any(_forbidden(base, edges) for edges in _kinds(graph))
         for graph in _graphs(txns, order, lists=lists)
     )
+
+
+def atomically_read(txns, order="", *, lists):
+    """Whether there is an order of all transactions, and for each a set of those before it that it saw.
+
+    Read atomic as Cerone, Bernardi and Gotsman have it (2015): of each key it reads what the last one of these
+    left, and, once it has read or written it, what it knows itself.
+    """
+    return any(
+        all(_in_time(world, placed, order) and _sees(txn, placed, lists=lists) for txn in placed)
+        for world in worlds(txns)
+        for placed in permutations(world)
+    )
+
+
+def _in_time(world, placed, order):
+    return all(
+        placed.index(one) < placed.index(other)
+        for one in world
+        for other in world
+        if precedes(one, other, order)
+    )
+
+
+def _sees(txn, placed, *, lists):
+    if not txn.is_ok:
+        return True
+    earlier = placed[: placed.index(txn)]
+    return any(
+        _reads_from(txn, seen, placed, lists=lists)
+        for size in range(len(earlier) + 1)
+        for seen in combinations(earlier, size)
+    )
+
+
+def _reads_from(txn, seen, placed, *, lists):
+    """Whether a transaction read what it must if it saw these, in their order.
+
+    A list that shows its own appends tells where these are in the order of all.
+    """
+    now, own = {}, set()
+    for f, key, value in txn.micro:
+        if key not in now:
+            last = max((placed.index(other) for other in seen if _written(other, key)), default=-1)
+            now[key] = _left(placed[: last + 1], key, lists=lists)
+        if f != "r":
+            now[key] = _applied(now[key], (value,), lists=lists)
+            own.add(key)
+            continue
+        shown = value if value is not None or not lists else []
+        if _value(now[key], lists=lists) != shown:
+            return False
+        if lists and key in own and list(_left(placed, key, lists=lists)[: len(shown)]) != shown:
+            return False
+    return True
+
+
+def _left(placed, key, *, lists):
+    state = ()
+    for other in placed:
+        state = _applied(state, tuple(_written(other, key)), lists=lists)
+    return state

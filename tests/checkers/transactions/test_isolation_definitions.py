@@ -2,21 +2,25 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from isolation_definitions import holds, serializable, snapshot_isolated
-from small_transactions import columns, executions
+from hypothesis import strategies as st
+from isolation_definitions import atomically_read, holds, serializable, snapshot_isolated
+from small_transactions import columns, executions, torn
 
 from checkers.transactions import check
-from checkers.transactions.anomalies import Order
+from checkers.transactions.anomalies import Anomaly, Order
 from checkers.transactions.models import model, ruled_out
 
 EXAMPLES = int(os.environ.get("ACKED_HISTORIES", "300"))
 
 settings.register_profile("transactions", deadline=None, max_examples=EXAMPLES)
+UPDATES = {Anomaly.LOST_UPDATE, Anomaly.G_CURSOR, Anomaly.FRACTURED_READ}
+"""What is told without a cycle, though it is one."""
 ORDERS = {"": Order.NONE, "process": Order.PROCESS, "realtime": Order.REALTIME}
 BASES = (
-    "read-uncommitted", "read-committed", "consistent-view", "repeatable-read", "snapshot-isolation",
-    "serializable",
+    "read-uncommitted", "read-committed", "cursor-stability", "consistent-view", "repeatable-read",
+    "snapshot-isolation", "serializable",
 )  # fmt: skip
 
 
@@ -80,20 +84,59 @@ def test_lists_are_snapshot_isolated_exactly_if_some_execution_explains_them(txn
 
 
 @settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-@given(executions(lists=True, most=4))
+@given(st.booleans().flatmap(lambda torn: executions(lists=True, most=4, torn=torn)))
 def test_levels_of_lists_are_adyas(txns):
     result = check(columns(txns), "list-append")
     known = determined(txns)
     cycles = {each.anomaly for each in result.found if each.stories[0].is_cycle}
     others = {each.anomaly for each in result.found} - cycles
-    assume(not others - {"lost-update"})
-    ruled = ruled_out(cycles)
+    assume(not others - UPDATES)
+    ruled = ruled_out(cycles | others)
     for base in BASES:
         for order, name in ORDERS.items():
             if model(base, name) in ruled:
                 assert not holds(txns, base, order, lists=True)
             elif known:
                 assert holds(txns, base, order, lists=True), result
+
+
+@settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@given(st.booleans().flatmap(lambda torn: executions(lists=True, most=4, torn=torn)))
+def test_lists_are_read_atomically_exactly_if_some_order_and_sight_explain_them(txns):
+    ruled, result = impossible(txns, "list-append")
+    known = determined(txns)
+    for order, name in ORDERS.items():
+        if model("read-atomic", name) in ruled:
+            assert not atomically_read(txns, order, lists=True), result
+        elif known:
+            assert atomically_read(txns, order, lists=True), result
+
+
+@settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@given(st.booleans().flatmap(lambda torn: executions(lists=False, most=4, torn=torn)))
+def test_registers_are_never_accused_wrongly_of_reads_that_are_not_atomic(txns):
+    ruled, result = impossible(txns, "rw-register")
+    for order, name in ORDERS.items():
+        if model("read-atomic", name) in ruled:
+            assert not atomically_read(txns, order, lists=False), result
+        if model("cursor-stability", name) in ruled:
+            assert not holds(txns, "cursor-stability", order, lists=False), result
+
+
+@pytest.mark.parametrize("seed", range(0, EXAMPLES, 20))
+def test_whatever_is_read_lists_are_at_exactly_the_levels_that_explain_it(seed):
+    """Twenty histories, in which each transaction may read any version of anything."""
+    for each in range(seed, seed + 20):
+        txns = torn(each, lists=True)
+        ruled, result = impossible(txns, "list-append")
+        assert atomically_read(txns, lists=True) == ("read-atomic" not in ruled), (each, result)
+        for base in ("read-committed", "cursor-stability", "consistent-view"):
+            assert holds(txns, base, lists=True) == (base not in ruled), (base, each, result)
+        registers = torn(each, lists=False)
+        ruled, result = impossible(registers, "rw-register")
+        assert "read-atomic" not in ruled or not atomically_read(registers, lists=False), (each, result)
+        for base in ("read-committed", "cursor-stability", "consistent-view"):
+            assert base not in ruled or not holds(registers, base, lists=False), (base, each, result)
 
 
 @settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))

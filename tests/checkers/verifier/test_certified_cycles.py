@@ -39,7 +39,7 @@ def recorded(path, txns):
 @given(st.data())
 def test_what_is_found_can_be_checked(tmp_path_factory, workload, data):
 
-    txns = data.draw(executions(lists=workload == "list-append"))
+    txns = data.draw(executions(lists=workload == "list-append", torn=data.draw(st.booleans())))
     infer = Inferences(sequential_keys=data.draw(st.booleans()), linearizable_keys=data.draw(st.booleans()))
     result = check(columns(txns), workload, infer=infer)
     if result.found:
@@ -59,7 +59,9 @@ def skewed(tmp_path):
         t(4, a("z", 1), call=50, back=60),
         t(5, r("z", [1]), call=70, outcome=Outcome.INFO),
     ]
-    return recorded(tmp_path, txns), certificate(check(columns(txns), consistency="snapshot-isolation"))
+    claim = certificate(check(columns(txns), consistency="snapshot-isolation"))
+    claim["anomalies"] = [each for each in claim["anomalies"] if "steps" in each]
+    return recorded(tmp_path, txns), claim
 
 
 def test_a_right_one(skewed):

@@ -161,6 +161,17 @@ def test_one_order_is_right_and_the_other_wrong(tmp_path, model):
         verify(window(0, 1, model=model), recorded)
 
 
+@pytest.mark.parametrize("f", ["delete", "append", "txn"])
+def test_what_the_model_does_not_know_may_have_changed_anything(tmp_path, f):
+    args = [[["append", "x", 1]]] if f == "txn" else ["x"]
+    answer = [["append", "x", 1]] if f == "txn" else None
+    recorded = history(tmp_path / "h", *STALE, op(5, f, *args, at=32, until=34, value=answer))
+    with pytest.raises(Refused, match=r"operation 5 does \w+, which no register knows"):
+        verify(window(1, 2), recorded)
+    aside = op(6, "get_within", "x", 5, at=32, until=34, value=1, node="n2")
+    assert verify(window(1, 2), history(tmp_path / "g", *STALE, aside)).true
+
+
 @pytest.mark.parametrize(
     "claim,why",
     [

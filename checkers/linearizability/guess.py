@@ -28,9 +28,10 @@ def guess(model: Model, calls: Calls, return_ns: Ints) -> NDArray[np.int32] | No
     traces = [next(iter(model.traces(each)), None) for each in done]
     seen = [model.sees(each) if each.known else () for each in done]
     events = events_of(calls.call_ns, return_ns).tolist()
-    longest = max(seen, key=len, default=())
+    longest = max(range(len(done)), key=lambda row: len(seen[row]), default=None)
+    shown = () if longest is None else (*seen[longest], *model.traces(done[longest]))
     # What the longest read shows is the order of a list's elements, and of a set's mostly.
-    for ranks in ({mark: rank for rank, mark in enumerate(longest)}, {}):
+    for ranks in ({mark: rank for rank, mark in enumerate(shown)}, {}):
         order = _Guess(model, done, traces, seen, ranks).order(events)
         if order is not None:
             return np.array(order, dtype=np.int32)
@@ -77,8 +78,8 @@ class _Guess:
         """Place an operation that returns now, after what it needs."""
         trace = self._traces[row]
         before = list(self._seen[row])
-        rank = self._ranks.get(trace) if trace is not None else None
-        if rank is not None:
+        if trace is not None:
+            rank = self._ranks.get(trace, len(self._ranks))  # what it does not show comes behind all of it
             before += [mark for mark in self._writers if self._ranks.get(mark, rank) < rank]
         before.sort(key=lambda mark: self._ranks.get(mark, -1))
         for mark in before:

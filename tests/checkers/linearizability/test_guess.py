@@ -35,6 +35,22 @@ def test_what_is_guessed_is_an_order_and_mostly_there_is_one(name: str) -> None:
     assert guessed > 0.7 * holding
 
 
+def test_what_the_longest_read_does_not_show_comes_behind_what_it_shows() -> None:
+    """Ten appends of unknown outcome that one read shows, and one that returns before that read: 10! orders."""
+    seen = tuple(range(10))
+    ops = [
+        Op(call=Call(f="append", args=(value,), result=UNKNOWN), call_ns=value, return_ns=NEVER)
+        for value in seen
+    ]
+    ops.append(Op(call=Call(f="append", args=(11,), result=None), call_ns=22, return_ns=30))
+    read = Call(f=TOGETHER, args=((("append", (10,)), ("read", ())),), result=(None, (*seen, 10)))
+    ops.append(Op(call=read, call_ns=21, return_ns=40))
+    model, calls = Composed(MODELS["list-append"]), calls_of(tuple(ops))
+    result = check(calls, model, time_limit_s=1.0)
+    assert result.verdict is Verdict.HOLDS
+    assert [each.order for each in result.linearizations(calls)] == [(*seen, 11, 10)]
+
+
 def test_a_model_without_traces_is_not_guessed() -> None:
     calls = calls_of(history("cas-register", 1))
     assert guess(MODELS["cas-register"], calls, calls.return_ns) is None

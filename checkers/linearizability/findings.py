@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from checkers.linearizability.certificate import Linearization, Window
+from checkers.linearizability.models.words import either
 from checkers.linearizability.objects import Result
 from harness.checker import Finding
 from harness.verdict import Verdict
@@ -48,7 +49,7 @@ def _plain(value: Any) -> Any:
 
 
 def _told(window: Window) -> Finding:
-    entry = "any state" if window.any_state else " or ".join(window.entry_texts)
+    entry = "any state" if window.any_state else either(window.entry_texts)
     lines = [f"before: {entry}"]
     for each in window.required:
         lines.append(f"operation {each.id} of process {each.process}: {each.text}")

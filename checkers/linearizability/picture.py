@@ -11,9 +11,10 @@ from typing import Any
 import jinja2
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from checkers.linearizability.certificate import Role, Window, WindowOperation
-from checkers.linearizability.models.words import shown
+from checkers.linearizability.models.words import either, shown
 from harness.episode import Episode
 
 WIDTH = 1000
@@ -49,13 +50,18 @@ class Shade(Struct, frozen=True, kw_only=True):
 
 
 class Interval(Struct, frozen=True, kw_only=True):
-    """An operation as it is drawn; `open_left` and `open_right` where it goes on beyond the picture."""
+    """An operation as it is drawn; `open_left` and `open_right` where it goes on beyond the picture.
+
+    Its text begins at `text_x`, or ends there where `anchor` is "end".
+    """
 
     x: float
     y: float
     width: float
     kind: str
     text: str
+    text_x: float
+    anchor: str
     title: str
     place: int | None
     open_left: bool
@@ -135,7 +141,7 @@ def picture(window: Window, bands: Iterable[Band] = ()) -> Picture:
     lanes, intervals, bottom = _lanes(window, axis, top + HEAD)
     stuck = next(each for each in window.operations if each.id == window.stuck)
     named = "" if window.key is None else f" {shown(window.key)}"
-    held = "whatever it held" if window.any_state else f"holds {' or '.join(window.entry_texts)}"
+    held = "whatever it held" if window.any_state else f"holds {either(window.entry_texts)}"
     entry_x = axis.x(axis.start_ns if window.from_ns is None else window.from_ns)
     return Picture(
         title=f"{window.model}{named}: no order of these is possible",
@@ -229,30 +235,45 @@ def _lanes(window: Window, axis: _Axis, top: float) -> tuple[tuple[Lane, ...], t
         free: list[float] = []
         for each in window.operations:
             if each.process == process:
-                x, end = axis.x(each.call_ns), axis.x(_end(each, axis))
-                need = max(end, x + len(each.text) * _LETTER + 26) + 4
-                row = next((index for index, until in enumerate(free) if until <= x), len(free))
-                free[row : row + 1] = [need]
-                intervals.append(_interval(window, each, axis, top + ROW * row))
+                drawn = _interval(window, each, axis)
+                begin, end = _reach(drawn)
+                row = next((index for index, until in enumerate(free) if until <= begin), len(free))
+                free[row : row + 1] = [end + 4]
+                intervals.append(replace(drawn, y=top + ROW * row + 20))
         lanes.append(Lane(y=top, height=ROW * len(free), label=f"process {process}"))
         top += ROW * len(free)
     return tuple(lanes), tuple(intervals), top
 
 
-def _interval(window: Window, each: WindowOperation, axis: _Axis, y: float) -> Interval:
+def _interval(window: Window, each: WindowOperation, axis: _Axis) -> Interval:
+    """Return an operation in the first row, its text where there is more room for it."""
     x = axis.x(each.call_ns)
+    width = round(max(3.0, axis.x(_end(each, axis)) - x), 2)
     kind = "stuck" if each.id == window.stuck else "required" if each.role is Role.REQUIRED else "possible"
+    text = f"✘ {each.text}" if kind == "stuck" else each.text
+    text_x, room = x + (2 if each.place is None else 18), WIDTH - x - 20
+    to_left = len(text) * _LETTER > room and x + width - LEFT > room
     return Interval(
         x=x,
-        y=y + 20,
-        width=round(max(3.0, axis.x(_end(each, axis)) - x), 2),
+        y=0,
+        width=width,
         kind=kind,
-        text=each.text,
+        text=_fitting(text, x + width - LEFT if to_left else room),
+        text_x=x + width if to_left else text_x,
+        anchor="end" if to_left else "start",
         title=f"operation {each.id}: {each.story or 'it may have happened, which does not help'}",
         place=each.place,
         open_left=each.call_ns < axis.start_ns,
         open_right=each.return_ns is None or each.return_ns > axis.end_ns,
     )
+
+
+def _reach(each: Interval) -> tuple[float, float]:
+    """Return from where to where an interval and its text go."""
+    long = len(each.text) * _LETTER
+    if each.anchor == "end":
+        return min(each.x, each.text_x - long), each.x + each.width
+    return each.x, max(each.x + each.width, each.text_x + long + 8)
 
 
 def _end(each: WindowOperation, axis: _Axis) -> int:

@@ -8,7 +8,7 @@ from checkers.linearizability.budget import Budget, OverBudget
 from checkers.linearizability.certificate import Role, Window, WindowOperation
 from checkers.linearizability.columns import NEVER
 from checkers.linearizability.model import Call, Model
-from checkers.linearizability.models.words import shown
+from checkers.linearizability.models.words import either, shown
 from checkers.linearizability.window import Contradiction
 
 MOST = 64
@@ -123,7 +123,7 @@ def _objection(contradiction: Contradiction, row: int, order: Sequence[int]) -> 
                 broken[_named(contradiction, order[place + len(reached) - 1])] = None
     parts = []
     if refused:
-        parts.append(f"while it ran the object then holds {' or '.join(refused)}, which it contradicts")
+        parts.append(f"while it ran the object then holds {either(refused)}, which it contradicts")
     if broken:
         parts.append(f"where it would fit, {' and '.join(list(broken)[:NAMED])} can't follow")
     return "; ".join(parts) or "it fits into none of these"

@@ -1,11 +1,15 @@
 """How calls and values are spelled for people."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from checkers.linearizability.model import UNKNOWN, Call
 
 LONGEST = 60
 """How many letters of a value are shown."""
+
+EITHER = 3
+"""How many possibilities are named; one more is named rather than counted."""
 
 ASKING = frozenset({"read", "get", "dequeue", "contains"})
 """Calls that ask for something: nil is an answer to them, where others are merely done."""
@@ -25,6 +29,13 @@ def described(call: Call) -> str:
     elif call.result is not None or call.f in ASKING:
         words.append(f"→ {shown(call.result)}")
     return " ".join(words)
+
+
+def either(texts: Iterable[str]) -> str:
+    """Return several possibilities, the first few of them by name."""
+    several = list(texts)
+    more = len(several) - EITHER
+    return " or ".join(several[:EITHER] + [f"{more} others"] * (more > 1) + several[EITHER:] * (more == 1))
 
 
 def _spelled(value: Any) -> str:

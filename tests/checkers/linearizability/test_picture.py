@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from checkers.linearizability import MODELS, UNKNOWN, Call, CallsBuilder, Window, check
+from checkers.linearizability.models.words import either
 from checkers.linearizability.picture import WIDTH, Band, picture, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -42,7 +43,7 @@ def test_it_shows_what_has_to_happen_and_where_it_gets_stuck() -> None:
     assert [(each.kind, each.text) for each in drawn.intervals] == [
         ("required", "write 2"),
         ("possible", "write late ?"),
-        ("stuck", "read 1"),
+        ("stuck", "✘ read 1"),
     ]
     stuck = next(each for each in drawn.intervals if each.kind == "stuck")
     assert stuck.x < drawn.stuck_x <= stuck.x + stuck.width + 1
@@ -95,7 +96,7 @@ def test_what_was_answered_is_told_where_it_was_nothing() -> None:
     builder.add(id=0, f="append", args=(1,), result=None, call_ns=0, return_ns=1)
     builder.add(id=1, f="read", result=None, call_ns=2, return_ns=3)
     drawn = picture(check(builder.build(), MODELS["list-append"]).windows[0])
-    assert [each.text for each in drawn.intervals] == ["read → nil"]
+    assert [each.text for each in drawn.intervals] == ["✘ read → nil"]
     assert drawn.stuck == "stuck: read → nil must have happened"
 
 
@@ -125,3 +126,22 @@ def test_names_are_text_whatever_they_are() -> None:
     root = ElementTree.fromstring(drawn)
     assert not list(root.iter(f"{SVG}script"))
     assert any(evil in (text.text or "") for text in root.iter(f"{SVG}text"))
+
+
+def test_a_long_text_at_the_right_edge_ends_at_its_operation() -> None:
+    long = "a" * 40
+    builder = CallsBuilder()
+    builder.add(id=0, f="write", args=(long,), result=None, call_ns=0, return_ns=10_000)
+    builder.add(id=1, f="write", args=("b",), result=None, call_ns=20_000, return_ns=30_000)
+    builder.add(id=2, f="read", result=long, call_ns=49_900, return_ns=50_000)
+    builder.add(id=3, f="write", args=(long,), result=None, call_ns=90_000, return_ns=99_000)
+    drawn = picture(check(builder.build(), MODELS["register"]).windows[0])
+    written, stuck = drawn.intervals
+    assert (written.anchor, stuck.anchor, stuck.text_x) == ("start", "end", stuck.x + stuck.width)
+    assert stuck.text == f"✘ read {long}"
+
+
+def test_of_many_possibilities_the_first_are_named() -> None:
+    assert either(["a"]) == "a"
+    assert either("abcd") == "a or b or c or d"
+    assert either("abcde") == "a or b or c or 2 others"

@@ -120,6 +120,22 @@ def test_keys_that_were_not_read_are_inconclusive_and_hide_no_loss():
     assert check(lossy).verdict is Verdict.VIOLATED
 
 
+@pytest.mark.parametrize("unread,more", [(1, ""), (10, ""), (11, " and 1 more"), (13, " and 3 more")])
+def test_of_many_keys_that_were_not_read_the_first_ten_are_named(unread, more):
+    script = Script()
+    script.bootstrap()
+    script.write(100, at=90, entry=(1, 1), key="list-00")
+    for place in range(unread):
+        script.write(place, at=100 + place, entry=(1, 2 + place), key=f"list-{place + 10}")
+    script.op("append", "list-99", 99, at=200, outcome=Outcome.INFO)
+    script.final("n1", {"list-00": [100]})
+    (finding,) = check(script).findings
+    writes = f"{unread} acknowledged write{'s' if unread > 1 else ''}"
+    assert finding.title == f"of {writes} the keys were not read on n1 in the end"
+    named = [f"list-{place + 10}" for place in range(min(unread, 10))]
+    assert finding.lines == (f"keys {', '.join(named)}{more}",)
+
+
 def test_a_failed_final_read_is_none():
     script = Script()
     script.bootstrap()
@@ -640,6 +656,49 @@ def test_two_primaries_of_one_epoch_are_a_violation():
     result = check(script, "n2")
     assert result.verdict is Verdict.VIOLATED
     assert "epoch 2 had two primaries, n2 and n3" in told(result)
+
+
+@pytest.mark.parametrize(
+    "lie_at,cut_at,tolerance_s,verdict",
+    [
+        (100, 205, 0.0, Verdict.INCONCLUSIVE),  # between the two votes
+        (100, 211, 0.0, Verdict.VIOLATED),  # after both
+        (100, 211, 0.002, Verdict.INCONCLUSIVE),  # or perhaps not, by another clock
+        (0, 0, 0.0, Verdict.INCONCLUSIVE),  # before the first write
+        (None, 205, 0.0, Verdict.VIOLATED),
+    ],
+)
+def test_who_forgot_a_vote_that_its_disk_lost_may_have_voted_twice(lie_at, cut_at, tolerance_s, verdict):
+    script = Script(Mode.QUORUM)
+    script.bootstrap()
+    script.write(0, at=100, entry=(1, 1), on=NODES)
+    if lie_at is not None:
+        script.episode("lying-flush", "n1", at=lie_at, until=300)
+    script.episode("power-cut", "n1", at=cut_at, until=cut_at)
+    script.elected("n2", 2, at=200, log=(1, 1), heard=("n1", "n2"))
+    script.elected("n3", 2, at=210, log=(1, 1), heard=("n1", "n3"))
+    script.final("n2", {"list-0": [0]})
+    result = Durability(tolerance_s=tolerance_s).check(script.run("n2"))
+    (finding,) = (each for each in result.findings if "had two primaries" in each.title)
+    assert finding.verdict is verdict
+    forgot = "the disks of n1 may have lost a vote that they had said is durable"
+    assert finding.lines == ((forgot,) if verdict is Verdict.INCONCLUSIVE else ())
+
+
+@pytest.mark.parametrize("reports", [True, False])
+def test_the_summary_tells_what_was_lost_and_how_that_is_known(reports):
+    script = Script(Mode.ASYNC, reports=reports)
+    if reports:
+        script.bootstrap()
+        script.write(0, at=100, entry=(1, 1), on=NODES)
+        script.write(1, at=200, entry=(1, 2), on=("n1",))
+        script.elected("n2", 2, at=300, log=(1, 1), heard=("n2", "n3"))
+    else:
+        script.append(0, at=100, by="n1")
+        script.append(1, at=200, by="n1")
+    script.final("n2", {"list-0": [0]})
+    how = "" if reports else ", by roles and faults alone, since the system does not report its copies"
+    assert check(script, "n2").summary == f"2 writes acknowledged, 1 lost: 1 permitted{how}"
 
 
 def test_a_lost_transaction_is_one_lost_operation():

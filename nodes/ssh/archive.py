@@ -11,6 +11,7 @@ from nodes.packing import Package
 _ROOT = Path(__file__).parents[2]
 _SENT = (
     "harness/__init__.py",
+    "harness/draws.py",
     "harness/errors.py",
     "harness/tasks.py",
     "nodes/__init__.py",

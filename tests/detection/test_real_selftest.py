@@ -4,15 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
-from harness.campaign import stage
 from harness.campaign.executors import LocalProcesses
-from harness.campaign.one import Try
 from harness.campaign.selftest import Hunt, Hunter, Limits
 from harness.campaign.stage import Real
-from harness.contract import Mode
-from harness.scenario import FaultStep, Scenario
 from nodes.planted import BUGS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.root]
@@ -49,32 +44,3 @@ def test_an_early_acknowledgement_is_found_on_real_processes(workers: LocalProce
     assert (result.canary.seed, result.canary.errors) == (None, 0)
     assert (result.silence.accused, result.silence.errors, result.silence.seeds) == ((), (), 2)
     assert not any((kept / "store").glob("*"))
-
-
-LATE_ANSWERS = Scenario(
-    name="late-answers",
-    mode=Mode.ASYNC,
-    settings={"lease_ms": 250, "election_ms": 300, "bug": "heartbeats-keep-a-paused-primary-alive"},
-    clients=5,
-    rate=300.0,
-    time_limit_s=4.0,
-    recovery_s=10.0,
-    faults=(
-        FaultStep(fault="pause", target="replicas", at_s=1.0, for_s=0.2),
-        FaultStep(fault="pause", target="primary", at_s=1.13, for_s=0.67, bind="late"),
-        FaultStep(
-            fault="partition", target="$late", at_s=1.5, for_s=1.5, options={"shape": "primary-isolated"}
-        ),
-    ),
-)
-"""Replicas answer heartbeats while the primary is paused, which is cut off before it reads the answers."""
-
-
-def test_a_lease_that_counts_from_late_answers_is_found_where_three_faults_meet(tmp_path: Path) -> None:
-    """Searches do not draw this in minutes: on a network without delays, it hangs on a tenth of a second."""
-    for seed in range(1, 11):
-        scenario = replace(LATE_ANSWERS, seed=seed)
-        outcome = stage.attempt(Try(seed=seed, scenario=scenario), keep=tmp_path / "kept")
-        if outcome.violations:
-            break
-    assert "durability" in dict(outcome.violations), outcome

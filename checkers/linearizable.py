@@ -11,10 +11,11 @@ from typing import Any
 
 from checkers.evidence.case import Case
 from checkers.evidence.excuses import excuse
-from checkers.evidence.keys import Done, keys, model_of
+from checkers.evidence.keys import Done, keys, model_of, strangers
 from checkers.linearizability import MODELS, UNKNOWN, Calls, CallsBuilder, Model, Result, check
 from checkers.linearizability.composed import TOGETHER, Composed
 from checkers.linearizability.findings import findings, linearizations, windows
+from checkers.words import names
 from harness.checker import CheckResult, RecordedRun
 from harness.verdict import Verdict, merge
 from harness.words import plural
@@ -36,6 +37,8 @@ class Linearizable:
             return self._not_judged("the system is expected not to recover")
         if excused := excuse(Case(run)):
             return self._not_judged(excused)
+        if unknown := strangers(run):
+            return self._not_judged(f"no model knows {names(unknown)}")
         read = {key: done for key, done in keys(run).items() if any(each.observes for each in done)}
         groups = [self._checked(run, model, those) for model, those in _by_model(read)]
         if not groups:

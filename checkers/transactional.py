@@ -11,9 +11,10 @@ from typing import Any
 
 from checkers.evidence.case import Case
 from checkers.evidence.excuses import excuse
-from checkers.evidence.keys import Part, parts
+from checkers.evidence.keys import Part, parts, strangers
 from checkers.transactions import READ, Builder, Result, Transactions, certificate, check
 from checkers.transactions.findings import findings, summary
+from checkers.words import names
 from harness.checker import CheckResult, RecordedRun
 from harness.history import OK
 from harness.verdict import Verdict
@@ -30,6 +31,8 @@ class Transactional:
             return self._not_judged("the system is expected not to recover")
         if excused := excuse(Case(run)):
             return self._not_judged(excused)
+        if unknown := strangers(run):
+            return self._not_judged(f"nobody knows what {names(unknown)} did to which list")
         if find_spec("scipy") is None:
             return self._not_judged("scipy is not installed")
         txns = _transactions(run)

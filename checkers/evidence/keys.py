@@ -24,6 +24,9 @@ MODELS: Mapping[str, frozenset[str]] = {
 }
 """What may be done to a key so that it is an object of this model."""
 
+ASIDE = frozenset({"peek", "get_within"})
+"""Operations that change nothing and may be behind: what named nodes answer."""
+
 
 class Part(Struct, frozen=True, kw_only=True):
     """One thing done to a key, in a model's words; `answer` counts if the operation was acknowledged."""
@@ -61,6 +64,16 @@ def model_of(done: Iterable[Done]) -> str | None:
     """Return the model that a key is an object of; None where none of them knows all that was done to it."""
     called = {part.f for each in done for part in each.parts}
     return next((model for model, known in MODELS.items() if called <= known), None)
+
+
+def strangers(run: RecordedRun) -> Sequence[str]:
+    """Return the names of operations of which nobody here knows what they do to which key. One pass, made once."""
+    return run.derived(_strangers)
+
+
+def _strangers(run: RecordedRun) -> Sequence[str]:
+    known = {*WORDS, *ASIDE, "txn"}
+    return sorted({each.f for each in run.history if each.outcome is not Outcome.FAIL} - known)
 
 
 def _keys(run: RecordedRun) -> Mapping[str, Sequence[Done]]:

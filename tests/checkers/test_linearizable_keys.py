@@ -118,6 +118,16 @@ def test_keys_that_no_model_knows_and_keys_that_nobody_read_are_left_out():
 
 
 @pytest.mark.parametrize("judge", [judged, isolated])
+def test_where_somebody_does_what_no_model_knows_nothing_is_judged(judge):
+    for outcome, expected in ((Outcome.OK, Verdict.HOLDS), (Outcome.FAIL, Verdict.VIOLATED)):
+        made = stale()
+        made.op("delete", "list-0", at=4, outcome=outcome)
+        result = judge(made)
+        assert result.verdict is expected
+        assert ("delete" in result.summary) is (expected is Verdict.HOLDS)
+
+
+@pytest.mark.parametrize("judge", [judged, isolated])
 def test_what_need_not_be_linearizable_is_not_judged(judge):
     assert judge(stale()).verdict is Verdict.VIOLATED
     assert "not judged: reads of the primary are recent" in judge(stale(Mode.ASYNC)).summary

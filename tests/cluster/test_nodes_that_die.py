@@ -68,7 +68,7 @@ def test_a_node_that_refuses_its_damaged_log_says_why(tmp_path: Path) -> None:
     status, result = run(
         tmp_path, "Damaged", time_limit_s=3, faults="[{kill: {}, target: n2, at_s: 1, for_s: 0.2}]"
     )
-    assert (status, result["verdict"]) == (2, "inconclusive"), "a node is missing in the end"
+    assert (status, result["verdict"]) == (1, "violated"), "nobody but the system can write to its disks"
     (death,) = result["deaths"]
     assert (death["node"], death["status"]) == ("n2", 65)
     assert "checksum" in death["last_line"]

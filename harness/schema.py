@@ -52,13 +52,14 @@ _WORKLOAD: Mapping[str, Reader[Any]] = {
 }
 _WORKLOAD_ATTRIBUTES = {"name": "workload"}
 
-_LEAST_NODES: Mapping[Mode, tuple[int, str]] = {
+LEAST_NODES: Mapping[Mode, tuple[int, str]] = {
     Mode.SEMI_SYNC: (2, "a primary and a replica that confirms"),
     Mode.SEMI_SYNC_MEMORY: (2, "a primary and a replica that confirms"),
     Mode.SYNC: (2, "a primary and at least one other member of the sync set"),
     Mode.QUORUM: (3, "a majority that survives the loss of a node"),
     Mode.HYBRID: (3, "a pair and a third site"),
 }
+"""How many nodes a mode needs at least, and why."""
 
 
 def load(path: Path, changes: Sequence[Override] = ()) -> Scenario:
@@ -199,7 +200,7 @@ class _Parser:
         return {}
 
     def _enough_nodes(self, scenario: Scenario) -> None:
-        least, why = _LEAST_NODES.get(scenario.mode, (1, ""))
+        least, why = LEAST_NODES.get(scenario.mode, (1, ""))
         if scenario.nodes < least:
             entry = self._root.entries.get("nodes") or self._root.entries["mode"]
             message = f"{scenario.nodes} is too few for {scenario.mode}: at least {least}, {why}"

@@ -9,6 +9,7 @@ from harness.campaign.draw import Aim
 from harness.campaign.plan import KINDS
 from harness.contract import Mode
 from harness.errors import UsageError
+from harness.schema import LEAST_NODES
 from nodes.planted import BUGS, Bug
 
 
@@ -25,9 +26,14 @@ def aim(
     With a bug it is the bug's own aim, except for what is named.
     """
     base = Aim() if bug is None else planted(of(bug))
+    wanted = tuple(Mode(_one_of(name, tuple(Mode), "--mode")) for name in modes) or base.modes
+    for mode in wanted or tuple(Mode):
+        least, why = LEAST_NODES.get(mode, (1, ""))
+        if nodes is not None and nodes < least:
+            raise UsageError(f"--nodes {nodes}: too few for {mode}, which needs at least {least}, {why}")
     return replace(
         base,
-        modes=tuple(Mode(_one_of(name, tuple(Mode), "--mode")) for name in modes) or base.modes,
+        modes=wanted,
         faults=tuple(_one_of(name, tuple(KINDS), "--fault") for name in faults) or base.faults,
         nodes=base.nodes if nodes is None else nodes,
         every_crash=every_crash,

@@ -5,8 +5,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from harness import plugins
+from harness import plugins, schema
+from harness.campaign.aims import planted
+from harness.campaign.draw import scenario
 from nodes.planted import BUGS, Bug
 from nodes.planted.bug import LOST_NAME
 from nodes.planted.catalogue import _FILES
@@ -50,6 +53,14 @@ def test_every_edit_fits_the_store_and_leaves_it_sound_python(bug: Bug) -> None:
 def test_a_bug_needs_faults_that_there_are(bug: Bug) -> None:
     assert set(bug.needs) <= set(plugins.installed("acked.faults"))
     assert bug.real is True or bug.real in (*bug.needs, "crash-point", LOST_NAME)
+
+
+@every_bug
+def test_what_is_drawn_for_a_bug_is_a_scenario_that_anybody_may_run(bug: Bug, tmp_path: Path) -> None:
+    for seed in range(8):
+        file = tmp_path / f"{seed}.yaml"
+        file.write_text(schema.dump(scenario(seed, replace(planted(bug), machines="local"))))
+        assert schema.load(file).nodes >= 2
 
 
 @pytest.mark.parametrize("module", sorted(STORE.glob("*.py")), ids=lambda path: path.name)

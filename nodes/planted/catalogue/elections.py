@@ -138,7 +138,7 @@ BUGS = (
                 "self.node.become(Replica(self.node, None, now))",
             ),
         ),
-        where=Where(modes=(Mode.QUORUM, Mode.SEMI_SYNC, Mode.ASYNC), nodes=2),
+        where=Where(modes=(Mode.SEMI_SYNC, Mode.ASYNC), nodes=2),
         needs=("disk-loss",),
     ),
 )

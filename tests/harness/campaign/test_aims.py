@@ -28,6 +28,8 @@ def test_what_is_named_comes_before_what_fits_the_bug() -> None:
         ({"modes": ("semisync",)}, "--mode semisync: .* did you mean semi_sync?"),
         ({"faults": ("kil",)}, "--fault kil: .* did you mean kill?"),
         ({"bug": "ack-before-local-flus"}, "--bug .* did you mean ack-before-local-flush?"),
+        ({"nodes": 2, "modes": ("quorum",)}, "--nodes 2: too few for quorum, which needs at least 3"),
+        ({"nodes": 1}, "--nodes 1: too few for semi_sync"),
     ],
 )
 def test_a_wrong_name_is_told_with_those_there_are(named: dict[str, object], message: str) -> None:

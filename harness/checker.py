@@ -23,7 +23,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     Past either a check is inconclusive. Without a limit the memory is what the machine has left.
     """
 
-    time_limit_s: float = 60.0
+    time_limit_s: float = 20.0
     memory_limit_mb: int | None = None
 
 

@@ -4,11 +4,12 @@ A real run takes seconds, a simulated one hundredths of that. So the scenarios f
 simulation, which goes on meanwhile. What is violated there is rehearsed a few times more, with other draws of
 everything but the scenario: real machines are never as punctual as simulated ones, and what depends on a
 millisecond is not found there. Those that were violated most often are tried for real first, as often as they
-were, up to three times. Now and then a scenario is tried for real that was not violated: real machines may show
-what simulated ones do not.
+were, up to three times. What certain checkers see in simulation alone, time after time, is tried for real less and
+less often, so that the search goes on to what others see. Now and then a scenario is tried for real that was not
+violated: real machines may show what simulated ones do not.
 """
 
-from collections import deque
+from collections import Counter, deque
 from typing import Final
 
 from msgspec.structs import replace
@@ -24,6 +25,10 @@ REPEATS: Final = 4
 
 ENCORES: Final = 3
 """How often at most a scenario is tried for real."""
+
+PATIENCE: Final = 6
+"""After so many real tries in vain, only every second scenario to which the same checkers object is tried; after
+twice as many, every third; and so on."""
 
 UNREHEARSED: Final = 40
 """After so many simulated tries a scenario is tried for real as it was drawn."""
@@ -60,6 +65,10 @@ class Rehearsal:
         self._drawn = 0
         self._again: deque[Try] = deque()
         self._acts: dict[int, _Act] = {}
+        self._kinds: dict[int, tuple[str, ...]] = {}
+        """Which checkers objected to a seed's scenario in simulation."""
+        self._seen = Counter[tuple[str, ...]]()
+        self._in_vain = Counter[tuple[str, ...]]()
         self._waiting: list[tuple[int, list[Try]]] = []
         """Scenarios to be tried for real: how often they were violated, and their tries, the best first."""
 
@@ -79,6 +88,8 @@ class Rehearsal:
     def take(self, outcome: Outcome) -> tuple[Settled, ...]:
         """Take the outcome of a try; return it if that was a real one."""
         if outcome.scenario.machines != SIMULATED:
+            if outcome.seed in self._kinds and not outcome.violations:
+                self._in_vain[self._kinds[outcome.seed]] += 1
             return (Settled(outcome=outcome, new=()),)
         if outcome.scenario.seed != outcome.seed:
             self._repeated(outcome)
@@ -93,6 +104,11 @@ class Rehearsal:
 
     def _repeat(self, outcome: Outcome) -> None:
         seed, scenario = outcome.seed, outcome.scenario
+        kind = tuple(sorted({checker for checker, _ in outcome.violations}))
+        self._seen[kind] += 1
+        if self._seen[kind] % (1 + self._in_vain[kind] // PATIENCE):
+            return
+        self._kinds[seed] = kind
         self._acts[seed] = _Act(scenario)
         for number in range(REPEATS):
             other = replace(scenario, seed=derive(seed, "rehearsal", number) >> 1)

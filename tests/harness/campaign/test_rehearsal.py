@@ -67,6 +67,23 @@ def test_the_surest_come_first_and_the_least_sure_are_dropped() -> None:
     assert Counter(each.seed for each in real(following)) == {2: ENCORES, 4: ENCORES, 1: 1, 3: 1}
 
 
+def test_what_is_only_seen_in_simulation_is_tried_for_real_less_and_less_often() -> None:
+    """Two checkers object to every second seed each, and real tries show nothing."""
+    search = Rehearsal(AIM, first=1)
+    shares = []
+    for _ in range(4):
+        tried = 0
+        for _ in range(200):
+            wanted = search.next()
+            assert wanted is not None
+            simulated = wanted.scenario.machines == "sim"
+            tried += not simulated
+            seen = (("durability", "copies")[wanted.seed % 2], "it is so")
+            search.take(outcome(wanted, **({**LOST, "violations": (seen,)} if simulated else {})))
+        shares.append(tried)
+    assert shares == sorted(shares, reverse=True) and shares[-1] < shares[0] / 2
+
+
 def test_now_and_then_one_goes_unrehearsed() -> None:
     tries = played(Rehearsal(AIM, first=1), 2 * UNREHEARSED + 2, {})
     assert [each.seed for each in real(tries)] == [UNREHEARSED, 2 * UNREHEARSED]

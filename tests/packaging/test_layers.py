@@ -72,7 +72,7 @@ def test_the_store_knows_only_itself_and_the_standard_library() -> None:
 
 def test_what_is_sent_to_machines_knows_only_the_standard_library() -> None:
     """It runs with Python alone; of ours, all that it imports is sent along."""
-    sent = {"harness.errors", "harness.tasks", "nodes.linux", "nodes.agent", "nodes.hazards"}
+    sent = {"harness.draws", "harness.errors", "harness.tasks", "nodes.linux", "nodes.agent", "nodes.hazards"}
     found = [
         f"{module} imports {name}"
         for package in ("nodes/linux", "nodes/agent", "nodes/hazards")

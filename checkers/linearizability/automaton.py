@@ -8,7 +8,7 @@ import sys
 from collections.abc import Hashable, Iterable
 from typing import Any
 
-from checkers.linearizability.model import Call, Model, Overwriting
+from checkers.linearizability.model import Call, Growing, Model, Overwriting
 
 REFUSED = -1
 """What a step gives when the operation can't have happened."""
@@ -34,6 +34,7 @@ class Automaton:
         self._call_numbers: dict[Call, int] = {}
         self._state_numbers: dict[frozenset[Hashable], int] = {}
         self._steps: dict[tuple[int, int], int] = {}
+        self._within: dict[tuple[int, int], bool] = {}
         self.held_bytes = 0
         self.start = self.state((model.init(),))
 
@@ -67,5 +68,24 @@ class Automaton:
                 after for possible in self.states[state] for after in self.model.step(possible, what)
             )
             self._steps[state, call] = known
+            self.held_bytes += STEP_BYTES
+        return known
+
+    def shows(self) -> list[bool]:
+        """Tell of each call whether it shows all that the object held, and nothing was ever taken away."""
+        model = self.model
+        if not isinstance(model, Growing) or not model.grows(self.calls):
+            return [False] * len(self.calls)
+        return [model.shows(call) for call in self.calls]
+
+    def within(self, state: int, call: int) -> bool:
+        """Tell whether, of a `Growing` model, what a call shows may be there after a state."""
+        known = self._within.get((state, call))
+        if known is None:
+            model, what = self.model, self.calls[call]
+            known = not isinstance(model, Growing) or any(
+                model.within(possible, what) for possible in self.states[state]
+            )
+            self._within[state, call] = known
             self.held_bytes += STEP_BYTES
         return known

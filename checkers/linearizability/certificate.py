@@ -51,7 +51,8 @@ class Window(Struct, frozen=True, kw_only=True):
     The required ones are all called after the entry, `from_ns`, or from the beginning when it is None. None of
     them can be left out: without it there is an order of the rest. The possible ones are all others that might
     have changed the state meanwhile. Window and entry states together prove that the history is not linearizable.
-    If `any_state` the entry states are all that the object can ever hold, and what was before does not matter.
+    If `any_state` what was before does not matter: the entry states are all that the object can ever hold, or none
+    are named since the state has no part in the proof.
     `stuck` is the last of the required operations to return.
     """
 

@@ -1,11 +1,11 @@
 """Several operations on one object that happen at one instant: what a transaction does to one of its keys."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from msgspec import Struct
 
-from checkers.linearizability.model import UNKNOWN, Call, Model, Observing
+from checkers.linearizability.model import UNKNOWN, Call, Growing, Model, Observing
 
 TOGETHER = "txn"
 """What such a call is named: its one argument holds the parts, each a name and its arguments; its result the
@@ -55,6 +55,22 @@ class Composed(Struct, frozen=True):
             return ()
         own = {mark for part in parts(call) for mark in self.model.traces(part)}
         return tuple(mark for part in parts(call) for mark in self.model.sees(part) if mark not in own)
+
+    def grows(self, calls: Iterable[Call]) -> bool:
+        """Tell whether the model's objects grow under all parts."""
+        return isinstance(self.model, Growing) and self.model.grows(
+            part for call in calls for part in parts(call)
+        )
+
+    def shows(self, call: Call) -> bool:
+        """Tell whether one of the parts shows all."""
+        return isinstance(self.model, Growing) and any(map(self.model.shows, parts(call)))
+
+    def within(self, state: Any, call: Call) -> bool:
+        """Tell whether all parts that show something show at least this."""
+        return not isinstance(self.model, Growing) or all(
+            self.model.within(state, part) for part in parts(call) if self.model.shows(part)
+        )
 
     def describe(self, call: Call) -> str:
         """Return the parts in the model's words."""

@@ -15,7 +15,7 @@ from checkers.linearizability.budget import Budget, Limit, OverBudget
 from checkers.linearizability.columns import Calls
 from checkers.linearizability.model import Model
 from checkers.linearizability.placement import order
-from checkers.linearizability.problem import Ints, Question, events_of
+from checkers.linearizability.problem import Ints, Question, events_of, showing
 from checkers.linearizability.program import Program, numbered, program
 
 try:
@@ -100,12 +100,15 @@ def interpreted(
     """Search in Python, breadth first if `wide`."""
     automaton = Automaton(model)
     numbers = numbered(automaton, calls).tolist()
+    let_off = frozenset(np.flatnonzero(excused).tolist())
+    order_of_events = events.tolist()
     question = Question(
         automaton=automaton,
         start=automaton.start,
-        events=events.tolist(),
+        events=order_of_events,
         numbers=numbers,
-        excused=frozenset(np.flatnonzero(excused).tolist()),
+        excused=let_off,
+        showing=frozenset() if wide else showing(automaton, order_of_events, numbers) - let_off,
     )
     way = search.sweep if wide else search.dive
     found = way(question, budget)

@@ -5,7 +5,7 @@ A model says in which state an object begins, and which states an operation may 
 """
 
 import enum
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -88,6 +88,23 @@ class Observing(Protocol):
         """Return the marks that the operation's known result shows."""
 
 
+@runtime_checkable
+class Growing(Protocol):
+    """A model from whose objects some operations take nothing away: what they held once they hold for ever.
+
+    With it a search need not go where an answer that is still to come can't be right any more.
+    """
+
+    def grows(self, calls: Iterable[Call]) -> bool:
+        """Tell whether an object of which only this is done keeps all that it ever held."""
+
+    def shows(self, call: Call) -> bool:
+        """Tell whether the call's known answer shows all that the object held."""
+
+    def within(self, state: Any, call: Call) -> bool:
+        """Tell whether an object that held `state` may, growing, come to be as the answer of `call` shows it."""
+
+
 PROBE = "\0probe"
 """What no model can do: before it every state is met that was possible."""
 
@@ -114,6 +131,18 @@ class From(Struct, frozen=True):
     def overwrites(self, call: Call) -> bool:
         """Tell what the model tells, if it does."""
         return isinstance(self.model, Overwriting) and self.model.overwrites(call)
+
+    def grows(self, calls: Iterable[Call]) -> bool:
+        """Tell what the model tells, if it does."""
+        return isinstance(self.model, Growing) and self.model.grows(calls)
+
+    def shows(self, call: Call) -> bool:
+        """Tell what the model tells, if it does."""
+        return isinstance(self.model, Growing) and self.model.shows(call)
+
+    def within(self, state: Any, call: Call) -> bool:
+        """Tell what the model tells, if it does."""
+        return not isinstance(self.model, Growing) or self.model.within(state, call)
 
     def describe(self, call: Call) -> str:
         """Return the operation in the model's words."""

@@ -37,6 +37,8 @@ class Moves:
         self._pending = tuple((bit, each, numbers[each]) for bit, each in layer.pending)
         self._overwritten = sum(bit for bit, _, number in self._pending if automaton.overwrites[number])
         self._unchanged: dict[int, int] = {}
+        self._shown = tuple((bit, numbers[each]) for bit, each in layer.pending if each in question.showing)
+        self._ahead = None if layer.ahead is None else numbers[layer.ahead]
 
     def enter(self, configuration: Configuration) -> Configuration:
         """Return the configuration after the calls of the layer."""
@@ -50,7 +52,7 @@ class Moves:
         return state, opened, free & ~self._layer.bit, used
 
     def uses(self, configuration: Configuration) -> Iterator[tuple[int, Configuration]]:
-        """Yield (operation, configuration afterwards) for every way to change the state.
+        """Yield (operation, configuration afterwards) for every way to change the state that is not in vain.
 
         Of operations with the same call and in the same condition only the one that returns first is tried,
         and one of unknown outcome only if none that is pending would do the same: whoever keeps the others has
@@ -68,14 +70,26 @@ class Moves:
                 after = step(state, number)
                 if after not in (REFUSED, state):
                     reached.add((families[number], after))
-                    yield operation, self._after(after, opened & ~bit, free & ~bit, used, overwrites[number])
+                    found = self._after(after, opened & ~bit, free & ~bit, used, overwrites[number])
+                    if not self._in_vain(found):
+                        yield operation, found
         for number, mask in self._layer.unknown:
             left = mask & ~used
             after = step(state, number) if left else REFUSED
             if after not in (REFUSED, state) and (families[number], after) not in reached:
                 lowest = left & -left
                 operation = self._strangers[lowest.bit_length() - 1]
-                yield operation, self._after(after, opened, free, used | lowest, overwrites[number])
+                found = self._after(after, opened, free, used | lowest, overwrites[number])
+                if not self._in_vain(found):
+                    yield operation, found
+
+    def _in_vain(self, configuration: Configuration) -> bool:
+        """Tell whether something that must still be seen can't be any more, since nothing is taken away."""
+        state, opened, _, _ = configuration
+        within = self._automaton.within
+        if self._ahead is not None and not within(state, self._ahead):
+            return True
+        return any(opened & bit and not within(state, number) for bit, number in self._shown)
 
     def _after(self, state: int, opened: int, free: int, used: int, overwrites: bool) -> Configuration:
         freed = opened & (self._idle(state) | (self._overwritten if overwrites else 0))

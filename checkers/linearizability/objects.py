@@ -10,12 +10,12 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from checkers.linearizability import engine, repair, zones
+from checkers.linearizability import engine, lost, repair, zones
 from checkers.linearizability.budget import Budget, OverBudget
 from checkers.linearizability.certificate import Linearization, Window
 from checkers.linearizability.columns import Calls
 from checkers.linearizability.decision import decide
-from checkers.linearizability.model import Model, Partitioned
+from checkers.linearizability.model import Growing, Model, Partitioned
 from checkers.linearizability.problem import Ints
 from checkers.linearizability.program import is_register
 from checkers.linearizability.story import told
@@ -232,6 +232,10 @@ def _refuted(task: _Task, suspects: Calls, budget: Budget) -> ObjectResult:
 
 
 def _searched(task: _Task, calls: Calls, budget: Budget) -> ObjectResult:
+    found = lost.loss(task.model, calls)
+    if found is not None:
+        window = lost.window(task.model, calls, found)
+        return ObjectResult(key=task.key, verdict=Verdict.VIOLATED, rows=task.rows, window=window)
     order = np.argsort(calls.call_ns, kind="stable")
     kept, by_ns = settle(task.model, calls)
     order = order[kept[order]]
@@ -243,10 +247,15 @@ def _searched(task: _Task, calls: Calls, budget: Budget) -> ObjectResult:
             key=task.key, verdict=Verdict.HOLDS, rows=task.rows, order=placed, steps=decision.steps
         )
     assert decision.stuck is not None
-    window = _window(task.model, calls, by_ns, decision.stuck, budget, closed=False)
+    # What only grows shows in each read all that was before: no later entry would make its window smaller.
+    window = _window(task.model, calls, by_ns, decision.stuck, budget, closed=_grows(task.model, calls))
     return ObjectResult(
         key=task.key, verdict=Verdict.VIOLATED, rows=task.rows, window=window, steps=decision.steps
     )
+
+
+def _grows(model: Model, calls: Calls) -> bool:
+    return isinstance(model, Growing) and model.grows(map(calls.call, range(len(calls))))
 
 
 def _window(model: Model, calls: Calls, by_ns: Ints, stuck: int, budget: Budget, *, closed: bool) -> Window:

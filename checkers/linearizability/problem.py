@@ -30,7 +30,8 @@ def events_of(call_ns: Ints, return_ns: Ints) -> NDArray[np.int32]:
 class Question(Struct, frozen=True, kw_only=True):
     """Whether there is an order: the calls' `numbers` in the automaton, its state at the start, and the events.
 
-    Operations that are `excused` need not happen, but if they do then before they return.
+    Operations that are `excused` need not happen, but if they do then before they return. Where nothing is ever
+    taken away from the object, those that are `showing` answer all that it held, and must happen.
     """
 
     automaton: Automaton
@@ -38,6 +39,7 @@ class Question(Struct, frozen=True, kw_only=True):
     events: Sequence[int]
     numbers: Sequence[int]
     excused: Set[int] = frozenset()
+    showing: Set[int] = frozenset()
 
 
 class Use(Struct, frozen=True, array_like=True):
@@ -53,7 +55,8 @@ class Layer(Struct, frozen=True):
     Operations that will return are bits of two masks, the open and the free; a bit is used again when its
     operation has returned. `pending` are (bit, operation), the one that returns first in front; it is
     `operation`. `unknown` are (call number, operations of unknown outcome with this call) as bits of a third
-    mask: bit i is the i-th such operation of the history.
+    mask: bit i is the i-th such operation of the history. `ahead` is the first operation to be called afterwards
+    that is showing, if there is one.
     """
 
     operation: int
@@ -62,6 +65,13 @@ class Layer(Struct, frozen=True):
     arrived: tuple[tuple[int, int], ...]
     pending: tuple[tuple[int, int], ...]
     unknown: tuple[tuple[int, int], ...]
+    ahead: int | None
+
+
+def showing(automaton: Automaton, events: Sequence[int], numbers: Sequence[int]) -> frozenset[int]:
+    """Return the operations that returned and show all that the object held; none where it may lose something."""
+    shows = automaton.shows()
+    return frozenset(~event for event in events if event < 0 and shows[numbers[~event]])
 
 
 def strangers(events: Sequence[int]) -> list[int]:
@@ -70,8 +80,10 @@ def strangers(events: Sequence[int]) -> list[int]:
     return [event for event in events if event >= 0 and event not in returned]
 
 
-def layers(events: Sequence[int], numbers: Sequence[int]) -> Iterator[Layer]:
-    """Yield the layers of a history; `numbers` are the numbers of the operations' calls."""
+def layers(question: Question) -> Iterator[Layer]:
+    """Yield the layers of a history."""
+    events, numbers = question.events, question.numbers
+    coming = [event for event in reversed(events) if event in question.showing]
     returns = {~event: at for at, event in enumerate(events) if event < 0}
     spare: list[int] = []
     width = 0
@@ -83,10 +95,14 @@ def layers(events: Sequence[int], numbers: Sequence[int]) -> Iterator[Layer]:
         if event < 0:
             pending = tuple((bits[each], each) for each in sorted(bits, key=returns.__getitem__))
             bit = bits.pop(~event)
-            yield Layer(~event, bit, at, tuple(arrived), pending, tuple(unknown.items()))
+            ahead = coming[-1] if coming else None
+            yield Layer(~event, bit, at, tuple(arrived), pending, tuple(unknown.items()), ahead)
             spare.append(bit)
             arrived = []
-        elif event in returns:
+            continue
+        if coming and coming[-1] == event:
+            coming.pop()
+        if event in returns:
             if not spare:
                 spare.append(1 << width)
                 width += 1
@@ -96,3 +112,12 @@ def layers(events: Sequence[int], numbers: Sequence[int]) -> Iterator[Layer]:
             number = numbers[event]
             unknown[number] = unknown.get(number, 0) | 1 << count
             count += 1
+
+
+def blamed(question: Question, layer: Layer) -> int:
+    """Return the last to return of what the search had to heed up to a layer, from which nothing leads on."""
+    returns = {~event: at for at, event in enumerate(question.events) if event < 0}
+    heeded = [layer.operation, *(each for _, each in layer.pending if each in question.showing)]
+    if layer.ahead is not None:
+        heeded.append(layer.ahead)
+    return max(heeded, key=lambda each: returns[each])

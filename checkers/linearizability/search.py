@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from checkers.linearizability.budget import Budget
 from checkers.linearizability.moves import Configuration, Moves
-from checkers.linearizability.problem import Layer, Question, Use, layers, strangers
+from checkers.linearizability.problem import Layer, Question, Use, blamed, layers, strangers
 
 Trail = tuple["Trail", int, int] | tuple[()]
 """The trail before, the operation that changed the state, and before which event; () at the start."""
@@ -44,7 +44,7 @@ def sweep(question: Question, budget: Budget) -> Found:
     unknown = strangers(question.events)
     front: dict[Configuration, Trail] = {(question.start, 0, 0, 0): ()}
     steps = 0
-    for layer in layers(question.events, question.numbers):
+    for layer in layers(question):
         moves = Moves(question, unknown, layer)
         met = _through(moves, layer, front)
         steps += len(met)
@@ -52,7 +52,7 @@ def sweep(question: Question, budget: Budget) -> Found:
         front = _beyond(moves, layer, met)
         if not front:
             states = dict.fromkeys(each.configuration[0] for each in met)
-            return Found(stuck=layer.operation, states=tuple(states), steps=steps)
+            return Found(stuck=blamed(question, layer), states=tuple(states), steps=steps)
     trail = next(iter(front.values()))
     return Found(uses=_unwound(trail), steps=steps)
 
@@ -140,7 +140,7 @@ def dive(question: Question, budget: Budget) -> Found:
     """Search depth first; raises OverBudget."""
     unknown = strangers(question.events)
     levels: list[tuple[Layer, Moves]] = []
-    for layer in layers(question.events, question.numbers):
+    for layer in layers(question):
         levels.append((layer, Moves(question, unknown, layer)))
         budget.spend(len(levels) * LEVEL_BYTES)
     held = len(levels) * LEVEL_BYTES
@@ -164,7 +164,7 @@ def dive(question: Question, budget: Budget) -> Found:
             if node.depth == deepest:
                 states[node.configuration[0]] = None
             stack.append(_onward(levels, node))
-    return Found(stuck=levels[deepest][0].operation, states=tuple(states), steps=len(seen))
+    return Found(stuck=blamed(question, levels[deepest][0]), states=tuple(states), steps=len(seen))
 
 
 class _Node(NamedTuple):

@@ -6,7 +6,7 @@ import numpy as np
 
 from checkers.linearizability.budget import Budget, OverBudget
 from checkers.linearizability.certificate import Role, Window, WindowOperation
-from checkers.linearizability.columns import NEVER
+from checkers.linearizability.columns import NEVER, Calls
 from checkers.linearizability.model import Call, Model
 from checkers.linearizability.models.words import either, shown
 from checkers.linearizability.window import Contradiction
@@ -32,8 +32,9 @@ def told(contradiction: Contradiction, budget: Budget) -> Window:
         pass  # those that were not reached within the budget have no story
     places = {row: place for place, row in enumerate(orders.get(stuck) or (), start=1)}
     operations = [
-        _operation(
-            contradiction,
+        operation(
+            model,
+            calls,
             row,
             role=Role.REQUIRED if contradiction.required[row] else Role.POSSIBLE,
             story=_story(contradiction, row, orders[row]) if row in orders else "",
@@ -54,10 +55,10 @@ def told(contradiction: Contradiction, budget: Budget) -> Window:
     )
 
 
-def _operation(
-    contradiction: Contradiction, row: int, *, role: Role, story: str, place: int | None
+def operation(
+    model: Model, calls: Calls, row: int, *, role: Role, story: str, place: int | None = None
 ) -> WindowOperation:
-    calls = contradiction.calls
+    """Return the record of one operation."""
     call = calls.call(row)
     return_ns = int(calls.return_ns[row])
     return WindowOperation(
@@ -70,7 +71,7 @@ def _operation(
         call_ns=int(calls.call_ns[row]),
         return_ns=None if return_ns == NEVER else return_ns,
         role=role,
-        text=contradiction.model.describe(call),
+        text=model.describe(call),
         story=story,
         place=place,
     )

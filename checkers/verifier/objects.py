@@ -275,6 +275,44 @@ def model(name: Any) -> tuple[Any, Step]:
     return begin, step
 
 
+GROWING = ("list-append", "set")
+"""The models of which nothing is taken away, but for what is removed from a set."""
+
+
+def lost(some: Iterable[Done], every: Iterable[Done]) -> bool:
+    """Tell whether one of some operations lacks an element that another one before it left or saw.
+
+    Of lists, and of sets from which none of all operations removes anything, that is impossible in any state.
+    """
+    if any(f == "remove" for each in every for f, _, _ in _parts(each)):
+        return False
+    order = sorted(some, key=lambda each: each.call_ns)
+    return any(
+        _elements(first) - _elements(later)
+        for later in order
+        for first in order
+        if first.must and first.back_ns < later.call_ns and _reads(later)
+    )
+
+
+def _elements(done: Done) -> set[str]:
+    """Return the elements that surely were there when an operation was over."""
+    found: set[str] = set()
+    for f, args, answer in _parts(done):
+        if f == "read":
+            found.update(map(text, answer if isinstance(answer, list) else []))
+        elif f != "contains" or answer is True:
+            found.update(map(text, args))
+    return found
+
+
+def _reads(done: Done) -> bool:
+    """Tell whether the answer of an operation shows all elements."""
+    return done.must and any(
+        f == "read" and (answer is None or isinstance(answer, list)) for f, _, answer in _parts(done)
+    )
+
+
 REACHED = 100_000
 """How many steps are taken at most to find out which states can be reached at all."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from checkers.verifier.fields import field
 from checkers.verifier.history import History, Refused
-from checkers.verifier.objects import Done, all_states, model, operations, text
+from checkers.verifier.objects import GROWING, Done, all_states, lost, model, operations, text
 from checkers.verifier.orders import TooLarge, check_order, some_order, states_after
 
 
@@ -50,6 +50,10 @@ def check_window(claim: Mapping[str, Any], history: History) -> str:
     since_ns = -1 if from_ns is None else field(claim, "from_ns", int)
     if any(known[id].call_ns < since_ns for id in required):
         raise Refused("a required operation was called before the window begins")
+    if claim.get("any_state") is True and name in GROWING:
+        if not lost([known[id] for id in required], known.values()):
+            raise Refused(f"{_named(claim)}: no read lacks what was there before it, for ever")
+        return f"{_named(claim)}: of {len(required)} operations a later one lacks what an earlier one left or saw"
     states = [begin]
     if claim.get("any_state") is True:
         every = all_states(known.values(), name)

@@ -1,6 +1,6 @@
 """Sets, queues and lists, whose elements tell which operation put them there."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from checkers.linearizability.model import UNKNOWN, Call
@@ -45,6 +45,18 @@ class SetModel:
         # Whoever found it there before: a second add, a remove that did something, and who looked.
         there = call.result == (call.f in ("contains", "remove")) and call.result is not None
         return ((call.args[0],),) if there else ()
+
+    def grows(self, calls: Iterable[Call]) -> bool:
+        """A set keeps what nobody removes."""
+        return all(call.f in ("add", "contains", "read") for call in calls)
+
+    def shows(self, call: Call) -> bool:
+        """A read shows all elements."""
+        return call.f == "read" and call.known
+
+    def within(self, state: Any, call: Call) -> bool:
+        """Tell whether a read shows all elements of a set."""
+        return frozenset(_elements(call.result) or ()).issuperset(state)
 
     def describe(self, call: Call) -> str:
         """Return the operation in words."""
@@ -129,6 +141,18 @@ class ListAppend:
     def sees(self, call: Call) -> tuple[Hashable, ...]:
         """Return the elements that were there."""
         return tuple((element,) for element in _elements(call.result) or ()) if call.f == "read" else ()
+
+    def grows(self, calls: Iterable[Call]) -> bool:
+        """A list keeps what it has: there is no operation that takes anything away."""
+        return True
+
+    def shows(self, call: Call) -> bool:
+        """A read shows all elements."""
+        return call.f == "read" and call.known
+
+    def within(self, state: Any, call: Call) -> bool:
+        """Tell whether what a read shows begins with a list."""
+        return bool((_elements(call.result) or ())[: len(state)] == state)
 
     def describe(self, call: Call) -> str:
         """Return the operation in words."""

@@ -1,6 +1,6 @@
 """A lock, a counter, and a text that is appended to."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from checkers.linearizability.model import UNKNOWN, Call
@@ -84,6 +84,18 @@ class AppendableText:
     def overwrites(self, call: Call) -> bool:
         """A put does."""
         return call.f == "put"
+
+    def grows(self, calls: Iterable[Call]) -> bool:
+        """A text only grows unless it is put."""
+        return all(call.f in ("append", "get") for call in calls)
+
+    def shows(self, call: Call) -> bool:
+        """A get shows the text."""
+        return call.f == "get" and call.known
+
+    def within(self, state: Any, call: Call) -> bool:
+        """Tell whether what a get shows begins with a text."""
+        return str(call.result or "").startswith(state)
 
     def describe(self, call: Call) -> str:
         """Return the operation in words."""

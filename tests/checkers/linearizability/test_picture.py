@@ -96,7 +96,7 @@ def test_what_was_answered_is_told_where_it_was_nothing() -> None:
     builder.add(id=0, f="append", args=(1,), result=None, call_ns=0, return_ns=1)
     builder.add(id=1, f="read", result=None, call_ns=2, return_ns=3)
     drawn = picture(check(builder.build(), MODELS["list-append"]).windows[0])
-    assert [each.text for each in drawn.intervals] == ["✘ read → nil"]
+    assert [each.text for each in drawn.intervals] == ["append 1", "✘ read → nil"]
     assert drawn.stuck == "stuck: read → nil must have happened"
 
 

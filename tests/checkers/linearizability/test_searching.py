@@ -10,7 +10,7 @@ from checkers.linearizability.budget import Budget, OverBudget
 from checkers.linearizability.model import Model
 from checkers.linearizability.models import MODELS
 from checkers.linearizability.placement import order
-from checkers.linearizability.problem import Question, events_of
+from checkers.linearizability.problem import Question, events_of, showing
 from checkers.linearizability.search import dive, sweep
 
 HISTORIES = 400
@@ -21,11 +21,14 @@ def ask(model: Model, ops: tuple[Op, ...]) -> Question:
         np.array([getattr(op, name) for op in ops], dtype=np.int64) for name in ("call_ns", "return_ns")
     )
     automaton = Automaton(model)
+    events = events_of(call_ns, return_ns).tolist()
+    numbers = [automaton.call(op.call) for op in ops]
     return Question(
         automaton=automaton,
         start=automaton.start,
-        events=events_of(call_ns, return_ns).tolist(),
-        numbers=[automaton.call(op.call) for op in ops],
+        events=events,
+        numbers=numbers,
+        showing=showing(automaton, events, numbers),
     )
 
 

@@ -118,6 +118,60 @@ def test_too_many_possibilities_are_not_tried(tmp_path):
     assert STEPS < 10**6
 
 
+LOSS = (
+    *(op(id, "append", "x", id, at=0, until=1000) for id in range(20)),
+    op(20, "get", "x", at=999, until=1000, value=[1, 2]),
+    op(21, "get", "x", at=1500, until=1999, value=[2, 1, 3]),
+    op(22, "get", "x", at=2000, until=2001, value=[2, 1, *range(3, 20)]),
+)
+
+
+def test_what_a_read_lacks_for_ever_proves_itself(tmp_path):
+    """Element 0 was acknowledged and the read called later lacks it, whatever else happened, and however much."""
+    recorded = history(tmp_path / "h", *LOSS)
+    for pair in ((0, 22), (4, 21)):
+        assert verify(window(*pair, model="list-append", from_ns=0, any_state=True), recorded).true
+    for forged in ((1, 22), (20, 21), (0, 20), (0, 4)):
+        with pytest.raises(Refused, match="no read lacks"):
+            verify(window(*forged, model="list-append", from_ns=0, any_state=True), recorded)
+
+
+@pytest.mark.parametrize(
+    "first,later,lost",
+    [
+        (op(0, "add", "x", 1, at=0, until=5), op(1, "get", "x", at=6, until=9, value=[2]), True),
+        (op(0, "add", "x", 1, at=0, until=5), op(1, "get", "x", at=6, until=9, value=None), True),
+        (op(0, "add", "x", 1, at=0, until=5), op(1, "get", "x", at=5, until=9, value=[2]), False),
+        (op(0, "add", "x", 1, at=0), op(1, "get", "x", at=6, until=9, value=[2]), False),
+        (
+            op(0, "contains", "x", 1, at=0, until=5, value=True),
+            op(1, "get", "x", at=6, until=9, value=[]),
+            True,
+        ),
+        (
+            op(0, "contains", "x", 1, at=0, until=5, value=False),
+            op(1, "get", "x", at=6, until=9, value=[]),
+            False,
+        ),
+        (
+            op(0, "get", "x", at=0, until=5, value=[1]),
+            op(1, "contains", "x", 1, at=6, until=9, value=True),
+            False,
+        ),
+    ],
+)
+@pytest.mark.parametrize("removes", [False, True])
+def test_a_set_keeps_what_nobody_removes(tmp_path, first, later, lost, removes):
+    between = [op(2, "remove", "x", 5, at=0)] if removes else []
+    recorded = history(tmp_path / "h", first, later, *between)
+    claim = window(0, 1, model="set", from_ns=0, any_state=True)
+    if lost and not removes:
+        assert verify(claim, recorded).true
+    else:
+        with pytest.raises(Refused):
+            verify(claim, recorded)
+
+
 MODELS = {
     "register": [op(0, "put", "x", 1, at=0, until=9), op(1, "get", "x", at=0, until=9, value=1)],
     "cas-register": [

@@ -39,13 +39,14 @@ def lacking(plan: Iterable[tuple[FaultStep, Fault]], *, cluster: Cluster, system
     reasons: dict[str, None] = {}
     for step, fault in plan:
         for ability in fault.needs:
-            if not _offered(ability, cluster, system):
+            if not offered(ability, cluster, system):
                 needed = _TEXTS.get(ability, f"the ability {ability.__name__}")
                 reasons[f"{step.fault} needs {needed}, but {_why(ability, cluster, system)}"] = None
     return "; ".join(reasons) or None
 
 
-def _offered(ability: type, cluster: Cluster, system: System) -> bool:
+def offered(ability: type, cluster: Cluster, system: System) -> bool:
+    """Tell whether an ability is there."""
     machines: Iterable[Any] = cluster.machines.values()
     return ability.__name__ not in cluster.missing and (
         isinstance(cluster, ability)

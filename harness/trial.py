@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness import final_reads, logs, readiness
-from harness.abilities import lacking
+from harness.abilities import lacking, offered
 from harness.analysis import EPISODES_FILE, HISTORY_FILE
 from harness.clock import HOST_TIME, Clock, Origin, Time
 from harness.course import Course
@@ -75,15 +75,19 @@ class Trial:
         self._protection_writes: tuple[Invocation, ...] = ()
         self._schedule: Schedule | None = None
         self._seconds: dict[str, float] = {}
-        machines = parts.cluster.machines.values()
-        self._course = Course(sealed=all(isinstance(machine, SealedDisk) for machine in machines))
+        self._course = Course()
         self._time: Time = parts.cluster.time if isinstance(parts.cluster, OwnTime) else HOST_TIME
         self._origin = Origin.now(self._time)
 
     @property
     def course(self) -> Course:
         """The course that the run has taken so far."""
-        return replace(self._course, seconds=dict(self._seconds), deaths=self._deaths.since(self._origin))
+        return replace(
+            self._course,
+            seconds=dict(self._seconds),
+            deaths=self._deaths.since(self._origin),
+            sealed=offered(SealedDisk, self._parts.cluster, self._parts.system),
+        )
 
     async def run(self) -> None:
         """Do it all; when this returns, all faults are healed, or their episodes say that they are not."""

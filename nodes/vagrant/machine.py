@@ -13,6 +13,9 @@ from nodes.vagrant.power import Power
 
 _PANIC_S = 5.0
 
+_OF_ITS_DISK = ("FaultyDisk", "DetachableDisk", "WriteCache", "SealedDisk")
+"""What it is able to where its disk is a device."""
+
 
 class Outage(NamedTuple):
     """What others do when a machine's host has lost its power or its kernel, and when it has come up again.
@@ -32,10 +35,12 @@ class Outage(NamedTuple):
 class VagrantMachine(SshMachine):
     """A machine whose power is that of its host, whose disk can fail, and whose kernel is its own.
 
-    (`harness.machine.PowerCut`, `FaultyDisk`, `DetachableDisk`, `WriteCache`, `OwnKernel`)
+    (`harness.machine.PowerCut`, `FaultyDisk`, `DetachableDisk`, `WriteCache`, `SealedDisk`, `OwnKernel`)
 
     Without power it has no processes, and no faults of its disk and clocks; what needs power raises NodeError.
     """
+
+    seal = "a second disk of the virtual machine, made for the cluster and blank when a run begins"
 
     def __init__(self, name: str, link: Link, *, outage: Outage, **others: Any) -> None:
         super().__init__(name, link, **others)
@@ -55,7 +60,7 @@ class VagrantMachine(SshMachine):
         missing = dict(await super().begin(address, probe_port=probe_port, everyone=everyone, blank=blank))
         if not self._host.device:
             why = "its disk is a file of its own system's: use --provider libvirt"
-            missing |= dict.fromkeys(("FaultyDisk", "DetachableDisk", "WriteCache"), why)
+            missing |= dict.fromkeys(_OF_ITS_DISK, why)
         return missing
 
     async def cut_power(self) -> None:
@@ -91,7 +96,11 @@ class VagrantMachine(SshMachine):
         await self._outage.power.restore(self.name)
         await self._outage.boot(self.name)
         await self._way.open()
-        await self.begin(**self._wishes, blank=self._to_wipe > 0)
+        try:
+            await self.begin(**self._wishes, blank=self._to_wipe > 0)
+        except BaseException:
+            await self._way.part()  # whoever tries again opens it again
+            raise
         self._to_wipe = 0
         self._dark = False
         await self._outage.ended(self.name)

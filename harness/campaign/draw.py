@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.campaign.plan import REAL, WITHIN, Planner, by_hand, ordered
+from harness.campaign.plan import Planner, by_hand, ordered, usual
 from harness.contract import Failover, Mode
 from harness.draws import Draws, derive
 from harness.scenario import SIMULATED, Scenario
@@ -95,8 +95,8 @@ def mutated(parent: Scenario, seed: int, aim: Aim) -> Scenario:
 
 def _kinds(aim: Aim, settings: Mapping[str, Any]) -> Sequence[str]:
     """Return the kinds of fault that a scenario may have."""
-    usual = WITHIN if aim.machines == SIMULATED else REAL
-    return [kind for kind in aim.faults or usual if kind != "promote" or by_hand(settings)]
+    kinds = aim.faults or usual(aim.machines)
+    return [kind for kind in kinds if kind != "promote" or by_hand(settings)]
 
 
 def _few_kinds(draws: Draws, aim: Aim, settings: Mapping[str, Any]) -> Sequence[str]:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from harness.assembly import node_names
 from harness.contract import Failover
 from harness.draws import Draws
-from harness.scenario import FaultStep
+from harness.scenario import SIMULATED, FaultStep
 
 LEASE_MS = 600
 ELECTION_MS = 800
@@ -129,7 +129,10 @@ KINDS: Mapping[str, Callable[[Draws], dict[str, Any]]] = {
 """How the fields of a step are drawn, by its fault."""
 
 REAL = ("kill", "pause", "slow", "power-cut", "disk-loss", "partition", "promote", "bit-rot")
-"""The faults that machines with real processes have."""
+"""The faults that all machines with real processes have."""
+
+VIRTUAL = ("flush-error", "clock-jump")
+"""What virtual machines have besides."""
 
 WITHIN = tuple(
     kind
@@ -137,6 +140,13 @@ WITHIN = tuple(
     if kind not in ("slow", "bit-rot", "lying-flush", "lost-write", "misdirected-write")
 )
 """The faults that contracts speak of. Against disks that lie, a store has nothing but its other copies."""
+
+
+def usual(machines: str) -> Sequence[str]:
+    """Return the kinds of fault that are drawn for a kind of machines if nothing else is asked for."""
+    if machines == SIMULATED:
+        return WITHIN
+    return (*REAL, *VIRTUAL) if machines == "vagrant" else REAL
 
 
 class Planner:

@@ -83,8 +83,8 @@ class Real:
         self.make = Made(keep=keep)
 
     def waits_for(self, bug: Bug) -> str | None:
-        """Return what the bug is said to wait for."""
-        return None if bug.real is True else bug.real
+        """Return what the bug is said to wait for, unless these machines have it."""
+        return None if bug.real is True or bug.real in plan.usual(self._machines) else bug.real
 
     def search(self, aim: Aim, *, first: int, limit: int | None) -> Source:
         """Return a search with the faults that real machines have, and runs that take few seconds.
@@ -94,7 +94,7 @@ class Real:
         aim = replace(
             aim,
             machines=self._machines,
-            faults=tuple(fault for fault in aim.faults if fault in plan.REAL),
+            faults=tuple(fault for fault in aim.faults if fault in plan.usual(self._machines)),
             span_s=SPAN_S,
             last_s=LAST_S,
             rate=RATE,

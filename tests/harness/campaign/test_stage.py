@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.campaign import draw, stage
+from harness.campaign import plan, stage
 from harness.campaign.draw import Aim
 from harness.campaign.one import Try
 from harness.campaign.stage import Real
 from harness.scenario import Scenario
 from harness.verdict import Verdict
+from nodes.planted import BUGS
 
 FAKE_CELL = Path(__file__).parents[1] / "fake_cell.py"
 
@@ -30,9 +31,21 @@ def test_real_machines_are_struck_by_the_faults_that_they_have(real: Real) -> No
     early = Aim(faults=("power-cut", "flaky"))
     assert {step.fault for each in drawn(real, early, 20) for step in each.faults} == {"power-cut"}
     everything = drawn(real, Aim(), 80)
-    assert {step.fault for each in everything for step in each.faults} == set(draw.REAL)
+    assert {step.fault for each in everything for step in each.faults} == set(plan.REAL)
     assert {each.machines for each in everything} == {"local"}
     assert len(everything) == 80
+
+
+def test_a_bug_waits_for_a_fault_only_where_machines_lack_it(real: Real, tmp_path: Path) -> None:
+    virtual = Real("vagrant", tmp_path / "kept")
+    waiting = {bug.name for bug in BUGS.values() if real.waits_for(bug)}
+    assert "fsync-error-swallowed" in waiting and "ack-before-local-flush" not in waiting
+    assert {name for name in waiting if virtual.waits_for(BUGS[name])} == {"segment-without-directory-fsync"}
+    aim = Aim(faults=("flush-error", "clock-jump", "flaky"))
+    assert {step.fault for each in drawn(virtual, aim, 40) for step in each.faults} == {
+        "flush-error",
+        "clock-jump",
+    }
 
 
 def test_what_has_a_bug_to_be_seen_is_rehearsed(real: Real) -> None:

@@ -1,7 +1,14 @@
-"""Packs source code to be sent to a machine that does not see the harness's files."""
+"""Packs source code to be sent to a machine that does not see the harness's files.
+
+Along with it goes what this Python compiles it to: where the same Python runs it nothing is compiled, which on a
+slow machine takes longer than all else that a node does when it starts. Another Python passes it over.
+"""
 
 import hashlib
+import importlib.util
 import io
+import py_compile
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -9,7 +16,7 @@ from typing import NamedTuple
 
 
 class Package(NamedTuple):
-    """Source code as a zip file; `name` tells it from every other."""
+    """Source code as a zip file; `name` tells it from that of other sources, or of another Python."""
 
     name: str
     data: bytes
@@ -18,16 +25,33 @@ class Package(NamedTuple):
 def pack(root: Path, wanted: Iterable[str], more: Mapping[str, bytes] | None = None) -> Package:
     """Pack the Python files `wanted` below `root`, those of the folders among them, and `more`, by their paths.
 
-    The same sources give the same bytes.
+    The same sources have the same name.
     """
+    sources = {str(path.relative_to(root)): path.read_bytes() for path in sorted(_files(root, wanted))}
+    sources.update(more or {})
+    digest = hashlib.sha256(importlib.util.MAGIC_NUMBER)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(_files(root, wanted)):
-            archive.writestr(_entry(str(path.relative_to(root))), path.read_bytes())
-        for name, content in (more or {}).items():
+        for name, content in sources.items():
+            digest.update(b"%d %s %d " % (len(name), name.encode(), len(content)) + content)
             archive.writestr(_entry(name), content)
-    data = buffer.getvalue()
-    return Package(hashlib.sha256(data).hexdigest()[:16], data)
+            archive.writestr(_entry(importlib.util.cache_from_source(name)), _compiled(name, content))
+    return Package(digest.hexdigest()[:16], buffer.getvalue())
+
+
+def _compiled(name: str, source: bytes) -> bytes:
+    """Return what Python keeps of a module beside its source; it is not compared with the source again."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, kept = Path(folder, "source.py"), Path(folder, "kept.pyc")
+        file.write_bytes(source)
+        py_compile.compile(
+            str(file),
+            cfile=str(kept),
+            dfile=name,
+            doraise=True,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
+        return kept.read_bytes()
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -3,15 +3,19 @@
 import sys
 from pathlib import Path
 
-from nodes.agent.attach import attach
-from nodes.agent.server import serve
-
 
 def main(code: str, task: str, folder: str, came_by: str = "") -> None:
-    """Do what the command line says."""
+    """Do what the command line says.
+
+    Each task loads its own code only: a machine may be slow.
+    """
     if task == "attach":
+        from nodes.agent.attach import attach
+
         attach(Path(folder), code, came_by)
     else:
+        from nodes.agent.server import serve
+
         serve(Path(folder))
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from nodes.agent.server import LOCK, LOG, SOCKET
+from nodes.agent.places import LOCK, LOG, SOCKET
 
 _START_S = 60.0
 """How long an agent may take to listen, on a machine that is emulated or busy."""

@@ -21,12 +21,10 @@ from harness.errors import AckedError
 from nodes.agent import firewall, hazards, service
 from nodes.agent.firewall import Door
 from nodes.agent.frames import Decoder, FrameError, encode
+from nodes.agent.places import LOCK, SOCKET
 from nodes.agent.stream import Stream
 from nodes.linux import kernel
 
-SOCKET = "agent.sock"
-LOCK = "agent.lock"
-LOG = "agent.log"
 _FIRST_S = 60.0
 """How long to wait for the first harness."""
 _READ_BYTES = 1 << 18

@@ -6,7 +6,7 @@ memory (46 bytes a row, and the values).
 """
 
 from array import array
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -185,6 +185,13 @@ def freeze(value: Any) -> Any:
         case dict():
             return tuple(sorted((freeze(key), freeze(each)) for key, each in value.items()))
     return value
+
+
+def value_code(values: Sequence[Any], codes: Iterable[int], value: Hashable) -> int:
+    """Return which of the codes stands for a value, or one that none of them is."""
+    wanted = _identity(value)
+    alike = (code for code in codes if values[code] == value and _identity(values[code]) == wanted)
+    return next(alike, len(values))
 
 
 def _identity(value: Any) -> Hashable:

@@ -110,6 +110,35 @@ def test_an_unknown_operation_is_not_required_unless_it_was_seen(tmp_path):
     assert verify(window(0, 2), seen).true  # that it was seen by 20 is known without the read
 
 
+def test_what_a_register_begins_as_needs_no_write_to_be_seen(tmp_path):
+    recorded = history(
+        tmp_path / "h",
+        op(0, "put", "x", 7, at=0),
+        op(1, "get", "x", at=10, until=20, value=7),
+        op(2, "get", "x", at=30, until=40, value=None),
+    )
+    claim = window(0, 1, 2)
+    assert verify(claim, recorded).true
+    claim["windows"][0]["start"] = 7
+    with pytest.raises(Refused, match="need not have happened"):
+        verify(claim, recorded)
+    alone = window(2, from_ns=25, any_state=True)
+    alone["windows"][0]["start"] = 7
+    told = verify(alone, recorded).true
+    assert told == ("register x, begun as 7: no order of 1 operations is possible",)
+
+
+@pytest.mark.parametrize("start", [True, "0", [0]])
+def test_a_counter_begins_with_a_number(tmp_path, start):
+    claim = linearization(0, 1, model="counter")
+    claim["objects"][0]["start"] = start
+    with pytest.raises(Refused, match="no counter begins as"):
+        verify(claim, history(tmp_path / "h", *MODELS["counter"]))
+    claim["objects"][0]["start"] = 2
+    with pytest.raises(Refused, match="can't have answered"):
+        verify(claim, history(tmp_path / "h", *MODELS["counter"]))
+
+
 def test_too_many_possibilities_are_not_tried(tmp_path):
     busy = [op(id, "append", "x", id, at=0, until=1000) for id in range(20)]
     read = op(20, "get", "x", at=2000, until=2001, value=[5])

@@ -110,6 +110,19 @@ def test_an_unknown_operation_is_not_required_unless_it_was_seen(tmp_path):
     assert verify(window(0, 2), seen).true  # that it was seen by 20 is known without the read
 
 
+def test_a_sum_does_not_show_that_a_number_was_added(tmp_path):
+    recorded = history(
+        tmp_path / "h",
+        op(0, "add", "x", 1, at=0),
+        op(1, "increment", "x", at=10, until=20),
+        op(2, "get", "x", at=30, until=40, value=1),
+        op(3, "get", "x", at=50, until=60, value=1),
+    )
+    assert verify(linearization(1, 2, 3, model="counter"), recorded).true
+    with pytest.raises(Refused, match="need not have happened"):
+        verify(window(0, 1, 3, model="counter"), recorded)
+
+
 def test_what_a_register_begins_as_needs_no_write_to_be_seen(tmp_path):
     recorded = history(
         tmp_path / "h",

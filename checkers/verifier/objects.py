@@ -312,7 +312,8 @@ def all_states(done: Iterable[Done], name: str, begin: Any, step: Step) -> list[
         return _reachable(done, begin, step)
     if name not in ("register", "cas-register"):
         return None
-    return [begin, *(each.args[-1] for each in done if each.f in ("write", "cas"))]
+    parts = (part for each in done for part in _parts(each))
+    return [begin, *(args[-1] for f, args, _ in parts if f in ("write", "cas"))]
 
 
 def _reachable(done: Iterable[Done], begin: Any, step: Step) -> list[Any] | None:

@@ -75,6 +75,17 @@ def test_a_window_that_begins_later_needs_the_states_of_its_beginning(tmp_path):
     assert verify(window(1, 2, from_ns=20, any_state=True), recorded).true
 
 
+def test_a_register_can_be_in_any_state_that_a_transaction_left(tmp_path):
+    both = [["put", "x", 5], ["get", "x"]]
+    recorded = history(
+        tmp_path / "h",
+        op(0, "txn", both, at=0, until=10, value=[["put", "x", None], ["get", "x", 5]]),
+        op(1, "get", "x", at=20, until=30, value=5),
+    )
+    with pytest.raises(Refused, match="can be ordered"):
+        verify(window(1, from_ns=15, any_state=True), recorded)
+
+
 @pytest.mark.parametrize(
     "claim,why",
     [

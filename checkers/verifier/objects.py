@@ -156,7 +156,10 @@ def _register(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ..
 
 def _mutex(state: Any, f: str, _: list[Any], answer: Any) -> tuple[Any, ...]:
     wanted = f == "acquire"
-    return () if state is wanted and answer is not ANY else (wanted,)
+    if answer is ANY:
+        return (wanted,)
+    refused = answer is False
+    return (state if refused else wanted,) if (state is wanted) is refused else ()
 
 
 def _counter(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:

@@ -204,6 +204,21 @@ def test_counters_go_down_and_by_one_where_no_number_is_told(tmp_path):
     assert verify(linearization(0, 1, 2, 3, model="counter"), recorded).true
 
 
+def test_a_lock_that_is_refused_is_held_by_somebody(tmp_path):
+    refused = history(
+        tmp_path / "h",
+        op(0, "acquire", "x", at=0, until=1, value=True),
+        op(1, "acquire", "x", at=2, until=3, value=False),
+    )
+    assert verify(linearization(0, 1, model="mutex"), refused).true
+    with pytest.raises(Refused, match="can be ordered"):
+        verify(window(0, 1, model="mutex"), refused)
+    free = history(tmp_path / "g", op(0, "acquire", "x", at=0, until=1, value=False))
+    assert verify(window(0, model="mutex"), free).true
+    with pytest.raises(Refused, match="can't have answered"):
+        verify(linearization(0, model="mutex"), free)
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_one_order_is_right_and_the_other_wrong(tmp_path, model):
     recorded = history(tmp_path / "h", *MODELS[model])

@@ -38,7 +38,7 @@ class Program(Struct, frozen=True, kw_only=True):
     table: NDArray[np.int32]
     n_states: int
     start: int
-    possible: Callable[[int], frozenset[Hashable]]
+    possible: Callable[[int], tuple[Hashable, ...]]
 
     def changes(self) -> NDArray[np.bool_]:
         """Tell which rows may change the state."""
@@ -104,9 +104,9 @@ def _register(initial: Hashable, calls: Calls) -> Program:
     a = np.where((a == IMPOSSIBLE) | (kind == IDLE), a, np.searchsorted(held, a))
     b = np.where((kind == CAS) | (kind == CAS_UNKNOWN), np.searchsorted(held, b), 0)
 
-    def possible(state: int) -> frozenset[Hashable]:
+    def possible(state: int) -> tuple[Hashable, ...]:
         code = int(held[state])
-        return frozenset((initial if code == start else calls.values[code],))
+        return (initial if code == start else calls.values[code],)
 
     return Program(
         kind=kind,

@@ -84,7 +84,9 @@ def renamed(ops: tuple[Op, ...], names: dict[int | None, int | None]) -> tuple[O
             call=Call(
                 f=op.call.f,
                 args=tuple(names[each] for each in op.call.args),
-                result=names[op.call.result] if op.call.f == "read" and op.known else op.call.result,
+                result=names.get(op.call.result, op.call.result)
+                if op.call.f == "read" and op.known
+                else op.call.result,
             ),
         )
         for op in ops
@@ -117,6 +119,19 @@ def test_a_truth_is_no_number_to_begin_with(start: object, shown: object) -> Non
             for at, each in ((0, start), (1, value))
         )
         assert check(calls_of(ops), MODELS["register"].starting(start)).verdict is verdict(expected)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_truth_is_no_number_in_a_search(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "COMPILED", engine.COMPILED and compiled)
+    monkeypatch.setattr(decision, "ATTEMPTS", ((1, 2), (2, 8)))
+    names = {None: None, 0: True, 1: 1, 2: False, 3: 0}
+    for seed in range(100):
+        ops = renamed(history("cas-register", seed), names)
+        calls = calls_of(ops)
+        result = check(calls, MODELS["cas-register"])
+        assert result.verdict is verdict(linearizable(MODELS["cas-register"], ops)), seed
+        prove(result, calls, ops, MODELS["cas-register"])
 
 
 def test_a_counter_begins_with_a_number() -> None:

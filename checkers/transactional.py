@@ -6,7 +6,6 @@ the lists is one all the same. Where reads of the primary need not be linearizab
 (`checkers.evidence.excuses`).
 """
 
-from importlib.util import find_spec
 from typing import Any
 
 from checkers.evidence.case import Case
@@ -33,8 +32,6 @@ class Transactional:
             return self._not_judged(excused)
         if unknown := strangers(run):
             return self._not_judged(f"nobody knows what {names(unknown)} did to which list")
-        if find_spec("scipy") is None:
-            return self._not_judged("scipy is not installed")
         txns = _transactions(run)
         if not (txns.f[txns.outcome[txns.owner] == OK] == READ).any():
             return self._not_judged("no list was read")

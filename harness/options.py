@@ -52,6 +52,13 @@ class Options:
             raise SettingError(name, f"{name} is true or false, not {value!r}", ("true", "false"))
         return value
 
+    def scalar(self, name: str) -> bool | int | float | str | None:
+        """Return a single value of whatever kind, None where there is none."""
+        value = self._options.get(name)
+        if not isinstance(value, bool | int | float | str | None):
+            raise SettingError(name, f"{name} is a single value, not {value!r}")
+        return value
+
     def _number(self, name: str, default: float) -> float | None:
         value = self._options.get(name, default)
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None

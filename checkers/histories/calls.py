@@ -106,6 +106,8 @@ def keyed_calls(table: Table, model: str, *, failed_cas: bool = False) -> Calls:
     known = table.outcome[rows] != INFO
     result = np.where(answers, answer, NIL)
     result[is_cas] = _applied(table, found, rows)[is_cas]
+    if model == "mutex":
+        result = np.where(table.values.kinds_at(found.result) == Kind.FALSE, FALSE, NIL)
     no_argument = _without_argument(kinds)[kind]
     if model == "counter":
         added = table.values.kinds_at(np.where(no_argument, NO_CELL, first))

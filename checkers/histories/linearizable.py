@@ -20,6 +20,8 @@ from checkers.histories.calls import (
 )
 from checkers.linearizability import MODELS, Calls, Model, Result, check
 from checkers.linearizability.findings import findings, linearizations, windows
+from checkers.linearizability.model import Starting
+from checkers.linearizability.models.words import shown
 from harness.checker import CheckResult, Finding
 from harness.columns.table import Table
 from harness.history_checker import LINEARIZABLE, Request
@@ -37,16 +39,18 @@ class Linearizable:
 
     Options: `failed_cas` (false): a compare-and-set that failed without an error shows that the value was
     another. Jepsen's clients fail it for that; others may fail it for any reason, and then it shows nothing.
-    `orders` (false): certify what holds, too, by an order of each object's operations.
+    `orders` (false): certify what holds, too, by an order of each object's operations. `start`: what registers
+    or counters begin as, where that is not what their model says.
     """
 
     name = "linearizable"
     levels = LINEARIZABLE
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        read = Options(options, ("failed_cas", "orders"))
+        read = Options(options, ("failed_cas", "orders", "start"))
         self._failed_cas = read.flag("failed_cas", False)
         self._orders = read.flag("orders", False)
+        self._start = read.scalar("start")
 
     def fits(self, table: Table) -> bool:
         """Whether the operations tell the model."""
@@ -58,7 +62,7 @@ class Linearizable:
             if request.own_model.name in MODELS:  # certificates would be of that one
                 own = request.own_model.name
                 raise SettingError("model", f"{own!r} is the name of a model that comes with Acked")
-            return self._judged(request.own_model, plain_calls(table), request)
+            return self._judged(self._begun(request.own_model), plain_calls(table), request)
         name = request.model or model_for(table)
         if name is None:
             return self._undecided("the operations do not tell what the objects are: name it with --model")
@@ -69,19 +73,31 @@ class Linearizable:
         if unknown := table.others(*WORDS[name], *ASIDE):
             return self._undecided(_unknown(name, unknown))
         try:
-            calls = self._calls(table, name)
+            model = self._begun(MODELS[name])
+            calls = self._calls(table, model)
         except MisshapenError as error:
             return self._undecided(f"{name}: {error}")
-        result = self._judged(MODELS[name], calls, request)
+        result = self._judged(model, calls, request)
         aside = table.others(*WORDS[name])
         return (
             replace(result, summary=f"{result.summary}; passed over: {tallied(aside)}") if aside else result
         )
 
-    def _calls(self, table: Table, name: str) -> Calls:
-        if name in PARTS_IN_ARGUMENTS:
-            return whole_calls(table, MODELS[name])
-        return keyed_calls(table, name, failed_cas=self._failed_cas)
+    def _begun(self, model: Model) -> Model:
+        """Return the model of objects that begin as the options say."""
+        if self._start is None:
+            return model
+        if not isinstance(model, Starting):
+            raise SettingError("set linearizable.start", f"what a {model.name} begins as is no choice")
+        try:
+            return model.starting(self._start)
+        except ValueError as error:
+            raise SettingError("set linearizable.start", f"{error}, not {self._start!r}") from error
+
+    def _calls(self, table: Table, model: Model) -> Calls:
+        if model.name in PARTS_IN_ARGUMENTS:
+            return whole_calls(table, model)
+        return keyed_calls(table, model.name, failed_cas=self._failed_cas)
 
     def _judged(self, model: Model, calls: Calls, request: Request) -> CheckResult:
         if not len(calls):
@@ -95,16 +111,19 @@ class Linearizable:
             jobs=1 if request.own_model is not None else request.jobs,
         )
         bad = sum(each.verdict is Verdict.VIOLATED for each in result.objects)
+        counted = f"{plural(len(calls), 'operation')} on {plural(len(result.objects), 'object')}"
         return CheckResult(
             checker=self.name,
             verdict=result.verdict,
-            summary=f"{model.name}: {plural(len(calls), 'operation')} on {plural(len(result.objects), 'object')}, "
-            f"{bad} not linearizable",
+            summary=f"{self._named(model)}: {counted}, {bad} not linearizable",
             findings=findings(result),
             figures={"objects": len(result.objects), "violated": bad, "steps": result.steps},
             anomalies=("not-linearizable",) if bad else (),
             certificate=self._certificate(result, calls),
         )
+
+    def _named(self, model: Model) -> str:
+        return model.name if self._start is None else f"{model.name}, begun as {shown(self._start)}"
 
     def _certificate(self, result: Result, calls: Calls) -> Mapping[str, Any] | None:
         if result.verdict is Verdict.VIOLATED:

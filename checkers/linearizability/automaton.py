@@ -6,8 +6,8 @@ is possible exactly if the set is not empty after it.
 
 import sys
 from collections.abc import Hashable, Iterable
-from typing import Any
 
+from checkers.linearizability.columns import apart, identity
 from checkers.linearizability.model import Call, Growing, Model, Overwriting
 
 REFUSED = -1
@@ -27,11 +27,11 @@ class Automaton:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.calls: list[Call] = []
-        self.states: list[frozenset[Hashable]] = []
+        self.states: list[tuple[Hashable, ...]] = []
         self.overwrites: list[bool] = []
         self.families: list[int] = []
-        self._family_numbers: dict[tuple[str, tuple[Any, ...]], int] = {}
-        self._call_numbers: dict[Call, int] = {}
+        self._family_numbers: dict[tuple[str, Hashable], int] = {}
+        self._call_numbers: dict[tuple[str, Hashable, Hashable], int] = {}
         self._state_numbers: dict[frozenset[Hashable], int] = {}
         self._steps: dict[tuple[int, int], int] = {}
         self._within: dict[tuple[int, int], bool] = {}
@@ -40,20 +40,21 @@ class Automaton:
 
     def call(self, call: Call) -> int:
         """Return the number of a call."""
-        number = self._call_numbers.setdefault(call, len(self.calls))
+        args = identity(call.args)
+        number = self._call_numbers.setdefault((call.f, args, identity(call.result)), len(self.calls))
         if number == len(self.calls):
             self.calls.append(call)
-            family = self._family_numbers.setdefault((call.f, call.args), len(self._family_numbers))
+            family = self._family_numbers.setdefault((call.f, args), len(self._family_numbers))
             self.families.append(family)
             self.overwrites.append(isinstance(self.model, Overwriting) and self.model.overwrites(call))
         return number
 
     def state(self, possible: Iterable[Hashable]) -> int:
         """Return the number of a set of states, REFUSED for none."""
-        states = frozenset(possible)
+        states = apart(possible)
         if not states:
             return REFUSED
-        number = self._state_numbers.setdefault(states, len(self.states))
+        number = self._state_numbers.setdefault(frozenset(map(identity, states)), len(self.states))
         if number == len(self.states):
             self.states.append(states)
             self.held_bytes += STATE_BYTES + sum(map(sys.getsizeof, states))

@@ -9,11 +9,13 @@ from msgspec import Struct
 class Linearization(Struct, frozen=True, kw_only=True):
     """An order of one object's operations, by their ids, that respects time and that the model allows.
 
-    Operations of unknown outcome that are not in it did not happen.
+    Operations of unknown outcome that are not in it did not happen. `start` is what a register or a counter is
+    taken to begin as, None as usual.
     """
 
     key: Any
     model: str
+    start: Any = None
     order: tuple[int, ...]
 
 
@@ -53,11 +55,12 @@ class Window(Struct, frozen=True, kw_only=True):
     have changed the state meanwhile. Window and entry states together prove that the history is not linearizable.
     If `any_state` what was before does not matter: the entry states are all that the object can ever hold, or none
     are named since the state has no part in the proof.
-    `stuck` is the last of the required operations to return.
+    `stuck` is the last of the required operations to return. `start` as that of a `Linearization`.
     """
 
     key: Any
     model: str
+    start: Any = None
     from_ns: int | None
     until_ns: int
     entry_states: tuple[Any, ...]

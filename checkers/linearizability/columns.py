@@ -6,7 +6,7 @@ memory (46 bytes a row, and the values).
 """
 
 from array import array
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,7 +111,7 @@ class CallsBuilder:
     def __init__(self) -> None:
         self._keys: dict[Hashable, int] = {}
         self._kinds: dict[str, int] = {}
-        self._values: dict[Hashable, int] = {_identity(None): NIL}
+        self._values: dict[Hashable, int] = {identity(None): NIL}
         self._spelled: list[Any] = [None]
         self._long = tuple(array("q") for _ in range(3))
         self._int = tuple(array("i") for _ in range(5))
@@ -169,7 +169,7 @@ class CallsBuilder:
 
     def _code(self, value: Any) -> int:
         frozen = freeze(value)
-        code = self._values.setdefault(_identity(frozen), len(self._spelled))
+        code = self._values.setdefault(identity(frozen), len(self._spelled))
         if code == len(self._spelled):
             self._spelled.append(frozen)
         return code
@@ -187,10 +187,22 @@ def freeze(value: Any) -> Any:
     return value
 
 
-def _identity(value: Any) -> Hashable:
+def apart(values: Iterable[Hashable]) -> tuple[Hashable, ...]:
+    """Return values each once, in the order in which they come."""
+    return tuple({identity(value): value for value in values}.values())
+
+
+def value_code(values: Sequence[Any], codes: Iterable[int], value: Hashable) -> int:
+    """Return which of the codes stands for a value, or one that none of them is."""
+    wanted = identity(value)
+    alike = (code for code in codes if values[code] == value and identity(values[code]) == wanted)
+    return next(alike, len(values))
+
+
+def identity(value: Any) -> Hashable:
     """Return what tells a value from others; Python takes True for 1."""
     if isinstance(value, bool):
         return (bool, value)
     if isinstance(value, tuple) and not _PLAIN.issuperset(map(type, value)):
-        return tuple(map(_identity, value))
+        return tuple(map(identity, value))
     return value  # type: ignore[no-any-return]

@@ -4,6 +4,7 @@ Both give the same verdicts; `COMPILED` tells which there is.
 """
 
 from collections.abc import Hashable
+from itertools import chain
 
 import numpy as np
 from msgspec import Struct
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from checkers.linearizability import search
 from checkers.linearizability.automaton import Automaton
 from checkers.linearizability.budget import Budget, Limit, OverBudget
-from checkers.linearizability.columns import Calls
+from checkers.linearizability.columns import Calls, apart
 from checkers.linearizability.model import Model
 from checkers.linearizability.placement import order
 from checkers.linearizability.problem import Ints, Question, events_of, showing
@@ -39,7 +40,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     order: Rows | None
     stuck: int | None = None
-    states: frozenset[Hashable] = frozenset()
+    states: tuple[Hashable, ...] = ()
     lost: bool = False
     steps: int = 0
 
@@ -86,7 +87,7 @@ def compiled(
         case 0:
             return Answer(order=np.frombuffer(placed, dtype=np.int32), steps=steps)
         case 1:
-            possible = frozenset[Hashable]().union(*map(what.possible, states))
+            possible = apart(chain.from_iterable(map(what.possible, states)))
             return Answer(order=None, stuck=stuck, states=possible, steps=steps)
         case 5:
             return Answer(order=None, stuck=stuck, lost=True, steps=steps)
@@ -115,5 +116,5 @@ def interpreted(
     if found.stuck is None:
         placed = order(question, found.uses)
         return Answer(order=np.array(placed, dtype=np.int32), steps=found.steps)
-    possible = frozenset[Hashable]().union(*(automaton.states[state] for state in found.states))
+    possible = apart(chain.from_iterable(automaton.states[state] for state in found.states))
     return Answer(order=None, stuck=found.stuck, states=possible, steps=found.steps)

@@ -65,6 +65,23 @@ class Overwriting(Protocol):
 
 
 @runtime_checkable
+class Starting(Protocol):
+    """A model whose objects may begin with another value than usual."""
+
+    @property
+    def start(self) -> Hashable:
+        """Return the value that is there before anybody wrote one."""
+
+    def starting(self, start: Any) -> Model:
+        """Return the model of objects that begin with this value; raises ValueError where they can't hold it."""
+
+
+def start_of(model: Model) -> Hashable:
+    """Return the value that a model's objects begin with, None where there is no choice."""
+    return model.start if isinstance(model, Starting) else None
+
+
+@runtime_checkable
 class Partitioned(Protocol):
     """A model whose objects fall apart further than the history's keys say."""
 

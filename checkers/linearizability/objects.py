@@ -15,9 +15,10 @@ from checkers.linearizability.budget import Budget, OverBudget
 from checkers.linearizability.certificate import Linearization, Window
 from checkers.linearizability.columns import Calls
 from checkers.linearizability.decision import decide
-from checkers.linearizability.model import Growing, Model, Partitioned
+from checkers.linearizability.model import Growing, Model, Partitioned, start_of
 from checkers.linearizability.problem import Ints
 from checkers.linearizability.program import is_register
+from checkers.linearizability.renaming import beginning_as_nil
 from checkers.linearizability.story import told
 from checkers.linearizability.traces import settle
 from checkers.linearizability.window import narrow
@@ -55,9 +56,13 @@ class ObjectResult(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """The verdict on a history: `violated` if one object is, `holds` if all are. Objects in the order of keys."""
+    """The verdict on a history: `violated` if one object is, `holds` if all are. Objects in the order of keys.
+
+    `start` is what the model's objects begin as, None where there is no choice.
+    """
 
     model: str
+    start: Any = None
     verdict: Verdict
     objects: tuple[ObjectResult, ...]
 
@@ -83,7 +88,8 @@ class Result(Struct, frozen=True, kw_only=True):
             if each.places is not None:
                 order = each.rows[each.places.order(calls.take(each.rows))]
             if order is not None:
-                yield Linearization(key=each.key, model=self.model, order=tuple(calls.id[order].tolist()))
+                ids = tuple(calls.id[order].tolist())
+                yield Linearization(key=each.key, model=self.model, start=self.start, order=ids)
 
 
 class _Task(Struct, frozen=True, kw_only=True):
@@ -135,7 +141,7 @@ def check(
             futures = [pool.submit(_elsewhere, _alone(task), *limits) for task in tasks]
             objects = _gathered(pool, futures, tasks, budget)
     verdict = merge(each.verdict for each in objects) if objects else Verdict.HOLDS
-    return Result(model=model.name, verdict=verdict, objects=tuple(objects))
+    return Result(model=model.name, start=start_of(model), verdict=verdict, objects=tuple(objects))
 
 
 def _gathered(
@@ -200,13 +206,14 @@ def _elsewhere(task: _Task, limit_s: float | None, limit_mb: float | None, searc
 def _checked(task: _Task, budget: Budget) -> ObjectResult:
     try:
         calls = task.calls if task.taken else task.calls.take(task.rows)
-        if is_register(task.model) and task.model.init() is None:
-            ruled = zones.rule(calls)
+        if is_register(task.model):
+            renamed = beginning_as_nil(calls, task.model.init())
+            ruled = zones.rule(renamed)
             if ruled.ruling is zones.Ruling.VIOLATED:
                 return _refuted(task, calls.take(np.array(ruled.suspects, dtype=np.intp)), budget)
             places = ruled.places
             if places is not None and len(places.homeless):
-                places = repair.repair(calls, places, budget)
+                places = repair.repair(renamed, places, budget)
             if places is not None:
                 return ObjectResult(key=task.key, verdict=Verdict.HOLDS, rows=task.rows, places=places)
         return _searched(task, calls, budget)

@@ -4,7 +4,7 @@ Registers are told to it by kinds of operations; any other model whose states, a
 are few enough becomes a table. What is neither has no program, and is searched depth first in Python.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from checkers.linearizability.automaton import REFUSED, Automaton
-from checkers.linearizability.columns import ABSENT, NIL, Calls
+from checkers.linearizability.columns import ABSENT, NIL, Calls, value_code
 from checkers.linearizability.model import From, Model
 from checkers.linearizability.models.registers import CasRegister
 
@@ -38,7 +38,7 @@ class Program(Struct, frozen=True, kw_only=True):
     table: NDArray[np.int32]
     n_states: int
     start: int
-    possible: Callable[[int], frozenset[Hashable]]
+    possible: Callable[[int], tuple[Hashable, ...]]
 
     def changes(self) -> NDArray[np.bool_]:
         """Tell which rows may change the state."""
@@ -99,14 +99,14 @@ def _register(initial: Hashable, calls: Calls) -> Program:
     kind[odd], a[odd], b[odd] = READ, IMPOSSIBLE, 0
     held = np.unique(np.concatenate((a[kind != IDLE], b[(kind == CAS) | (kind == CAS_UNKNOWN)])))
     held = held[held != IMPOSSIBLE]
-    start = NIL if initial is None else _code(calls.values, held, initial)
+    start = NIL if initial is None else value_code(calls.values, held.tolist(), initial)
     held = np.union1d(held, [start])
     a = np.where((a == IMPOSSIBLE) | (kind == IDLE), a, np.searchsorted(held, a))
     b = np.where((kind == CAS) | (kind == CAS_UNKNOWN), np.searchsorted(held, b), 0)
 
-    def possible(state: int) -> frozenset[Hashable]:
+    def possible(state: int) -> tuple[Hashable, ...]:
         code = int(held[state])
-        return frozenset((initial if code == start else calls.values[code],))
+        return (initial if code == start else calls.values[code],)
 
     return Program(
         kind=kind,
@@ -123,11 +123,6 @@ def _codes(calls: Calls, rows: NDArray[np.bool_], answer: bool) -> list[int]:
     """Return the codes that stand for an answer, among the results of some rows."""
     codes = np.unique(calls.result[rows])
     return [code for code in codes.tolist() if code != ABSENT and calls.values[code] == answer]
-
-
-def _code(values: Sequence[Any], codes: NDArray[np.int32], value: Hashable) -> int:
-    """Return which of the codes stands for a value, or one that none does."""
-    return next((code for code in codes.tolist() if values[code] == value), len(values))
 
 
 def _closure(automaton: Automaton) -> list[list[int]] | None:

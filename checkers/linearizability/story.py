@@ -7,7 +7,7 @@ import numpy as np
 from checkers.linearizability.budget import Budget, OverBudget
 from checkers.linearizability.certificate import Role, Window, WindowOperation
 from checkers.linearizability.columns import NEVER, Calls
-from checkers.linearizability.model import Call, Model
+from checkers.linearizability.model import Call, Model, start_of
 from checkers.linearizability.models.words import either, shown
 from checkers.linearizability.window import Contradiction
 
@@ -45,6 +45,7 @@ def told(contradiction: Contradiction, budget: Budget) -> Window:
     return Window(
         key=calls.keys[calls.key[required[0]]],
         model=model.name,
+        start=start_of(model),
         from_ns=contradiction.from_ns,
         until_ns=contradiction.until_ns(),
         entry_states=contradiction.states,

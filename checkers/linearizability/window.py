@@ -7,6 +7,7 @@ then every operation is let go that the contradiction does not need: it may stil
 """
 
 from collections.abc import Callable, Hashable
+from itertools import chain
 
 import numpy as np
 from msgspec import Struct
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from checkers.linearizability import engine
 from checkers.linearizability.budget import Budget, OverBudget
-from checkers.linearizability.columns import ABSENT, NEVER, Calls
+from checkers.linearizability.columns import ABSENT, NEVER, Calls, apart
 from checkers.linearizability.model import PROBE, From, Model
 from checkers.linearizability.problem import Ints
 from checkers.linearizability.program import program
@@ -73,10 +74,10 @@ def _latest_entry(window: "Contradiction", stuck: int, budget: Budget) -> "Contr
     """
     calls, return_ns, model = window.calls, window.return_ns, window.model
 
-    def whatever(_: int) -> frozenset[Hashable]:
+    def whatever(_: int) -> tuple[Hashable, ...]:
         return every
 
-    def reached(entry_ns: int) -> frozenset[Hashable]:
+    def reached(entry_ns: int) -> tuple[Hashable, ...]:
         before = np.flatnonzero(calls.call_ns < entry_ns)
         past = _with_probe(calls, before, entry_ns)
         past_ns = np.append(np.where(return_ns[before] < entry_ns, return_ns[before], NEVER), entry_ns)
@@ -89,18 +90,18 @@ def _latest_entry(window: "Contradiction", stuck: int, budget: Budget) -> "Contr
     return _latest_of(window, stuck, reached, budget, back=len(calls)) or window
 
 
-def _all_states(model: Model, calls: Calls) -> frozenset[Hashable]:
-    """Return every state that the object can ever be in; empty when they are too many."""
+def _all_states(model: Model, calls: Calls) -> tuple[Hashable, ...]:
+    """Return every state that the object can ever be in; none when they are too many."""
     found = program(model, calls)
     if found is None or found.n_states > ENTRIES:
-        return frozenset()
-    return frozenset[Hashable]().union(*map(found.possible, range(found.n_states)))
+        return ()
+    return apart(chain.from_iterable(map(found.possible, range(found.n_states))))
 
 
 def _latest_of(
     window: "Contradiction",
     stuck: int,
-    states_at: Callable[[int], frozenset[Hashable]],
+    states_at: Callable[[int], tuple[Hashable, ...]],
     budget: Budget,
     *,
     back: int,
@@ -121,7 +122,7 @@ def _latest_of(
 def _latest(
     window: "Contradiction",
     last: int,
-    states_at: Callable[[int], frozenset[Hashable]],
+    states_at: Callable[[int], tuple[Hashable, ...]],
     budget: Budget,
     *,
     back: int,

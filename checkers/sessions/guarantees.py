@@ -90,10 +90,11 @@ class Watch:
         last = max(shown, key=lambda each: each.call_ns)
         for key, values in read.shown.items():
             for missed in self._traffic.acknowledged.get(key, ()):
-                if missed.return_ns is None or missed.return_ns >= last.call_ns:
+                if missed.return_ns is None or missed.return_ns > last.call_ns:
                     break
                 if missed.element[1] not in values:
-                    yield Breach(guarantee=Guarantee.PREFIX, read=read, missed=missed, instead=last)
+                    if missed.return_ns < last.call_ns:
+                        yield Breach(guarantee=Guarantee.PREFIX, read=read, missed=missed, instead=last)
                     yield from self._of_one_client(read, missed, shown)
         yield from self._unfollowed(read, shown)
 

@@ -30,6 +30,9 @@ STORIES = 10
 """How many cycles of one anomaly are told."""
 
 
+_GRAVEST_FIRST = tuple(Anomaly)
+
+
 class Found(Struct, frozen=True, kw_only=True):
     """An anomaly: how many there are, and some of them told."""
 
@@ -75,19 +78,20 @@ def check(
     """Judge transactions on lists (`list-append`) or registers (`rw-register`).
 
     `infer` says what is taken for granted of registers. Raises KeyError for an unknown workload or
-    consistency model, and for registers MissingError where scipy is not installed. O(n log n) in
-    micro-operations and elements that were read, plus the search of cycles, in which at most `effort` edges are
-    followed; if that is not enough, or memory is not, or scipy is not there, what is found is right, but it may
-    not be all: a model of which nothing is found is then not said to hold.
+    consistency model. O(n log n) in micro-operations and elements that were read, plus the search of cycles, in
+    which at most `effort` edges are followed; if that is not enough, or memory is not, or scipy is not there,
+    what is found is right, but it may not be all: a model of which nothing is found is then not said to hold.
     """
     asked, infer = canonical(consistency), infer or Inferences()
     analysis = analysed(txns, workload, infer)
-    found = list(_told(analysis.cases(), analysis))
+    found: list[Found] = []
     try:
+        for each in _told(analysis.cases(), analysis):
+            found.append(each)  # one by one, so that an error leaves what came before it
         rounds, complete = all_cycles(analysis, effort)
         found += _of_cycles(rounds, analysis)
         unsearched = "" if complete else "there are too many cycles to search them all"
-    except MemoryError as error:  # what was found without them stands
+    except MemoryError as error:  # what was found so far stands
         unsearched = f"not enough memory to search for cycles{f': {error}' if str(error) else ''}"
     except MissingError as error:
         unsearched = str(error)
@@ -99,7 +103,7 @@ def check(
         workload=workload,
         consistency=asked,
         verdict=Verdict.VIOLATED if asked in impossible else verdict,
-        found=tuple(found),
+        found=tuple(sorted(found, key=lambda each: _GRAVEST_FIRST.index(each.anomaly))),
         violated=least,
         also_violated=tuple(each for each in impossible if each not in least),
         may_hold=strongest(each for each in MODELS if each not in impossible),

@@ -19,13 +19,16 @@ Nodes = NDArray[np.int32]
 SCIPY_MB = 80
 """About what scipy takes by itself."""
 
+UNSEARCHED = "cycles of transactions were not searched"
+
 _THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def components(nodes: int, src: Nodes, dst: Nodes) -> Nodes:
     """Return the number of each node's component. O(nodes + edges).
 
-    Raises MissingError without scipy, and MemoryError where there is not enough for it.
+    Raises MissingError where scipy is not installed or can't be loaded, and MemoryError where there is not enough
+    for it.
     """
     csr_array, connected_components = _scipy()
     # Made so, equal edges become one: with an edge that is there twice scipy 1.17 searches for ever.
@@ -49,8 +52,10 @@ def _scipy() -> tuple[Callable[..., Any], Callable[..., Any]]:
     try:
         from scipy.sparse import csr_array
         from scipy.sparse.csgraph import connected_components
+    except ModuleNotFoundError as error:
+        raise MissingError(f"{UNSEARCHED}, which takes scipy: pip install 'acked[check]'") from error
     except ImportError as error:
-        raise MissingError("cycles are searched with scipy: pip install 'acked[check]'") from error
+        raise MissingError(f"{UNSEARCHED}: scipy can't be loaded: {error}") from error
     finally:
         if threads is None:
             del os.environ[_THREADS]

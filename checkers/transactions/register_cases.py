@@ -23,17 +23,20 @@ class RegisterCases:
         self._words = Words(registers.txns, registers.owner)
 
     def cases(self) -> Iterator[Cases]:
-        """Yield the anomalies that there are."""
+        """Yield the anomalies that there are; those last that take the order of versions, which may be refused."""
         found = (
             cases(Anomaly.GARBAGE, self._unwritten(), self._garbage),
-            cases(Anomaly.CYCLIC_VERSIONS, self._disordered(), self._cyclic),
             cases(Anomaly.G1A, self._aborted(), self._aborted_read),
             cases(Anomaly.G1B, self._intermediate(), self._intermediate_read),
             cases(Anomaly.INTERNAL, self._contradictions(), self._internal),
-            cases(Anomaly.FRACTURED_READ, self._fractures(), self._fractured_read),
             cases(Anomaly.LOST_UPDATE, self._lost_updates(), self._lost_update),
         )
         yield from filter(None, found)
+        ordered = (
+            cases(Anomaly.CYCLIC_VERSIONS, self._disordered(), self._cyclic),
+            cases(Anomaly.FRACTURED_READ, self._fractures(), self._fractured_read),
+        )
+        yield from filter(None, ordered)
 
     def _unwritten(self) -> list[int]:
         reads = self._registers.reads
@@ -45,10 +48,10 @@ class RegisterCases:
 
     def _disordered(self) -> list[tuple[int, ...]]:
         """Return the versions that come before each other, by component."""
-        registers = self._registers
+        order = self._registers.order
         by_label: dict[int, list[int]] = {}
-        for version in registers.cyclic.tolist():
-            by_label.setdefault(int(registers.label[version]), []).append(version)
+        for version in order.cyclic.tolist():
+            by_label.setdefault(int(order.label[version]), []).append(version)
         return [tuple(versions) for versions in by_label.values()]
 
     def _cyclic(self, versions: tuple[int, ...]) -> Case:
@@ -130,7 +133,7 @@ class RegisterCases:
         )
         size = count + len(registers.txns.keys)
         earlier = registers.shown[found.other] * size + found.write
-        missed = np.isin(earlier, registers.earlier * size + registers.later)
+        missed = np.isin(earlier, registers.order.earlier * size + registers.order.later)
         saw, other, write = found.saw[missed], found.other[missed], found.write[missed]
         _, once = np.unique(owner[saw] * len(registers.txns) + owner[write], return_index=True)
         those = (column[once].tolist() for column in (saw, other, write))

@@ -29,8 +29,8 @@ class RegisterEdges:
         after = fan(
             len(txns),
             ((Kind.WW, owner[written], written), (Kind.RW, reads, version)),
-            registers.earlier,
-            owner[registers.later],
+            registers.order.earlier,
+            owner[registers.order.later],
             count + len(txns.keys),
         )
         return joined(
@@ -52,8 +52,9 @@ class RegisterEdges:
             return Evidence(before=write, after=read, text=self._words.was_read(write, read))
         versions = access.write[mine] if kind is Kind.WW else access.shown[mine]
         pair = self._pair(versions[versions >= 0], after)
-        earlier, later = int(self._registers.earlier[pair]), int(self._registers.later[pair])
-        one, other = self._registers.because[:, pair].tolist()
+        order = self._registers.order
+        earlier, later = int(order.earlier[pair]), int(order.later[pair])
+        one, other = order.because[:, pair].tolist()
         why = self._words.order(earlier, later, one, other, nil=earlier >= count)
         if kind is Kind.WW:
             return Evidence(before=earlier, after=later, witness=one, text=why)
@@ -63,6 +64,6 @@ class RegisterEdges:
 
     def _pair(self, versions: Ints, row: int) -> int:
         """Return the place of a pair of one of these versions and a later one by a row."""
-        registers = self._registers
-        later = np.flatnonzero(np.isin(registers.earlier, versions))
-        return int(later[registers.owner[registers.later[later]] == row][0])
+        order = self._registers.order
+        later = np.flatnonzero(np.isin(order.earlier, versions))
+        return int(later[self._registers.owner[order.later[later]] == row][0])

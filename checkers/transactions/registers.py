@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from checkers.transactions.columns import NEVER, NIL, READ, WRITE, Ints, Mask, Transactions
 from checkers.transactions.components import components, cyclic
@@ -55,12 +56,25 @@ class Access(Struct, frozen=True, kw_only=True):
         return np.where(self.write >= 0, self.write, self.shown)
 
 
+class Order(Struct, frozen=True, kw_only=True):
+    """What is known of the order of versions: pairs `earlier[i]`, `later[i]`.
+
+    `because` has for each pair the two micro-operations that tell it; -1 for the first version. `cyclic` are
+    versions that come before themselves, whose keys have no pairs; those of one `label` come before each other.
+    """
+
+    earlier: Ints
+    later: Ints
+    because: Ints
+    cyclic: Ints
+    label: NDArray[np.int32]
+
+
 class Registers:
-    """The versions of every key, and their order: pairs `earlier[i]`, `later[i]`.
+    """The versions of every key, and their order.
 
     A version is the micro-operation that wrote it; the one before all writes of key k is the number of micro-
-    operations plus k. `because` has for each pair the two micro-operations that tell it; -1 for the first
-    version.
+    operations plus k.
     """
 
     def __init__(self, txns: Transactions, infer: Inferences) -> None:
@@ -77,7 +91,6 @@ class Registers:
         self.is_last[self.groups.last_writes()] = True
         self.is_last[len(txns.f) :] = True
         self._infer = infer
-        self._relate()
 
     @property
     def ambiguous(self) -> Ints:
@@ -131,8 +144,12 @@ class Registers:
         version = self.writes[found] if len(self.writes) else found
         return np.where(value == NIL, len(self.txns.f) + key, np.where(found >= 0, version, ABSENT))
 
-    def _relate(self) -> None:
-        """Collect what is known of the order, and leave out keys whose versions come before themselves."""
+    @cached_property
+    def order(self) -> Order:
+        """Collect what is known of the order, and leave out keys whose versions come before themselves.
+
+        Raises what `components` raises.
+        """
         access, count = self.access, len(self.txns.f)
         written = access.write >= 0
         nowhere = np.full(int(np.count_nonzero(written)), -1, np.int64)
@@ -149,12 +166,13 @@ class Registers:
         earlier, later, because = earlier[apart], later[apart], np.stack((one[apart], other[apart]))
         label = components(count + len(self.txns.keys), earlier.astype(np.int32), later.astype(np.int32))
         key = np.concatenate((self.txns.key, np.arange(len(self.txns.keys))))
-        self.cyclic = np.flatnonzero(cyclic(label))
+        themselves = np.flatnonzero(cyclic(label))
         wrong = np.zeros(len(self.txns.keys), np.bool_)
-        wrong[key[self.cyclic]] = True
+        wrong[key[themselves]] = True
         kept = ~wrong[key[later]]
-        self.earlier, self.later, self.because = earlier[kept], later[kept], because[:, kept]
-        self.label = label
+        return Order(
+            earlier=earlier[kept], later=later[kept], because=because[:, kept], cyclic=themselves, label=label
+        )
 
     def _between(self, one: Ints, other: Ints) -> tuple[Ints, Ints, Ints, Ints]:
         """Return the order that follows from one access being before another."""

@@ -52,8 +52,11 @@ def text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def operations(history: History, key: Any, model: str) -> dict[int, Done]:
-    """Return the operations on an object that happened, or may have, by id; the key None is for all."""
+def operations(history: History, key: Any, model: str, start: Any) -> dict[int, Done]:
+    """Return the operations on an object that happened, or may have, by id; the key None is for all.
+
+    What the object begins as, `start`, may be seen without anybody having written it.
+    """
     calls = history if key is None else history.about(text(key))
     found = {}
     for call in calls:
@@ -61,7 +64,9 @@ def operations(history: History, key: Any, model: str) -> dict[int, Done]:
             done = _done(call, _on(call, key), model)
             if done is not None:
                 found[call.id] = done
-    return {id: _seen(each, found.values()) for id, each in found.items()}
+    if model == "counter":
+        return found  # what was added shows in no read: it may be the sum of others
+    return {id: _seen(each, found.values(), start) for id, each in found.items()}
 
 
 Part = tuple[str, list[Any], Any]
@@ -107,11 +112,11 @@ def _done(call: Call, parts: list[Part], model: str) -> Done | None:
     )
 
 
-def _seen(done: Done, others: Iterable[Done]) -> Done:
+def _seen(done: Done, others: Iterable[Done], start: Any) -> Done:
     """Return an unknown operation as one that happened, if somebody saw what only it can have written."""
     values = [] if done.must else [args[0] for f, args, _ in _parts(done) if f in _WRITES and args]
     saw = []
-    for value in map(text, (each for each in values if isinstance(each, int))):
+    for value in map(text, (each for each in values if isinstance(each, int) and text(each) != text(start))):
         if [each.id for each in others if _names(each, value)] == [done.id]:
             saw += [each.back_ns for each in others if each.must and _shows(each, value)]
     return replace(done, must=True, back_ns=min(saw)) if saw else done
@@ -151,7 +156,10 @@ def _register(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ..
 
 def _mutex(state: Any, f: str, _: list[Any], answer: Any) -> tuple[Any, ...]:
     wanted = f == "acquire"
-    return () if state is wanted and answer is not ANY else (wanted,)
+    if answer is ANY:
+        return (wanted,)
+    refused = answer is False
+    return (state if refused else wanted,) if (state is wanted) is refused else ()
 
 
 def _counter(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
@@ -198,12 +206,16 @@ def _bag(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
     return tuple([*state[: state.index(one)], *state[state.index(one) + 1 :]] for one in taken)
 
 
+_UNWRITTEN = ""
+"""Where several registers have what each of them holds that nobody wrote; no name is so as text."""
+
+
 def _several(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
     held = dict(state)
     for writes, name, value in _accesses(f, args, answer):
         if writes:
             held[text(name)] = value
-        elif value is not ANY and text(held.get(text(name))) != text(value):
+        elif value is not ANY and text(held.get(text(name), held[_UNWRITTEN])) != text(value):
             return ()
     return (held,)
 
@@ -252,17 +264,22 @@ _MODELS: dict[str, tuple[Any, Step, frozenset[str]]] = {
     "kv-append": ("", _text, frozenset({"read", "write", "append"})),
     "fifo-queue": ([], _fifo, _QUEUE),
     "unordered-queue": ([], _bag, _QUEUE),
-    "multi-register": ({}, _several, frozenset({"read", "write", "txn"})),
+    "multi-register": ({_UNWRITTEN: None}, _several, frozenset({"read", "write", "txn"})),
 }
 
 _DOES = {name: does for name, (_, _, does) in _MODELS.items()}
 
 
-def model(name: Any) -> tuple[Any, Step]:
-    """Return the state that a model begins with, and its step; raises Refused for what is no model."""
+def model(name: Any, start: Any = None) -> tuple[Any, Step]:
+    """Return the state that a model begins with, and its step; raises Refused for what is no model.
+
+    With a `start` registers hold that before anybody writes, and counters count from there; nothing else has one.
+    """
     if name not in _MODELS:
         raise Refused(f"no model is called {name!r}; allowed: {', '.join(_MODELS)}")
     begin, alone, _ = _MODELS[name]
+    if start is not None:
+        begin = _begun(name, start)
 
     def step(state: Any, f: str, args: list[Any], answer: Any) -> tuple[Any, ...]:
         if f != TOGETHER:
@@ -313,19 +330,31 @@ def _reads(done: Done) -> bool:
     )
 
 
+def _begun(name: str, start: Any) -> Any:
+    """Return the state of an object that begins otherwise than usual."""
+    if name in ("register", "cas-register"):
+        return start
+    if name == "multi-register":
+        return {_UNWRITTEN: start}
+    if name == "counter" and isinstance(start, int | float) and not isinstance(start, bool):
+        return start
+    raise Refused(f"no {name} begins as {text(start)}")
+
+
 REACHED = 100_000
 """How many steps are taken at most to find out which states can be reached at all."""
 
 
-def all_states(done: Iterable[Done], name: str) -> list[Any] | None:
+def all_states(done: Iterable[Done], name: str, begin: Any, step: Step) -> list[Any] | None:
     """Return every state that an object can be in at all, where that is known without a search."""
     if name == "mutex":
         return [False, True]
     if name == "multi-register":
-        return _reachable(done, *model(name))
+        return _reachable(done, begin, step)
     if name not in ("register", "cas-register"):
         return None
-    return [None, *(each.args[-1] for each in done if each.f in ("write", "cas"))]
+    parts = (part for each in done for part in _parts(each))
+    return [begin, *(args[-1] for f, args, _ in parts if f in ("write", "cas"))]
 
 
 def _reachable(done: Iterable[Done], begin: Any, step: Step) -> list[Any] | None:

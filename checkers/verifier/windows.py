@@ -12,9 +12,9 @@ from checkers.verifier.orders import TooLarge, check_order, some_order, states_a
 
 def check_linearization(claim: Mapping[str, Any], history: History) -> str:
     """Check an order of all operations on an object; raises Refused. O(n) steps of the model."""
-    name = field(claim, "model", str)
-    begin, step = model(name)
-    known = operations(history, claim.get("key"), name)
+    name, start = field(claim, "model", str), claim.get("start")
+    begin, step = model(name, start)
+    known = operations(history, claim.get("key"), name, start)
     order = field(claim, "order", list)
     if len(set(map(text, order))) < len(order):
         raise Refused("the order has an operation twice")
@@ -34,9 +34,9 @@ def check_window(claim: Mapping[str, Any], history: History) -> str:
     Which operations may have happened besides the required ones is not believed, but looked up in the
     history.
     """
-    name = field(claim, "model", str)
-    begin, step = model(name)
-    known = operations(history, claim.get("key"), name)
+    name, start = field(claim, "model", str), claim.get("start")
+    begin, step = model(name, start)
+    known = operations(history, claim.get("key"), name, start)
     parts = field(claim, "operations", list)
     required = {field(each, "id", int) for each in parts if field(each, "role", str) == "required"}
     if not required <= known.keys():
@@ -56,7 +56,7 @@ def check_window(claim: Mapping[str, Any], history: History) -> str:
         return f"{_named(claim)}: of {len(required)} operations a later one lacks what an earlier one left or saw"
     states = [begin]
     if claim.get("any_state") is True:
-        every = all_states(known.values(), name)
+        every = all_states(known.values(), name, begin, step)
         if every is None:
             raise TooLarge
         states = every
@@ -86,5 +86,6 @@ def _changes(done: Done) -> bool:
 
 
 def _named(claim: Mapping[str, Any]) -> str:
-    key = claim.get("key")
-    return str(claim["model"]) if key is None else f"{claim['model']} {key}"
+    key, start = claim.get("key"), claim.get("start")
+    named = str(claim["model"]) if key is None else f"{claim['model']} {key}"
+    return named if start is None else f"{named}, begun as {text(start)}"

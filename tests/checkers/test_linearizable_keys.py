@@ -7,6 +7,7 @@ from checkers.linearizable import Linearizable
 from checkers.transactional import Transactional
 from harness.checker import CheckResult, Limits
 from harness.contract import Mode
+from harness.errors import MissingError
 from harness.operation import Outcome
 from harness.verdict import Verdict
 
@@ -48,7 +49,7 @@ def test_what_holds_has_an_order():
     assert result.verdict is Verdict.HOLDS
     assert result.certificate == {
         "kind": "linearization",
-        "objects": [{"key": "list-0", "model": "list-append", "order": (1, 0, 2)}],
+        "objects": [{"key": "list-0", "model": "list-append", "start": None, "order": (1, 0, 2)}],
     }
 
 
@@ -173,9 +174,20 @@ def test_a_key_to_which_something_else_was_tried_is_no_list():
     assert judged(made).verdict is Verdict.HOLDS
 
 
-def test_without_scipy_transactions_are_not_judged(monkeypatch):
-    monkeypatch.setattr("checkers.transactional.find_spec", lambda _: None)
-    assert isolated(stale()).summary == "not judged: scipy is not installed"
+def test_without_scipy_transactions_are_judged_as_far_as_no_cycle_is_needed(monkeypatch):
+    def missing():
+        raise MissingError("cycles were not searched")
+
+    monkeypatch.setattr("checkers.transactions.components._scipy", missing)
+    made = script()
+    made.op("append", "list-0", 1, at=1, outcome=Outcome.FAIL)
+    made.op("get", "list-0", at=3, value=[1])
+    result = isolated(made)
+    assert (result.verdict, result.anomalies) == (Verdict.VIOLATED, ("G1a",))
+    assert "cycles were not searched" in told(result)
+    result = isolated(stale())  # that takes a cycle of real time
+    assert (result.verdict, result.anomalies) == (Verdict.INCONCLUSIVE, ())
+    assert "cycles were not searched" in told(result)
 
 
 def test_past_a_limit_the_search_is_given_up_and_says_so():

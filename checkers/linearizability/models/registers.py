@@ -3,23 +3,29 @@
 from collections.abc import Hashable
 from typing import Any
 
-from checkers.linearizability.model import UNKNOWN, Call
+from checkers.linearizability.model import UNKNOWN, Call, Model
 from checkers.linearizability.models.words import described, shown
 
 
 class CasRegister:
-    """A value that begins as `initial`: `read`, `write` (new), `cas` (expected, new).
+    """A value that begins as `start`: `read`, `write` (new), `cas` (expected, new).
 
     A `cas` that answered False is an observation: the value was another one than expected. One of unknown
     outcome sets the value or, when another is there, does nothing.
     """
 
     name = "cas-register"
-    initial: Hashable = None
+
+    def __init__(self, start: Hashable = None) -> None:
+        self.start = start
+
+    def starting(self, start: Any) -> Model:
+        """Return the register that begins with another value."""
+        return type(self)(start)
 
     def init(self) -> Hashable:
         """Return the value that nobody wrote."""
-        return self.initial
+        return self.start
 
     def step(self, state: Any, call: Call) -> tuple[Hashable, ...]:
         """Return the one value afterwards."""
@@ -60,10 +66,17 @@ class MultiRegister:
 
     `read` (names) answers a mapping, or its pairs; `write` takes a mapping, or its pairs. `txn` takes reads and
     writes, each with a name and a value, one after the other, and answers the same with what was read. What
-    nobody wrote is None.
+    nobody wrote is `start`.
     """
 
     name = "multi-register"
+
+    def __init__(self, start: Hashable = None) -> None:
+        self.start = start
+
+    def starting(self, start: Any) -> Model:
+        """Return the registers that all begin with another value."""
+        return type(self)(start)
 
     def init(self) -> Hashable:
         """Return the pairs of the registers that were written, sorted: none."""
@@ -78,7 +91,7 @@ class MultiRegister:
         for f, name, value in done:
             if f == "write":
                 held[name] = value
-            elif value is not UNKNOWN and not _same(held.get(name), value):
+            elif value is not UNKNOWN and not _same(held.get(name, self.start), value):
                 return ()
         return (tuple(sorted(held.items())),)
 

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable
 from typing import Any
 
-from checkers.linearizability.model import UNKNOWN, Call
+from checkers.linearizability.model import UNKNOWN, Call, Model
 from checkers.linearizability.models.words import described
 
 
@@ -36,16 +36,25 @@ class Mutex:
 
 
 class Counter:
-    """A number that begins as 0: `add`, which is also called `increment`, and `decrement` (by, or by 1), `read`.
+    """A number that begins as `start`: `add`, which is also called `increment`, `decrement` (by, or by 1), `read`.
 
     What all but `read` answer counts when it is a number: the value afterwards.
     """
 
     name = "counter"
 
+    def __init__(self, start: float = 0) -> None:
+        self.start = start
+
+    def starting(self, start: Any) -> Model:
+        """Return the counter that begins with another number; raises ValueError for what is none."""
+        if isinstance(start, bool) or not isinstance(start, int | float):
+            raise ValueError("a counter begins with a number")
+        return type(self)(start)
+
     def init(self) -> Hashable:
-        """Return zero."""
-        return 0
+        """Return the number to which nobody added."""
+        return self.start
 
     def step(self, state: Any, call: Call) -> tuple[Hashable, ...]:
         """Return the one number afterwards."""

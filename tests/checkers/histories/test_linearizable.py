@@ -96,6 +96,17 @@ def test_a_model_that_there_is_not_is_a_mistake():
         judging.judge(table(*WRITTEN), Request(model="registr"), named=[Linearizable({})])
 
 
+def test_a_lock_that_is_refused_is_held_by_somebody():
+    acquired, refused = op("acquire", at=(0, 1)), op("acquire", at=(2, 3), value=False)
+    assert check(Linearizable({}), acquired, refused, model="mutex").verdict is Verdict.HOLDS
+    assert check(Linearizable({}), refused, model="mutex").verdict is Verdict.VIOLATED
+    free = (acquired, op("release", at=(2, 3)), op("release", at=(4, 5), value=False))
+    assert check(Linearizable({}), *free, model="mutex").verdict is Verdict.HOLDS
+    assert check(Linearizable({}), *free[:2], op("release", at=(4, 5)), model="mutex").verdict is (
+        Verdict.VIOLATED
+    )
+
+
 def test_a_counter_goes_down_and_steps_without_a_number_are_by_one():
     steps = (
         op("inc", None, at=(0, 1)),

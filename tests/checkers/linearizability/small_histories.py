@@ -84,6 +84,8 @@ def answer(model: Model, state: Any, f: str, args: tuple[Any, ...], r: random.Ra
     candidates = list(ANSWERS.get(f, (None,)))
     if f == "read" and model.name in ("set", "list-append"):
         candidates = [tuple(sorted(state)) if model.name == "set" else state]
+    elif f == "read" and model.name == "multi-register":
+        candidates += [tuple((name, dict(state).get(name, model.start)) for name in "xy")]
     elif f == "read":
         candidates += [state]
     elif f == "get":
@@ -94,10 +96,10 @@ def answer(model: Model, state: Any, f: str, args: tuple[Any, ...], r: random.Ra
     return r.choice(fitting or candidates)
 
 
-def history(name: str, seed: int, *, most: int = 7) -> tuple[Op, ...]:
+def history(name: str, seed: int, *, most: int = 7, model: Model | None = None) -> tuple[Op, ...]:
     """Return a history of up to `most` operations, about half of them linearizable by making."""
     r = random.Random(seed)
-    model = MODELS[name]
+    model = model or MODELS[name]
     count = r.randrange(1, most + 1)
     spread = r.choice((2, 4, 8, 16))
     intervals = []

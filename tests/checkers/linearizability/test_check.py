@@ -6,13 +6,13 @@ import msgspec
 import oracle_logs
 import pytest
 from brute_orders import Op, explains, linearizable
-from small_histories import calls_of, history
+from small_histories import calls_of, history, unique
 
 from checkers.histories.linearizable import Linearizable
 from checkers.linearizability import MODELS, Calls, CallsBuilder, Result, Window, check, decision, engine
 from checkers.linearizability.certificate import Linearization, Role
 from checkers.linearizability.columns import NEVER
-from checkers.linearizability.model import UNKNOWN, Call
+from checkers.linearizability.model import UNKNOWN, Call, Model
 from harness.history_checker import Request
 from harness.judging import judge
 from harness.reading.read import read
@@ -38,9 +38,8 @@ def window_ops(window: Window) -> tuple[Op, ...]:
     )
 
 
-def prove(result: Result, calls: Calls, ops: tuple[Op, ...], model_name: str) -> None:
+def prove(result: Result, calls: Calls, ops: tuple[Op, ...], model: Model) -> None:
     """Assert that every verdict comes with a proof that a short program can check."""
-    model = MODELS[model_name]
     for linearization in result.linearizations(calls):
         assert explains(model, ops, list(linearization.order))
     for window in result.windows:
@@ -56,7 +55,88 @@ def test_verdicts_are_those_of_all_orders_and_proved(name: str) -> None:
         calls = calls_of(ops)
         result = check(calls, MODELS[name])
         assert result.verdict is verdict(linearizable(MODELS[name], ops)), (seed, ops)
-        prove(result, calls, ops, name)
+        prove(result, calls, ops, MODELS[name])
+
+
+@pytest.mark.parametrize(
+    "name,start",
+    [(name, start) for name in ("register", "cas-register", "multi-register") for start in (0, 2, 7)]
+    + [("counter", 2), ("counter", -1)],
+)
+def test_verdicts_on_objects_that_begin_otherwise(name: str, start: int) -> None:
+    begun, verdicts = MODELS[name].starting(start), []
+    for seed in range(HISTORIES):
+        ops = history(name, seed, model=begun)
+        calls = calls_of(ops)
+        result = check(calls, begun)
+        assert result.verdict is verdict(linearizable(begun, ops)), (seed, ops)
+        prove(result, calls, ops, begun)
+        assert {each.start for each in (*result.windows, *result.linearizations(calls))} <= {start}
+        verdicts.append(check(calls, MODELS[name]).verdict is result.verdict)
+    assert not all(verdicts)  # else it would not matter what they begin as
+
+
+def renamed(ops: tuple[Op, ...], names: dict[int | None, int | None]) -> tuple[Op, ...]:
+    """Return a history of a compare-and-set register with other values."""
+    return tuple(
+        msgspec.structs.replace(
+            op,
+            call=Call(
+                f=op.call.f,
+                args=tuple(names[each] for each in op.call.args),
+                result=names.get(op.call.result, op.call.result)
+                if op.call.f == "read" and op.known
+                else op.call.result,
+            ),
+        )
+        for op in ops
+    )
+
+
+@pytest.mark.parametrize("start", [0, 50])
+def test_registers_of_unique_values_are_judged_alike_whatever_they_begin_as(start: int) -> None:
+    names = {value: value for value in range(1, 20)} | {None: start, 3: None}
+    for seed in range(500):
+        ops = unique(seed)
+        plain = check(calls_of(ops), MODELS["cas-register"])
+        calls = calls_of(renamed(ops, names))
+        result = check(calls, MODELS["cas-register"].starting(start))
+        assert (result.verdict, result.steps) == (plain.verdict, plain.steps), seed
+        prove(result, calls, renamed(ops, names), MODELS["cas-register"].starting(start))
+
+
+def test_nil_is_no_start_where_another_is() -> None:
+    read = Op(call=Call(f="read"), call_ns=0, return_ns=1)
+    assert check(calls_of((read,)), MODELS["register"]).verdict is Verdict.HOLDS
+    assert check(calls_of((read,)), MODELS["register"].starting(0)).verdict is Verdict.VIOLATED
+
+
+@pytest.mark.parametrize("start,shown", [(True, 1), (1, True), (False, 0)])
+def test_a_truth_is_no_number_to_begin_with(start: object, shown: object) -> None:
+    for value, expected in ((start, True), (shown, False)):
+        ops = tuple(
+            Op(call=Call(f="read", result=each), call_ns=at, return_ns=at)
+            for at, each in ((0, start), (1, value))
+        )
+        assert check(calls_of(ops), MODELS["register"].starting(start)).verdict is verdict(expected)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_truth_is_no_number_in_a_search(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "COMPILED", engine.COMPILED and compiled)
+    monkeypatch.setattr(decision, "ATTEMPTS", ((1, 2), (2, 8)))
+    names = {None: None, 0: True, 1: 1, 2: False, 3: 0}
+    for seed in range(100):
+        ops = renamed(history("cas-register", seed), names)
+        calls = calls_of(ops)
+        result = check(calls, MODELS["cas-register"])
+        assert result.verdict is verdict(linearizable(MODELS["cas-register"], ops)), seed
+        prove(result, calls, ops, MODELS["cas-register"])
+
+
+def test_a_counter_begins_with_a_number() -> None:
+    with pytest.raises(ValueError, match="begins with a number"):
+        MODELS["counter"].starting("x")
 
 
 @pytest.mark.skipif(not oracle_logs.verdicts(), reason="the histories with known verdicts are not here")
@@ -137,7 +217,7 @@ def test_following_few_configurations_at_first_changes_no_verdict(
         calls = calls_of(ops)
         result = check(calls, MODELS[name])
         assert result.verdict is verdict(linearizable(MODELS[name], ops)), (seed, ops)
-        prove(result, calls, ops, name)
+        prove(result, calls, ops, MODELS[name])
 
 
 class Ring:

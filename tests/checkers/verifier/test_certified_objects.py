@@ -75,6 +75,17 @@ def test_a_window_that_begins_later_needs_the_states_of_its_beginning(tmp_path):
     assert verify(window(1, 2, from_ns=20, any_state=True), recorded).true
 
 
+def test_a_register_can_be_in_any_state_that_a_transaction_left(tmp_path):
+    both = [["put", "x", 5], ["get", "x"]]
+    recorded = history(
+        tmp_path / "h",
+        op(0, "txn", both, at=0, until=10, value=[["put", "x", None], ["get", "x", 5]]),
+        op(1, "get", "x", at=20, until=30, value=5),
+    )
+    with pytest.raises(Refused, match="can be ordered"):
+        verify(window(1, from_ns=15, any_state=True), recorded)
+
+
 @pytest.mark.parametrize(
     "claim,why",
     [
@@ -108,6 +119,48 @@ def test_an_unknown_operation_is_not_required_unless_it_was_seen(tmp_path):
     )
     assert verify(window(0, 1, 2), seen).true
     assert verify(window(0, 2), seen).true  # that it was seen by 20 is known without the read
+
+
+def test_a_sum_does_not_show_that_a_number_was_added(tmp_path):
+    recorded = history(
+        tmp_path / "h",
+        op(0, "add", "x", 1, at=0),
+        op(1, "increment", "x", at=10, until=20),
+        op(2, "get", "x", at=30, until=40, value=1),
+        op(3, "get", "x", at=50, until=60, value=1),
+    )
+    assert verify(linearization(1, 2, 3, model="counter"), recorded).true
+    with pytest.raises(Refused, match="need not have happened"):
+        verify(window(0, 1, 3, model="counter"), recorded)
+
+
+def test_what_a_register_begins_as_needs_no_write_to_be_seen(tmp_path):
+    recorded = history(
+        tmp_path / "h",
+        op(0, "put", "x", 7, at=0),
+        op(1, "get", "x", at=10, until=20, value=7),
+        op(2, "get", "x", at=30, until=40, value=None),
+    )
+    claim = window(0, 1, 2)
+    assert verify(claim, recorded).true
+    claim["windows"][0]["start"] = 7
+    with pytest.raises(Refused, match="need not have happened"):
+        verify(claim, recorded)
+    alone = window(2, from_ns=25, any_state=True)
+    alone["windows"][0]["start"] = 7
+    told = verify(alone, recorded).true
+    assert told == ("register x, begun as 7: no order of 1 operations is possible",)
+
+
+@pytest.mark.parametrize("start", [True, "0", [0]])
+def test_a_counter_begins_with_a_number(tmp_path, start):
+    claim = linearization(0, 1, model="counter")
+    claim["objects"][0]["start"] = start
+    with pytest.raises(Refused, match="no counter begins as"):
+        verify(claim, history(tmp_path / "h", *MODELS["counter"]))
+    claim["objects"][0]["start"] = 2
+    with pytest.raises(Refused, match="can't have answered"):
+        verify(claim, history(tmp_path / "h", *MODELS["counter"]))
 
 
 def test_too_many_possibilities_are_not_tried(tmp_path):
@@ -203,6 +256,21 @@ def test_counters_go_down_and_by_one_where_no_number_is_told(tmp_path):
         op(3, "get", "x", at=6, until=7, value=-3),
     )
     assert verify(linearization(0, 1, 2, 3, model="counter"), recorded).true
+
+
+def test_a_lock_that_is_refused_is_held_by_somebody(tmp_path):
+    refused = history(
+        tmp_path / "h",
+        op(0, "acquire", "x", at=0, until=1, value=True),
+        op(1, "acquire", "x", at=2, until=3, value=False),
+    )
+    assert verify(linearization(0, 1, model="mutex"), refused).true
+    with pytest.raises(Refused, match="can be ordered"):
+        verify(window(0, 1, model="mutex"), refused)
+    free = history(tmp_path / "g", op(0, "acquire", "x", at=0, until=1, value=False))
+    assert verify(window(0, model="mutex"), free).true
+    with pytest.raises(Refused, match="can't have answered"):
+        verify(linearization(0, model="mutex"), free)
 
 
 @pytest.mark.parametrize("model", MODELS)

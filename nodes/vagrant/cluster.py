@@ -1,17 +1,13 @@
 """The virtual machines of a run: SSH machines whose hosts are Vagrant's, and in the hand of a hypervisor."""
 
 from harness.errors import UsageError
-from harness.hosts import Host, Hosts
+from harness.hosts import Host
 from harness.machine import CLIENTS, ClusterConfig, DetachableDisk, FaultyDisk, OwnKernel, WriteCache
 from harness.tasks import together
 from nodes.ssh.cluster import SshCluster
-from nodes.vagrant import settings
 from nodes.vagrant.lifecycle import VirtualMachines
 from nodes.vagrant.machine import Outage, VagrantMachine
 from nodes.vagrant.settings import Provider
-
-_PATIENCE_S = 120.0
-"""How long a machine goes on without the harness: a busy host may let it wait for long."""
 
 
 class VagrantCluster(SshCluster):
@@ -29,7 +25,7 @@ class VagrantCluster(SshCluster):
             printed=machines.printed,
             panicked=machines.panicked,
         )
-        super().__init__(config, hosts_of(machines))
+        super().__init__(config, machines.hosts)
         for ability in (FaultyDisk, DetachableDisk, WriteCache, OwnKernel):
             self._missing.pop(ability.__name__)
         if machines.settings.provider is Provider.QEMU:
@@ -79,18 +75,3 @@ class VagrantCluster(SshCluster):
     async def _come_back(self, name: str) -> None:
         await self._switch.come_back(name)
         await self._weather.come_back(name)
-
-
-def hosts_of(machines: VirtualMachines) -> Hosts:
-    """Return how to reach the machines, as Vagrant and `acked cluster up` have it."""
-    made_of = machines.settings
-    device = settings.DATA_DISK if made_of.provider is Provider.LIBVIRT else ""
-    return Hosts(
-        hosts=tuple(
-            Host(host=name, address=settings.address(number), sudo=True, device=device)
-            for number, name in enumerate(made_of.names, start=1)
-        ),
-        known_hosts=str(machines.known_hosts),
-        ssh_config=str(machines.ssh_config),
-        patience_s=_PATIENCE_S,
-    )

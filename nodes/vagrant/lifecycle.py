@@ -6,15 +6,19 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness import hosts as harness_hosts
 from harness.errors import NodeError
+from harness.hosts import Hosts
 from harness.tasks import together
-from nodes.vagrant import command, console, power, settings, ssh_config
-from nodes.vagrant.settings import Settings
+from nodes.vagrant import command, console, plain_hosts, power, settings, ssh_config
+from nodes.vagrant.settings import Provider, Settings
 from nodes.vagrant.ssh_config import Host
 from nodes.vagrant.vagrant import OnProgress, Vagrant
 
 _BOOT_S = 600.0
 """A machine whose processor is emulated boots within a minute, within several on a busy host."""
+_PATIENCE_S = 120.0
+"""How long a machine goes on without the harness: a busy host may let it wait for long."""
 _TRY_S = 60.0
 _PANIC_S = 60.0
 _PANIC = "Kernel panic"
@@ -41,6 +45,20 @@ class VirtualMachines:
         """The machines' host keys: only machines that have these are talked to."""
         return self.folder / "known_hosts"
 
+    @property
+    def hosts(self) -> Hosts:
+        """How to reach the machines, as Vagrant and `up` have it."""
+        device = settings.DATA_DISK if self.settings.provider is Provider.LIBVIRT else ""
+        return Hosts(
+            hosts=tuple(
+                harness_hosts.Host(host=name, address=settings.address(number), sudo=True, device=device)
+                for number, name in enumerate(self.settings.names, start=1)
+            ),
+            known_hosts=str(self.known_hosts),
+            ssh_config=str(self.ssh_config),
+            patience_s=_PATIENCE_S,
+        )
+
     async def up(self, on_progress: OnProgress) -> None:
         """Bring all machines up, learn how to log in on them, and keep how they are now for `reset`.
 
@@ -56,6 +74,8 @@ class VirtualMachines:
         keys = await self._host_keys(hosts)
         self.known_hosts.write_text(ssh_config.render_known_hosts(hosts, keys))
         self.ssh_config.write_text(ssh_config.render(hosts, self.known_hosts))
+        plain = plain_hosts.render(self.hosts, seen_from=self.folder)
+        (self.folder / "nodes.yaml").write_text(plain)
         await self._all_answer()
         on_progress("keeping how the machines are now, for resets")
         await together(self.power.keep_fresh(name) for name in self.settings.names)

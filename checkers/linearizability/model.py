@@ -109,7 +109,8 @@ class Observing(Protocol):
 class Growing(Protocol):
     """A model from whose objects some operations take nothing away: what they held once they hold for ever.
 
-    With it a search need not go where an answer that is still to come can't be right any more.
+    With it a search need not go where an answer that is still to come can't be right any more. Of one that is
+    `Observing`, too, whatever was left or seen must be among what each later answer that shows all of it `sees`.
     """
 
     def grows(self, calls: Iterable[Call]) -> bool:

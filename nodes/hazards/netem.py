@@ -1,9 +1,10 @@
 """Bad weather on the machine's links, by the kernel's netem: what comes in, and what goes to the clients.
 
-Packets are led through devices of our own (ifb), where each peer has a queue: what comes in before the machine
-sees it, so even its own TCP can't tell the weather from that of a real network; what goes out only where the
-receiver is no machine and can't have a queue itself. On the machine's own card is but one thing of ours, a
-`clsact` with the filters that lead there. It is removed when the weather ends; the card's own queue stays.
+Packets are led through devices of our own (ifb), one for each peer: what comes in before the machine sees it, so
+even its own TCP can't tell the weather from that of a real network; what goes out only where the receiver is no
+machine and can't have such a device itself. (One device for all will not do: since 2025 kernels refuse a netem
+that duplicates beside another one on a device.) On the machine's own card is but one thing of ours, a `clsact`
+with the filters that lead there. It is removed when the weather ends; the card's own queue stays.
 """
 
 import ipaddress
@@ -15,13 +16,10 @@ from typing import Any, NamedTuple
 
 from nodes.hazards.programs import call
 
-IN, OUT = "acked-in", "acked-out"
-"""The devices that packets are led through."""
-_ROOT = "1:"
-_FIRST = 16
-"""The number of the first peer's queue."""
+_OURS = "acked-way"
+"""What the names of the devices begin with that packets are led through; a number follows."""
 _FIRST_FILTER = 1000
-"""The number of the first filter that leads to a queue; those before spare what is not to be touched."""
+"""The number of the first filter that leads to a device; those before spare what is not to be touched."""
 _LIMIT = 10_000
 """How many packets a queue holds; netem drops those beyond."""
 _HOOKS = ("ingress", "clsact")
@@ -74,25 +72,16 @@ def begin(device: str, lines: Iterable[Line], doors: Iterable[tuple[str, int]] =
         made.append(
             f"filter add dev {device} {hook} protocol {version} prio {prio} u32 "
             f"match {protocol} {far} {address}/{bits} match {protocol} protocol 6 0xff "
-            f"match {protocol} {near} {port} 0xffff flowid {_ROOT}1"
+            f"match {protocol} {near} {port} 0xffff flowid 1:1"
         )
-    for where in sorted({_device(line) for line in lines}):
-        made.append(f"qdisc add dev {where} root handle {_ROOT} htb")
-    for number, line in enumerate(lines, start=_FIRST):
-        where = _device(line)
-        made += [
-            f"class add dev {where} parent {_ROOT} classid {_ROOT}{number:x} htb rate 100gbit quantum 60000",
-            f"qdisc add dev {where} parent {_ROOT}{number:x} handle {number:x}: {line.queue}",
-        ]
+    made += [f"qdisc add dev {_device(number)} root {line.queue}" for number, line in enumerate(lines)]
     for prio, number, line, peer in _filters(lines):
         hook, side = ("ingress", "src") if line.inward else ("egress", "dst")
         version, protocol, bits = _family(peer)
-        match = f"protocol {version} prio {prio} u32 match {protocol} {side} {peer}/{bits}"
-        where = _device(line)
-        made += [
-            f"filter add dev {where} parent {_ROOT} {match} flowid {_ROOT}{number:x}",
-            f"filter add dev {device} {hook} {match} action mirred egress redirect dev {where}",
-        ]
+        made.append(
+            f"filter add dev {device} {hook} protocol {version} prio {prio} u32 "
+            f"match {protocol} {side} {peer}/{bits} action mirred egress redirect dev {_device(number)}"
+        )
     return "".join(f"{line}\n" for line in made)
 
 
@@ -113,11 +102,11 @@ def why_not(address: str) -> str | None:
         for queue in json.loads(call("tc", "-json", "qdisc", "show", "dev", device)):
             if queue["kind"] in _HOOKS:
                 return f"{device} has filters of somebody else's (tc qdisc show dev {device}): remove them"
-        call("ip", "link", "add", IN, "type", "ifb")
+        call("ip", "link", "add", _device(0), "type", "ifb")
         try:
-            call("tc", "qdisc", "add", "dev", IN, "root", "netem", "delay", "1us")
+            call("tc", "qdisc", "add", "dev", _device(0), "root", "netem", "delay", "1us")
         finally:
-            call("ip", "link", "del", IN)
+            call("ip", "link", "del", _device(0))
     except FileNotFoundError as error:
         return f"{error.filename} is not installed: apt-get install iproute2 (or your system's package)"
     except RuntimeError as error:
@@ -127,33 +116,33 @@ def why_not(address: str) -> str | None:
 
 def clear() -> None:
     """End all weather, on whatever card it is, and whoever has made it. Safe to call twice."""
-    there = {name for _, name in socket.if_nameindex()} & {IN, OUT}
+    there = [name for _, name in socket.if_nameindex() if name.startswith(_OURS)]
     if not there:
         return
     for queue in json.loads(call("tc", "-json", "qdisc", "show")):
         if queue["kind"] in _HOOKS and _is_ours(queue["dev"]):
             call("tc", "qdisc", "del", "dev", queue["dev"], "clsact")
-    for name in sorted(there):
+    for name in there:
         call("ip", "link", "del", name)
 
 
 def change(device: str, lines: Sequence[Line], doors: Collection[tuple[str, int]]) -> None:
     """Let there be this weather and no other; packets that are being delayed are lost."""
     clear()
-    for name in sorted({_device(line) for line in lines}):
-        call("ip", "link", "add", name, "type", "ifb")
-        call("ip", "link", "set", name, "up")
+    for number in range(len(lines)):
+        call("ip", "link", "add", _device(number), "type", "ifb")
+        call("ip", "link", "set", _device(number), "up")
     if lines:
         call("tc", "-batch", "-", text=begin(device, lines, doors))
 
 
 def counts(device: str, lines: Sequence[Line]) -> list[dict[str, int]]:
     """Return for each line how many packets came to it, left it, were lost in it, and are in it."""
-    queues = {name: _queues(name) for name in {_device(line) for line in lines}}
+    queues = _queues()
     came = {inward: _came(device, inward) for inward in {line.inward for line in lines}}
     told = []
-    for number, line in enumerate(lines, start=_FIRST):
-        queue = queues[_device(line)].get(f"{number:x}:", {})
+    for number in range(len(lines)):
+        queue = queues.get(_device(number), {})
         told.append(
             {
                 "sent": queue.get("packets", 0),
@@ -163,21 +152,21 @@ def counts(device: str, lines: Sequence[Line]) -> list[dict[str, int]]:
             }
         )
     for prio, number, line, _ in _filters(lines):
-        told[number - _FIRST]["came"] += came[line.inward].get(prio, 0)
+        told[number]["came"] += came[line.inward].get(prio, 0)
     return told
 
 
 def _filters(lines: Iterable[Line]) -> Iterator[tuple[int, int, Line, str]]:
-    """Yield the filters that lines take: each one's number, that of its queue, its line, and whose packets."""
+    """Yield the filters that lines take: each one's number, that of its line, the line, and whose packets."""
     prio = _FIRST_FILTER
-    for number, line in enumerate(lines, start=_FIRST):
+    for number, line in enumerate(lines):
         for peer in line.peers:
             yield prio, number, line, peer
             prio += 1
 
 
-def _device(line: Line) -> str:
-    return IN if line.inward else OUT
+def _device(number: int) -> str:
+    return f"{_OURS}{number}"
 
 
 def _family(address: str) -> tuple[str, str, int]:
@@ -189,12 +178,13 @@ def _family(address: str) -> tuple[str, str, int]:
 def _is_ours(device: str) -> bool:
     """Tell whether the filters of a card lead to our devices."""
     listed = (call("tc", "filter", "show", "dev", device, hook) for hook in ("ingress", "egress"))
-    return any(f"dev {name}" in text or f"device {name}" in text for text in listed for name in (IN, OUT))
+    return any(f"dev {_OURS}" in text or f"device {_OURS}" in text for text in listed)
 
 
-def _queues(device: str) -> dict[str, dict[str, int]]:
-    told = json.loads(call("tc", "-json", "-statistics", "qdisc", "show", "dev", device))
-    return {each["handle"]: each for each in told if "handle" in each}
+def _queues() -> dict[str, dict[str, int]]:
+    """Return what each device's queue has counted."""
+    told = json.loads(call("tc", "-json", "-statistics", "qdisc", "show"))
+    return {each["dev"]: each for each in told if each["dev"].startswith(_OURS)}
 
 
 def _came(device: str, inward: bool) -> dict[int, int]:

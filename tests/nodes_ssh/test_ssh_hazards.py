@@ -116,7 +116,7 @@ async def killed(local: LocalCluster) -> None:
     try:
         peer = _CLIENTS_ADDRESS
         await hazard(cluster._ways["n1"], "change weather", lines=[([peer], True, "pfifo limit 100")])
-        assert "acked-in" in await lab.run("n1", ["sh", "-c", _TRAFFIC])
+        assert "acked-way0" in await lab.run("n1", ["sh", "-c", _TRAFFIC])
         await lab.run("n1", ["sh", "-c", "pkill -KILL -n -f '[a]cked/agent-.* serve'"])
 
         async def healed() -> bool:

@@ -1,6 +1,7 @@
 """What faults of virtual machines do, seen from outside of them: each must bite, and end when it is told to."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable
 
@@ -271,6 +272,22 @@ def test_weather_delays_by_direction_is_counted_and_ends(
         assert in_ not in await cluster.disturbed()
         await cluster.calm("other")
         assert await there_and_back_s() < 0.8
+
+    runner.run(go())
+
+
+def test_packets_are_repeated_on_all_links_at_once(cluster: VagrantCluster, runner: asyncio.Runner) -> None:
+    """Kernels since 2025 refuse a netem that duplicates beside another one on a device."""
+    links = list(itertools.permutations(["n1", "n2", CLIENTS], 2))
+
+    async def go() -> None:
+        await cluster.disturb("k", links, Weather(duplicate=0.5))
+        for _ in range(10):
+            for link in links:
+                assert await cluster.reach(*link, timeout_s=20.0)
+        counted = await cluster.disturbed()
+        assert all(counted[link].duplicated for link in links), counted
+        await cluster.calm("k")
 
     runner.run(go())
 

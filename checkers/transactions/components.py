@@ -38,6 +38,17 @@ def components(nodes: int, src: Nodes, dst: Nodes) -> Nodes:
     return found
 
 
+def available() -> bool:
+    """Tell whether components can be found: whether scipy is there, if there is memory for it."""
+    try:
+        _scipy()
+    except MissingError:
+        return False
+    except MemoryError:
+        pass
+    return True
+
+
 def _scipy() -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Import what is needed of scipy.
 

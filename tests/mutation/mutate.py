@@ -57,7 +57,7 @@ def mutants(source: str) -> Iterator[Mutant]:
 
 
 def _told(tree: ast.AST) -> set[int]:
-    """Return the nodes of what no test can see: docstrings, messages, annotations, and what a record forbids."""
+    """Return the nodes of what no test can see: docstrings, annotations, assertions, what a record forbids."""
     found = set[int]()
     for node in ast.walk(tree):
         parts: list[ast.AST | None] = []
@@ -70,7 +70,7 @@ def _told(tree: ast.AST) -> set[int]:
                 parts = [returns, *decorators]
             case ast.ClassDef(keywords=keywords, decorator_list=decorators):
                 parts = [*keywords, *decorators]
-            case ast.JoinedStr() | ast.Assert():
+            case ast.JoinedStr() | ast.Assert() | ast.keyword(arg="strict"):
                 parts = [node]
             case ast.Call(func=ast.Name(id="field" | "TypeVar" | "cast")):
                 parts = [node]

@@ -7,7 +7,7 @@ from mutate import mutants
 SOURCE = '''"""Not 1 == 1."""
 def f(x: int = 3, ü: "1 < 2" = None) -> bool:
     assert x != 1, f"{x + 1}"
-    for _ in range(x):
+    for _ in zip(range(x), ü, strict=True):
         if x and ü:
             continue
     return not x if x <= 2 else x - 1 in (ü, True)

@@ -57,8 +57,6 @@ class Traffic:
             for element in run.workload.writes(operation) if operation.outcome is not Outcome.FAIL else ():
                 if element in final:
                     self._add(operation, element)
-        for those in self.acknowledged.values():
-            those.sort(key=lambda each: each.return_ns or 0)
 
     def reads(self) -> Iterator[Seen]:
         """Yield the reads of clients before they stopped, in the order of their answers. O(elements shown)."""

@@ -76,6 +76,21 @@ def test_a_primary_that_an_operator_made_has_no_lease():
     assert "not judged" in judged(forced).summary
 
 
+@pytest.mark.parametrize(
+    "entry,verdict",
+    [((1, 2), Verdict.HOLDS), ((1, None), Verdict.VIOLATED), ((None, 2), Verdict.VIOLATED)],
+)
+def test_only_what_an_election_surely_left_out_may_be_missing(entry, verdict):
+    script = Script(Mode.ASYNC)
+    script.bootstrap()
+    script.append(1, at=1, entry=entry)
+    script.elected("n2", 2, at=20, log=(1, 1))
+    script.op("get_within", "list-0", 100, at=500, value=[], node="n3", epoch=2)
+    script.elected("n1", 3, at=700, log=(1, 2))
+    script.final("n1", {"list-0": [1]})
+    assert judged(script).verdict is verdict
+
+
 def test_without_a_survivor_nobody_knows():
     assert judged(story(1, at=500), survivor=None).verdict is Verdict.INCONCLUSIVE
     left_down = judged(story(1, at=500), survivor=None, recovered=False, recovery_expected=False)

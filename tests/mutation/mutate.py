@@ -57,7 +57,7 @@ def mutants(source: str) -> Iterator[Mutant]:
 
 
 def _told(tree: ast.AST) -> set[int]:
-    """Return the nodes of what is for people or for type checkers only: docstrings, messages, annotations."""
+    """Return the nodes of what no test can see: docstrings, annotations, assertions, what a record forbids."""
     found = set[int]()
     for node in ast.walk(tree):
         parts: list[ast.AST | None] = []
@@ -68,7 +68,9 @@ def _told(tree: ast.AST) -> set[int]:
                 parts = [annotation]
             case ast.FunctionDef(returns=returns, decorator_list=decorators):
                 parts = [returns, *decorators]
-            case ast.JoinedStr() | ast.Assert():
+            case ast.ClassDef(keywords=keywords, decorator_list=decorators):
+                parts = [*keywords, *decorators]
+            case ast.JoinedStr() | ast.Assert() | ast.keyword(arg="strict"):
                 parts = [node]
             case ast.Call(func=ast.Name(id="field" | "TypeVar" | "cast")):
                 parts = [node]

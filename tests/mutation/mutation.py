@@ -44,6 +44,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/checkers/test_incidents.py", "tests/checkers/test_ledger.py", "tests/checkers/test_lineage.py",
         "tests/checkers/test_reports.py", "tests/checkers/test_recency.py",
         "tests/checkers/test_linearizable_keys.py", "tests/checkers/test_failing_disks.py",
+        "tests/checkers/test_copies.py", "tests/checkers/test_phantom.py", "tests/checkers/test_integrity.py",
+        "tests/checkers/test_staleness.py", "tests/checkers/test_evidence_defined.py",
     ),
     "checkers/verifier/*.py": ("tests/checkers/verifier",),
 }  # fmt: skip

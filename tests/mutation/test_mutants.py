@@ -7,10 +7,12 @@ from mutate import mutants
 SOURCE = '''"""Not 1 == 1."""
 def f(x: int = 3, ü: "1 < 2" = None) -> bool:
     assert x != 1, f"{x + 1}"
-    for _ in range(x):
+    for _ in zip(range(x), ü, strict=True):
         if x and ü:
             continue
     return not x if x <= 2 else x - 1 in (ü, True)
+@dataclass(frozen=True)
+class A(Struct, kw_only=True): ...
 '''
 
 

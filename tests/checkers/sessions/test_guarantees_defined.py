@@ -18,7 +18,7 @@ def drawn(seed, lasts=0.85):
     r = random.Random(seed)
     script = Script(Mode.QUORUM)
     writes, operations = [], []
-    for id in range(r.randrange(2, 11)):
+    for id in range(r.randrange(4, 15)):
         at = r.randrange(14)
         until = at + r.randrange(1, 5)
         fields = {"id": id, "process": r.randrange(3), "call_ns": at * MS, "return_ns": until * MS}
@@ -27,12 +27,13 @@ def drawn(seed, lasts=0.85):
             outcome = (
                 Outcome.INFO if unknown else r.choice((Outcome.OK, Outcome.OK, Outcome.OK, Outcome.FAIL))
             )
-            epoch = r.choice((None, 1, 1, 2, 3))
+            epoch = r.choice((None, 0, 1, 1, 2, 3))
             fields |= {"return_ns": None} if unknown else {"epoch": epoch, "degraded": r.random() < 0.04}
             written = Operation(f="append", args=(r.choice(KEYS), id), outcome=outcome, node="n1", **fields)
             writes.append(written)
             operations.append(written)
         else:
+            fields["process"] = r.choice((0, 1, 2, 0, 1, 2, 0, 1, 2, -1))  # -1 is no client
             operations.append((r.choice(("get", "peek", "get_within")), fields))
     script.operations = [
         each if isinstance(each, Operation) else answered(*each, writes, r) for each in operations
@@ -54,6 +55,8 @@ def answered(f, fields, writes, r):
         for key in asked
     ]
     args, value = ((asked,), shown) if f == "peek" else ((asked[0],), shown[0])
+    if r.random() < 0.1:
+        return Operation(f=f, args=args, outcome=r.choice((Outcome.FAIL, Outcome.INFO)), node=None, **fields)
     return Operation(f=f, args=args, value=value, outcome=Outcome.OK, node=r.choice(("n2", "n3")), **fields)
 
 
@@ -111,7 +114,11 @@ def test_what_is_counted_is_what_is_defined(part):
         clients = script.operations[:-1]
         writes = [each for each in clients if each.f == "append"]
         lasting = [each for each in writes if each.args in final]
-        reads = [each for each in clients if each.f != "append"]
+        reads = [
+            each
+            for each in clients
+            if each.f != "append" and each.outcome is Outcome.OK and each.process >= 0
+        ]
         expected, lags = Counter(), {}
         for read in reads:
             where = "primary" if read.f == "get" else "replica"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded_runs import Script, told
 
-from checkers.sessions.checker import Sessions
+from checkers.sessions.checker import STORIES, Sessions
 from harness.contract import Failover, Mode, Visibility
 from harness.events import Cause
 from harness.operation import Operation, Outcome
@@ -62,6 +62,32 @@ def test_a_client_that_misses_its_own_write_on_the_primary():
     assert result.verdict is Verdict.VIOLATED
     assert result.figures["primary_read_your_writes"] == 1
     assert "a read of the primary missed its own write: list-0=1" in told(result)
+
+
+def test_of_one_guarantee_a_few_breaches_are_told():
+    script = clients()
+    script.wrote(1, 1, at=1)
+    for at in range(3, 10):
+        script.got(1, at=at)
+    script.final("n1", {"list-0": [1]})
+    result = judged(script)
+    assert result.figures["primary_read_your_writes"] == 7
+    assert len(result.findings) == STORIES == 5
+
+
+def test_the_story_of_a_breach_says_who_knew_of_what():
+    script = clients()
+    script.wrote(1, 1, at=1)
+    script.got(2, 1, at=3)  # operation 1
+    script.got(2, at=5)
+    script.got(1, at=7)
+    script.final("n1", {"list-0": [1]})
+    again, own = judged(script).findings
+    assert "missed what it had read before: list-0=1" in again.title
+    assert "operation 1 had shown it" in again.lines
+    assert "missed its own write: list-0=1" in own.title
+    assert not any("had shown it" in line for line in own.lines)
+    assert any("list-0=1 was acknowledged to process 1" in line for line in own.lines)
 
 
 def test_one_on_a_replica_is_counted_and_no_violation():

@@ -43,7 +43,7 @@ class Destruction(Struct, frozen=True, kw_only=True):
     until_ns: int
     disk: bool
     episode: int
-    damage: bool = False
+    damage: bool
 
 
 def destructions(episodes: Sequence[Episode]) -> tuple[Destruction, ...]:

@@ -30,8 +30,12 @@ class ListViews:
         np.minimum.at(place, leader[lists.writer[seen]], seen - lists.base[lists.version_key[seen]])
         reads = self._groups.external_reads()
         reads = reads[lists.outcome[reads] == OK]
-        foreseen: Ints = reads[place[leader[reads]] < lists.txns.size[reads]]
-        return foreseen
+        in_order = np.setdiff1d(reads, lists.odd, assume_unique=True)
+        odd, writer = lists.odd_elements
+        own = (writer >= 0) & (lists.owner[writer] == lists.owner[odd])
+        return np.union1d(
+            in_order[place[leader[in_order]] < lists.txns.size[in_order]], np.intersect1d(reads, odd[own])
+        )
 
     def fractured(self) -> list[Three]:
         """Return, for each transaction and whom it saw in part, a read of that, one that missed it, and what."""

@@ -5,7 +5,7 @@ from recorded_runs import Script, told
 
 from checkers.copies import STORIES, CopiesAtAck
 from harness.contract import Mode
-from harness.events import Degraded, Started
+from harness.events import Degraded, Medium, Started
 from harness.verdict import Verdict
 
 LATER = 900
@@ -91,13 +91,17 @@ def test_two_replicas_may_be_asked_for():
         assert check(script).verdict is verdict
 
 
-def test_a_report_at_the_very_return_is_in_time():
-    script = Script(Mode.SEMI_SYNC)
-    script.bootstrap()
-    script.write(1, at=100, entry=(1, 1), on=("n1",))
-    script.stored("n2", (1, 1), at=101)
-    later_reports(script)
-    assert check(script).verdict is Verdict.HOLDS
+@pytest.mark.parametrize(
+    "mode,medium", [(Mode.SEMI_SYNC, Medium.DISK), (Mode.SEMI_SYNC_MEMORY, Medium.MEMORY)]
+)
+def test_a_report_at_the_very_return_is_in_time(mode, medium):
+    for at, verdict in ((101, Verdict.HOLDS), (101.001, Verdict.VIOLATED)):
+        script = Script(mode)
+        script.bootstrap()
+        script.write(1, at=100, entry=(1, 1), on=("n1",))
+        script.stored("n2", (1, 1), at=at, medium=medium)
+        later_reports(script)
+        assert check(script).verdict is verdict
 
 
 def test_clocks_may_differ_by_the_tolerance():

@@ -49,6 +49,22 @@ def test_a_cache_that_lies_needs_no_other_fault_to_cost_a_disk_its_word():
     assert destructions([episode("lying-flush", "n1", times=(10, 20, 50, 60))]) == ()
 
 
+def test_a_lie_costs_a_disk_its_word_if_the_power_was_cut_meanwhile():
+    lie = episode("lying-flush", "n1", times=(30, 40, 60, 70), id=1)
+    for times, damaged in (
+        ((10, 15, 20, 30), True),  # over in the very moment in which the lie began
+        ((10, 15, 20, 29), False),
+        ((70, 75, 80, 90), True),
+        ((71, 75, 80, 90), False),
+        ((10, 15, 80, 90), True),
+        ((10, 15, None, None), True),
+    ):
+        cut = episode("power-cut", "n1", times=times, id=2)
+        assert any(gone.damage for gone in destructions([lie, cut])) is damaged, times
+    other = episode("power-cut", "n2", times=(40, 45, 50, 55), id=2)
+    assert [gone.damage for gone in destructions([lie, other])] == [False]
+
+
 def test_an_injection_that_failed_may_have_destroyed_until_its_heal():
     half = episode("disk-loss", "n1", times=(10, None, 50, 60))
     (gone,) = destructions([half])

@@ -70,6 +70,8 @@ def _told(tree: ast.AST) -> set[int]:
                 parts = [returns, *decorators]
             case ast.ClassDef(keywords=keywords, decorator_list=decorators):
                 parts = [*keywords, *decorators]
+            case ast.If(test=ast.Name(id="TYPE_CHECKING") as test):
+                parts = [test]
             case ast.JoinedStr() | ast.Assert() | ast.keyword(arg="strict"):
                 parts = [node]
             case ast.Call(func=ast.Name(id="field" | "TypeVar" | "cast")):

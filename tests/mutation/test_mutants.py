@@ -11,6 +11,8 @@ def f(x: int = 3, ü: "1 < 2" = None) -> bool:
         if x and ü:
             continue
     return not x if x <= 2 else x - 1 in (ü, True)
+if TYPE_CHECKING:
+    import typing
 @dataclass(frozen=True)
 class A(Struct, kw_only=True): ...
 '''

@@ -1,9 +1,11 @@
 """How the agent comes to a machine: its folder, its code, and what it says when it can't."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from nodes import packing
@@ -94,3 +96,32 @@ def test_the_same_sources_are_the_same_package(tmp_path: Path) -> None:
     os.utime(tmp_path / "other/package/a.py", (1, 1))
     assert packing.pack(tmp_path / "other", ["package"]) == first
     assert packing.pack(tmp_path / "other", ["package"], {"b.py": b""}).name != first.name
+
+
+def test_a_machine_with_the_same_python_compiles_nothing(tmp_path: Path) -> None:
+    """What it runs is what was compiled here, even where the source is no Python."""
+    (tmp_path / "answer.py").write_text("value = 42\n")
+    package = packing.pack(tmp_path, ["answer.py"])
+    there = tmp_path / "there"
+    with zipfile.ZipFile(io.BytesIO(package.data)) as archive_file:
+        archive_file.extractall(there)
+    (there / "answer.py").write_text("this is no Python\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "import answer; print(answer.value)"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=there,
+        timeout=60,
+    )
+    assert done.stdout == "42\n", done.stderr
+    (tmp_path / "answer.py").write_text("value = 43\n")
+    assert packing.pack(tmp_path, ["answer.py"]).name != package.name
+
+
+def test_whoever_only_joins_an_agent_does_not_load_it() -> None:
+    check = "import sys, nodes.agent.__main__, nodes.agent.attach; print('asyncio' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stdout == "False\n", done.stderr

@@ -30,6 +30,7 @@ from nodes.linux.process import Supervised
 from nodes.linux.programs import find
 
 _OUTAGE = "outage"
+_PIECE_BYTES = 1 << 20
 
 Post = Callable[[dict[str, Any], bytes], None]
 """Sends a message to the harness, now or when it comes back."""
@@ -175,11 +176,12 @@ class Service:
             raise NodeError(text) from error
 
     async def do_read(self, *, remote: str, at: int) -> Answer:
-        """Read a piece of a file; None for one that is gone."""
+        """Read a piece of a file and tell if there is "more" or this was the "end"; None for one that is gone."""
         try:
-            return Answer(True, await asyncio.to_thread(_piece, self._path(remote), at))
+            piece = await asyncio.to_thread(_piece, self._path(remote), at)
         except FileNotFoundError:
             return Answer(None)
+        return Answer("more" if len(piece) == _PIECE_BYTES else "end", piece)
 
     async def do_exists(self, *, remote: str) -> Answer:
         """Tell whether there is something."""
@@ -322,7 +324,7 @@ async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 def _piece(path: Path, at: int) -> bytes:
     with path.open("rb") as file:
         file.seek(at)
-        return file.read(1 << 20)
+        return file.read(_PIECE_BYTES)
 
 
 def _expect_another(folder: Path) -> None:

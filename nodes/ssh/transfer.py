@@ -6,15 +6,19 @@ paths is not trusted: nothing is written outside the folder that was asked for.
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.errors import FolderError, HarnessError, NodeError
+from harness.tasks import together
 from nodes.ssh.link import Link
 
 _PIECE_BYTES = 1 << 20
+
+_FILES_AT_ONCE = 8
+"""A node may keep thousands of small files, each of which takes a way there and back."""
 
 
 async def put(link: Link, parcel: str, local: Path, remote: str) -> None:
@@ -38,6 +42,7 @@ async def get(link: Link, remote: str, local: Path) -> None:
 
     Raises FolderError when `local` can't be written, and NodeError when `remote` can't be read.
     """
+    files: list[tuple[str, Path, dict[str, Any]]] = []
     for entry in (await link.ask("list", remote=remote)).value:
         parts: list[str] = entry["path"]
         if any(part in ("", ".", "..") or "/" in part for part in parts):
@@ -51,29 +56,39 @@ async def get(link: Link, remote: str, local: Path) -> None:
             elif entry["kind"] == "link":
                 target.unlink(missing_ok=True)
                 target.symlink_to(entry["aim"])
-        if entry["kind"] == "file":
-            await _get_file(link, "/".join([remote.rstrip("/"), *parts]), target, entry)
+            else:
+                files.append(("/".join([remote.rstrip("/"), *parts]), target, entry))
+    await _get_files(link, files)
+
+
+async def _get_files(link: Link, files: Iterable[tuple[str, Path, dict[str, Any]]]) -> None:
+    left = iter(files)
+
+    async def some() -> None:
+        for remote, local, entry in left:
+            await _get_file(link, remote, local, entry)
+
+    await together(some() for _ in range(_FILES_AT_ONCE))
 
 
 async def _get_file(link: Link, remote: str, local: Path, entry: dict[str, Any]) -> None:
-    at = 0
+    at, end, finished = 0, False, False
     file = _created(local)
     try:
         with file:
-            while True:
+            while not end:
                 answered = await link.ask("read", remote=remote, at=at)
                 if answered.value is None:  # a live system's files come and go
-                    break
-                if not answered.body:
-                    _finish(file, local, entry)
                     return
                 at += len(answered.body)
                 with _writing(local):
                     file.write(answered.body)
-    except (NodeError, FolderError):
-        _remove(local)
-        raise
-    _remove(local)
+                end = answered.value == "end"
+            _finish(file, local, entry)
+        finished = True
+    finally:
+        if not finished:
+            _remove(local)
 
 
 def _created(local: Path) -> BinaryIO:

@@ -121,14 +121,14 @@ class _Order:
     """
 
     def __init__(self, case: Case) -> None:
-        self._case = case
+        self._ledger = case.ledger
         self._judged = not case.primary_may_change or _shows_only_what_survives(case)
         self._acked: dict[str, dict[int, int]] = {}
 
     def contradiction(self, key: str, values: Sequence[int], read: Operation) -> Disorder | None:
         """Return how a read of a list contradicts the final one, if it surely does."""
-        final = self._case.ledger.final.get(key)
-        if not self._judged or final is None or key not in self._case.ledger.lists:
+        final = self._ledger.final.get(key)
+        if not self._judged or final is None or key not in self._ledger.lists:
             return None
         if tuple(values) == final[: len(values)]:
             return None
@@ -152,7 +152,7 @@ class _Order:
         import numpy as np
 
         if key not in self._acked:
-            ledger = self._case.ledger
+            ledger = self._ledger
             code = ledger.keys.index(key)
             rows = np.flatnonzero((ledger.key == code) & (ledger.outcome == OK))
             self._acked[key] = dict(

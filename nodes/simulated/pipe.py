@@ -27,21 +27,35 @@ class Place:
         self.powered = True
 
 
+class _Packet:
+    """A small packet that nobody sends again."""
+
+    __slots__ = ("_link", "_probe", "_then", "_to")
+
+    def __init__(self, link: PacketLink, to: Place, then: Callable[[], None], *, probe: bool) -> None:
+        self._link = link
+        self._to = to
+        self._then = then
+        self._probe = probe
+
+    def arrive(self) -> None:
+        """Get there, unless the network or the machine is not there for it."""
+        link = self._link
+        if link.clogs:
+            link.when_open(self.arrive, probe=self._probe)
+        elif link.cuts:
+            link.drop(probe=self._probe)
+        elif self._to.powered:
+            self._then()
+
+
 def throw(
     loop: VirtualLoop, link: PacketLink, to: Place, then: Callable[[], None], *, probe: bool = False
 ) -> None:
     """Send a small packet that nobody sends again; `then` happens where it arrives, each time that it does."""
-
-    def arrive() -> None:
-        if link.clogs:
-            link.when_open(arrive, probe=probe)
-        elif link.cuts:
-            link.drop(probe=probe)
-        elif to.powered:
-            then()
-
+    packet = _Packet(link, to, then, probe=probe)
     for at_ns in link.arrivals(loop.time_ns(), HEADER_BYTES, probe=probe):
-        loop.at_ns(at_ns, arrive)
+        loop.at_ns(at_ns, packet.arrive)
 
 
 class _Segment:

@@ -134,11 +134,7 @@ class SimulatedProcess(Owner):
 
     def flush(self, descriptor: int, then: Callable[[BaseException | None], None]) -> None:
         """Flush a file beside other work."""
-        self._beside = True
-        try:
-            token = self.files.begin_sync(descriptor)
-        finally:
-            self._beside = False
+        token = self._aside(lambda: self.files.begin_sync(descriptor))
         wait_ns = self.machine.flush_ns(self.files, descriptor)
 
         def end() -> None:
@@ -157,17 +153,22 @@ class SimulatedProcess(Owner):
         self._jobs_end_ns = max(self._jobs_end_ns, self._loop.time_ns()) + self.machine.job_ns()
 
         def carry_out() -> None:
-            result, failure = None, None
-            self._beside = True
             try:
-                result = job()
+                result = self._aside(job)
             except Exception as error:
-                failure = error
-            finally:
-                self._beside = False
-            then(result, failure)
+                then(None, error)
+            else:
+                then(result, None)
 
         self._loop.at_ns(self._jobs_end_ns, carry_out, owner=self)
+
+    def _aside(self, job: Callable[[], T]) -> T:
+        """Do something that does not keep the process itself busy."""
+        self._beside = True
+        try:
+            return job()
+        finally:
+            self._beside = False
 
     def report(self, lines: bytes) -> None:
         """Print lines to standard output."""

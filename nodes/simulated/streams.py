@@ -213,15 +213,17 @@ class Streams:
         here, there = self._place_of(source), self._places.get(host)
         if there is None:
             raise OSError(113, f"no route to {host}")
-        made: asyncio.Future[Endpoint] = self.loop.create_future()
+        made: asyncio.Future[Endpoint | None] = self.loop.create_future()
         attempt = _Attempt(self, made, places=(here, there), source=source, address=(host, port))
         attempt.knock()
         try:
             endpoint = await made
         except asyncio.CancelledError:
-            if made.done() and not made.cancelled() and made.exception() is None:
-                made.result().close()
+            if made.done() and not made.cancelled() and (unwanted := made.result()) is not None:
+                unwanted.close()
             raise
+        if endpoint is None:
+            raise ConnectionRefusedError(111, f"{(host, port)}: connection refused")
         protocol = factory()
         endpoint.protocol = protocol
         protocol.connection_made(endpoint)
@@ -286,12 +288,15 @@ class Streams:
 
 
 class _Attempt:
-    """An attempt at a connection: a packet there, one back, and both again while they do not arrive."""
+    """An attempt at a connection: a packet there, one back, and both again while they do not arrive.
+
+    `made` gets this side's end, or None where nobody listens.
+    """
 
     def __init__(
         self,
         net: Streams,
-        made: "asyncio.Future[Endpoint]",
+        made: "asyncio.Future[Endpoint | None]",
         *,
         places: tuple[Place, Place],
         source: Owner | None,
@@ -322,7 +327,7 @@ class _Attempt:
         if self._made.done() or (self._source is not None and self._source.dead):
             return
         if listener is None or listener.owner.dead:
-            self._made.set_exception(ConnectionRefusedError(111, f"{self._address}: connection refused"))
+            self._made.set_result(None)
             return
         self._made.set_result(
             self._net.establish(self._here, self._there, self._source, listener, self._address)

@@ -52,21 +52,24 @@ class _Desk:
         happened = np.zeros(len(calls), dtype=np.bool_)
         happened[places.rows] = True
         spare = ~happened & ~calls.known & (calls.kind == calls.code_of("write"))
-        self._spare = frozenset(np.flatnonzero(spare).tolist())
-        self._spent: frozenset[int] = frozenset()
+        self._spare = spare
+        self._left = np.flatnonzero(spare)
         self._cas = calls.code_of("cas")
 
     def settle(self, homeless: int, near: int, width: int, budget: Budget) -> bool:
-        """Order the blocks around a place anew, with one more operation; tell whether that can be done."""
+        """Order the blocks around a place anew, with one more operation; tell whether that can be done.
+
+        Not if a chain leads out of what is on the desk: nobody knows what comes before it, or hangs on it.
+        """
         low, high = max(0, near - width), min(self._last, near + width)
         while low > 0 and self._chained(low):
             low -= 1
         while high < self._last and self._chained(high + 1):
             high += 1
-        if low * GAP not in self._rows and low > 0:
+        if not all(self._here(block) for block in (low - 1, low, high + 1)):
             return False
-        inside = [place for place in self._rows if low * GAP <= place <= high * GAP + GAP - 1]
-        rows = [row for place in sorted(inside) for row in self._rows[place]]
+        inside = [place for place in range(low * GAP, (high + 1) * GAP) if place in self._rows]
+        rows = [row for place in inside for row in self._rows[place]]
         order = self._search([*rows, homeless], self._free(homeless), low, budget)
         return order is not None and self._commit(order, inside, low)
 
@@ -87,8 +90,9 @@ class _Desk:
 
     def _free(self, homeless: int) -> list[int]:
         """Return a few writes that nobody saw and that may have happened by then."""
-        left = sorted(self._spare - self._spent)
-        return [row for row in left if self._calls.call_ns[row] <= self._calls.return_ns[homeless]][-SPARE:]
+        by_then = self._calls.call_ns[self._left] <= self._calls.return_ns[homeless]
+        free: list[int] = self._left[by_then].tolist()
+        return free[-SPARE:]
 
     def _put(self, row: int, place: int, *, writes: bool) -> None:
         self._rows[place].append(row)
@@ -96,16 +100,20 @@ class _Desk:
         if writes:
             self._writer[place] = row
 
-    def _chained(self, place: int) -> bool:
+    def _here(self, block: int) -> bool:
+        """Tell whether a block is on the desk, or beyond the first (which nobody wrote) or the last there is."""
+        return block < 1 or block > self._last or block * GAP in self._writer
+
+    def _chained(self, block: int) -> bool:
         """Tell whether a block follows the one before by a compare-and-set."""
-        writer = self._writer.get(place * GAP)
+        writer = self._writer.get(block * GAP)
         return writer is not None and self._calls.kind[writer] == self._cas
 
     def _search(self, rows: list[int], spare: list[int], low: int, budget: Budget) -> list[int] | None:
-        """Return an order of rows, and of spare ones as needed, from the value before the place `low`."""
+        """Return an order of rows, and of spare ones as needed, from the value before the block `low`."""
         calls = self._calls
         builder = CallsBuilder()
-        before = self._writer.get(max((place for place in self._writer if place < low * GAP), default=-1))
+        before = self._writer.get(self._latest(low - 1))
         if before is not None:
             value = calls.call(before).args[-1]
             builder.add(id=-1, f="write", args=(value,), result=None, call_ns=ALWAYS, return_ns=ALWAYS)
@@ -126,24 +134,31 @@ class _Desk:
         order = engine.answer(CasRegister(), some, some.return_ns, budget).order
         return None if order is None else [row for row in some.id[order].tolist() if row >= 0]
 
+    def _latest(self, block: int) -> int:
+        """Return the last place of a block that is taken, or its first."""
+        places = range(block * GAP + GAP - 1, block * GAP, -1)
+        return next((place for place in places if place in self._rows), block * GAP)
+
     def _commit(self, order: list[int], inside: list[int], low: int) -> bool:
         """Give the rows their places: blocks that were there keep to whole ones, new ones go between."""
         writers = {self._writer[place] for place in inside if place in self._writer}
         placed: list[tuple[int, int, bool]] = []
-        block, extra = low - 1 if low else 0, 0
+        place = self._latest(low - 1) if low else 0
         for row in order:
-            if row in writers and row not in self._spare:
-                block, extra = block + 1, 0
-            elif row in writers or row in self._spare:
-                extra += 1
-            placed.append((row, block * GAP + extra, row in writers or row in self._spare))
-            if extra == GAP:
-                return False
+            spare = bool(self._spare[row])
+            if row in writers and not spare:
+                place = place // GAP * GAP + GAP
+            elif spare:
+                place += 1
+                if place % GAP == 0:
+                    return False
+            placed.append((row, place, row in writers or spare))
         for place in inside:
             for row in self._rows.pop(place):
                 del self._place[row]
             self._writer.pop(place, None)
         for row, place, writes in placed:
             self._put(row, place, writes=writes)
-        self._spent = self._spent | {row for row, _, writes in placed if writes}
+        spent = [row for row, _, writes in placed if writes]
+        self._left = np.setdiff1d(self._left, spent, assume_unique=True)
         return True

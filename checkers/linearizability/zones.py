@@ -228,11 +228,14 @@ class _Chains:
         self.depth[sets] = 1
         latest = np.full(register.size, ALWAYS)
         latest[sets] = register.begins[expected]
+        under_way = sets
         for _ in range(len(sets).bit_length() + 1):
-            jump = self.root[sets]
-            latest[sets] = np.maximum(latest[sets], latest[jump])
-            self.depth[sets] += self.depth[jump]
-            self.root[sets] = self.root[jump]
+            jump = self.root[under_way]
+            further = self.root[jump] != jump
+            under_way, jump = under_way[further], jump[further]
+            latest[under_way] = np.maximum(latest[under_way], latest[jump])
+            self.depth[under_way] += self.depth[jump]
+            self.root[under_way] = self.root[jump]
         loose = sets[self.before[self.root[sets]] != self.root[sets]]
         if len(loose):
             raise _ViolatedError(register.writer[self._up(int(loose[0]), register.size)])

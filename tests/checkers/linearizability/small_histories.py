@@ -165,6 +165,35 @@ def unique(seed: int, *, most: int = 9) -> tuple[Op, ...]:
     return tuple(ops)
 
 
+def chained(seed: int, *, count: int = 40) -> tuple[Op, ...]:
+    """Return a sound history of unique values with long chains of compare-and-sets.
+
+    Some are refused that expect what was there: a write of unknown outcome, seen by nobody, came just before them.
+    """
+    r = random.Random(seed)
+    state: int | None = None
+    kinds: list[str] = []
+    while len(kinds) < count:
+        kinds += r.choices((["read"], ["cas"], ["write"], ["lost", "refused", "write"]), (2, 8, 1, 1))[0]
+    ops = []
+    before = state
+    for number, kind in enumerate(kinds, start=1):
+        f = {"lost": "write", "refused": "cas"}.get(kind, kind)
+        args = {"read": (), "write": (number,), "cas": (before if kind == "refused" else state, number)}[f]
+        result = {"read": state, "write": None, "cas": kind == "cas"}[f]
+        before = state
+        state = number if f == "write" or kind == "cas" else state
+        known, wide = kind != "lost", r.choice((1, 4, 4, 8, 15))
+        ops.append(
+            Op(
+                call=Call(f=f, args=args, result=result if known else UNKNOWN),
+                call_ns=10 * number - r.randrange(wide),
+                return_ns=10 * number + r.randrange(wide) if known else NEVER,
+            )
+        )
+    return tuple(ops)
+
+
 def calls_of(ops: tuple[Op, ...]) -> Calls:
     """Return a history as columns; row i is operation i."""
     builder = CallsBuilder()

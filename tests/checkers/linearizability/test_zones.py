@@ -7,10 +7,11 @@ ACKED_HISTORIES=100000 pytest …     the same
 import os
 
 import numpy as np
+import pytest
 from brute_orders import Op, explains, linearizable
 from hypothesis import given
 from hypothesis import strategies as st
-from small_histories import calls_of, unique
+from small_histories import calls_of, chained, unique
 
 from checkers.linearizability import engine, repair, zones
 from checkers.linearizability.budget import Budget
@@ -76,6 +77,23 @@ def histories(draw: st.DrawFn) -> tuple[Op, ...]:
 @given(histories())
 def test_zones_are_right_whatever_is_drawn(ops: tuple[Op, ...]) -> None:
     agree(ops, expected=linearizable(MODEL, ops))
+
+
+@pytest.mark.parametrize("widths", [(0, 1), (0, 1, 2, 3), repair.WIDTHS])
+def test_blocks_searched_anew_are_right_wherever_a_chain_leads(
+    widths: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repair, "WIDTHS", widths)
+    repaired = 0
+    for seed in range(200):
+        ops = chained(seed)
+        calls = calls_of(ops)
+        places = zones.rule(calls).places
+        assert places is not None, "the history is sound"
+        if len(places.homeless) and repair.repair(calls, places, Budget()) is not None:
+            repaired += 1
+            agree(ops, expected=True)
+    assert repaired > 20
 
 
 def test_values_written_twice_are_left_to_the_search() -> None:

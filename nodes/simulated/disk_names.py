@@ -116,12 +116,12 @@ class Names:
         edits = [edit for change in self.journal[:count] for edit in change]
         for path, node in edits:
             before = self.durable.pop(path, None)
-            if isinstance(before, File) and before.durable_path == Path(path):
+            if isinstance(before, File) and before.durable_path == path:
                 before.durable_path = None
             if node is not None:
                 self.durable[path] = node
             if isinstance(node, File):
-                node.durable_path = Path(path)
+                node.durable_path = path
         del self.journal[:count]
         return edits
 

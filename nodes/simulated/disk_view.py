@@ -27,7 +27,8 @@ class Flush(NamedTuple):
 class View:
     """Files as `nodes.reference.files` describes them. Once its owner is released, every call fails with EBADF.
 
-    A flush takes time in the simulation: `begin_sync`, `flush_ns` and `end_sync` are the steps of `sync`.
+    A flush takes time in the simulation: `begin_sync` and `end_sync` are the steps of `sync`; in between goes by
+    what `Disk.stalled_ns` says, and whatever else the machine wants.
     """
 
     def __init__(self, disk: "Disk", step: Step | None) -> None:
@@ -135,11 +136,6 @@ class View:
         count = flush.upto - flush.file.base
         if count > 0:
             self._disk.flush(flush.file, count)
-
-    def flush_ns(self, descriptor: int) -> int:
-        """Return how much longer than usual a flush takes that begins now; to be asked once for each."""
-        self._file(descriptor)
-        return self._disk.stalled_ns()
 
     # Names
 

@@ -139,7 +139,7 @@ class SimulatedProcess(Owner):
             token = self.files.begin_sync(descriptor)
         finally:
             self._beside = False
-        wait_ns = self.machine.flush_ns(self.files, descriptor)
+        wait_ns = self.machine.flush_ns()
 
         def end() -> None:
             try:

@@ -4,7 +4,9 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from nodes.simulated.disk_file import File
 from nodes.simulated.disk_names import failure
@@ -17,7 +19,7 @@ Step = Callable[[str, Path | None], None]
 What it raises ends the call, as if the process had died there."""
 
 
-class Flush(NamedTuple):
+class Flush(Struct, frozen=True):
     """A flush that has begun: it makes durable what was written to the file before."""
 
     file: File
@@ -167,7 +169,7 @@ class View:
     def sync_folder(self, folder: Path) -> None:
         """Make all changes of names up to now durable."""
         self._begin("sync_folder", folder)
-        self._disk.names.children(folder)
+        self._disk.names.expect_folder(folder)
         self._disk.flush_names()
 
     # Behind the scenes

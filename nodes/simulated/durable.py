@@ -19,6 +19,7 @@ from nodes.simulated.disk_file import Ranges
 _SEGMENT_HEAD_BYTES = len(MAGIC) + 8
 _SNAPSHOT_HEAD_BYTES = 8
 _ENTRY = struct.Struct(FRAME.format + HEAD.format[1:])
+_ENTRY_BYTES, _FRAME_BYTES, _HEAD_BYTES = _ENTRY.size, FRAME.size, HEAD.size
 _STORED = b'{"event":"stored"'
 _TRUNCATED = b'{"event":"truncated"'
 
@@ -71,7 +72,7 @@ class LogWatch:
                 _extend(stretches, epoch, index)
             elif not index and epoch in (CUT, BASE):
                 self._disowned.clear()
-                _cut(stretches, VALUE.unpack_from(content, offset + _ENTRY.size)[0])
+                _cut(stretches, VALUE.unpack_from(content, offset + _ENTRY_BYTES)[0])
             offset = end
         self._read[key] = begin + offset
         return stretches
@@ -105,11 +106,12 @@ def line(stretch: Stretch, at_ns: int) -> bytes:
 
 def _entry(content: bytes, offset: int) -> tuple[int, int, int] | None:
     """Return index, epoch and end of the frame at `offset` (see `nodes.reference.records`); None if it is none."""
-    if offset + _ENTRY.size > len(content):
+    if offset + _ENTRY_BYTES > len(content):
         return None
     length, crc, index, epoch = _ENTRY.unpack_from(content, offset)
-    end: int = offset + FRAME.size + length
-    if length < HEAD.size or end > len(content) or zlib.crc32(content[offset + FRAME.size : end]) != crc:
+    begin = offset + _FRAME_BYTES
+    end: int = begin + length
+    if length < _HEAD_BYTES or end > len(content) or zlib.crc32(content[begin:end]) != crc:
         return None
     return index, epoch, end
 

@@ -138,7 +138,7 @@ class Breakage:
         try:
             descriptor = files.open(_PROBE, create=True, truncate=True)
             files.write(descriptor, _PROBE_BYTES, 0)
-            took_ns = files.flush_ns(descriptor)
+            took_ns = self._disk.stalled_ns()
             files.sync(descriptor)
             files.sync_folder(_PROBE.parent)
             durable = self._disk.durable_bytes(_PROBE) == _PROBE_BYTES

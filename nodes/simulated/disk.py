@@ -17,7 +17,7 @@ from nodes.simulated.disk_file import File, Ranges
 from nodes.simulated.disk_names import Folder, Names
 from nodes.simulated.disk_view import Step, View
 
-Watcher = Callable[[Path, Ranges], None]
+Watcher = Callable[[str, Ranges], None]
 """Is told what has become durable: a file's durable path and the stretches that were written. A file is told of
 once its name is durable, then as one stretch; no stretches at all mean that the path durably names no file."""
 
@@ -133,9 +133,9 @@ class Disk:
         node = self.names.durable.get(str(path))
         return node.content() if isinstance(node, File) else None
 
-    def durable_tail(self, path: Path, start: int) -> bytes:
+    def durable_tail(self, path: str, start: int) -> bytes:
         """Return a file's durable bytes from `start` on, as far as anything was written; b"" if there is none."""
-        node = self.names.durable.get(str(path))
+        node = self.names.durable.get(path)
         return node.written(start) if isinstance(node, File) else b""
 
     def durable_paths(self) -> list[Path]:
@@ -222,15 +222,15 @@ class Disk:
             for path in dict.fromkeys(path for path, _ in edits):
                 node = self.names.durable.get(path)
                 if not isinstance(node, Folder):
-                    self._tell(Path(path), [(0, node.durable_size)] if node is not None else [])
+                    self._tell(path, [(0, node.durable_size)] if node is not None else [])
 
     def stalled_ns(self) -> int:
-        """Return how much longer a flush takes."""
+        """Return how much longer than usual a flush takes that begins now; to be asked once for each."""
         if self.faults.stall_ns:
             self.faults.bites[Bite.STALL] += 1
         return self.faults.stall_ns
 
-    def _tell(self, path: Path, ranges: Sequence[tuple[int, int]]) -> None:
+    def _tell(self, path: str, ranges: Sequence[tuple[int, int]]) -> None:
         for watcher in self._watchers:
             watcher(path, ranges)
 

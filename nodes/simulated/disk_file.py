@@ -36,7 +36,7 @@ class File:
 
     def __init__(self) -> None:
         self.path: Path | None = None
-        self.durable_path: Path | None = None
+        self.durable_path: str | None = None
         self.opened = 0
         self.locked_by: int | None = None
         self.cached = bytearray()
@@ -126,7 +126,7 @@ class File:
             self.drop(len(self.unflushed))
         del self.durable[self.durable_size :]
         self.cached, self.size = self.durable[:], self.durable_size
-        self.path = self.durable_path
+        self.path = None if self.durable_path is None else Path(self.durable_path)
         return lost
 
     def states(self) -> int:

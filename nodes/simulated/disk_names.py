@@ -59,7 +59,7 @@ class Names:
         if isinstance(node, Folder):
             raise failure(errno.EISDIR, path)
         if node is None:
-            self._expect_folder(path.parent)
+            self.expect_folder(path.parent)
         return node
 
     def existing(self, path: Path) -> File:
@@ -69,9 +69,15 @@ class Names:
             raise failure(errno.ENOENT, path)
         return file
 
+    def expect_folder(self, folder: Path) -> None:
+        """Raise the error that the system would raise if there is no such folder."""
+        if not isinstance(self.visible.get(str(folder)), Folder):
+            nearest = next(filter(None, (self.visible.get(str(path)) for path in (folder, *folder.parents))))
+            raise failure(errno.ENOTDIR if isinstance(nearest, File) else errno.ENOENT, folder)
+
     def children(self, folder: Path) -> list[str]:
         """Return the names in a folder, sorted."""
-        self._expect_folder(folder)
+        self.expect_folder(folder)
         inside = str(folder).rstrip("/") + "/"
         rest = (path[len(inside) :] for path in self.visible if path.startswith(inside) and path != inside)
         return sorted(name for name in rest if "/" not in name)
@@ -90,8 +96,8 @@ class Names:
 
     def rename(self, old: Path, new: Path) -> File | None:
         """Rename a file; return the one that had the new name before."""
-        self._expect_folder(old.parent)
-        self._expect_folder(new.parent)
+        self.expect_folder(old.parent)
+        self.expect_folder(new.parent)
         file, replaced = self.existing(old), self.file(new)
         if replaced is not None:
             replaced.path = None
@@ -116,12 +122,12 @@ class Names:
         edits = [edit for change in self.journal[:count] for edit in change]
         for path, node in edits:
             before = self.durable.pop(path, None)
-            if isinstance(before, File) and before.durable_path == Path(path):
+            if isinstance(before, File) and before.durable_path == path:
                 before.durable_path = None
             if node is not None:
                 self.durable[path] = node
             if isinstance(node, File):
-                node.durable_path = Path(path)
+                node.durable_path = path
         del self.journal[:count]
         return edits
 
@@ -138,8 +144,3 @@ class Names:
                 del self.visible[path]
             else:
                 self.visible[path] = node
-
-    def _expect_folder(self, folder: Path) -> None:
-        if not isinstance(self.visible.get(str(folder)), Folder):
-            nearest = next(filter(None, (self.visible.get(str(path)) for path in (folder, *folder.parents))))
-            raise failure(errno.ENOTDIR if isinstance(nearest, File) else errno.ENOENT, folder)

@@ -4,7 +4,9 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from nodes.simulated.disk_file import File
 from nodes.simulated.disk_names import failure
@@ -17,7 +19,7 @@ Step = Callable[[str, Path | None], None]
 What it raises ends the call, as if the process had died there."""
 
 
-class Flush(NamedTuple):
+class Flush(Struct, frozen=True):
     """A flush that has begun: it makes durable what was written to the file before."""
 
     file: File
@@ -27,7 +29,8 @@ class Flush(NamedTuple):
 class View:
     """Files as `nodes.reference.files` describes them. Once its owner is released, every call fails with EBADF.
 
-    A flush takes time in the simulation: `begin_sync`, `flush_ns` and `end_sync` are the steps of `sync`.
+    A flush takes time in the simulation: `begin_sync` and `end_sync` are the steps of `sync`; in between goes by
+    what `Disk.stalled_ns` says, and whatever else the machine wants.
     """
 
     def __init__(self, disk: "Disk", step: Step | None) -> None:
@@ -136,11 +139,6 @@ class View:
         if count > 0:
             self._disk.flush(flush.file, count)
 
-    def flush_ns(self, descriptor: int) -> int:
-        """Return how much longer than usual a flush takes that begins now; to be asked once for each."""
-        self._file(descriptor)
-        return self._disk.stalled_ns()
-
     # Names
 
     def rename(self, old: Path, new: Path) -> None:
@@ -171,7 +169,7 @@ class View:
     def sync_folder(self, folder: Path) -> None:
         """Make all changes of names up to now durable."""
         self._begin("sync_folder", folder)
-        self._disk.names.children(folder)
+        self._disk.names.expect_folder(folder)
         self._disk.flush_names()
 
     # Behind the scenes

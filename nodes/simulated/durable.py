@@ -10,7 +10,6 @@ import json
 import struct
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 
 from nodes.reference.records import FRAME, HEAD
 from nodes.reference.wal import BASE, CUT, MAGIC, VALUE
@@ -20,6 +19,7 @@ from nodes.simulated.disk_file import Ranges
 _SEGMENT_HEAD_BYTES = len(MAGIC) + 8
 _SNAPSHOT_HEAD_BYTES = 8
 _ENTRY = struct.Struct(FRAME.format + HEAD.format[1:])
+_ENTRY_BYTES, _FRAME_BYTES, _HEAD_BYTES = _ENTRY.size, FRAME.size, HEAD.size
 _STORED = b'{"event":"stored"'
 _TRUNCATED = b'{"event":"truncated"'
 
@@ -36,7 +36,6 @@ class LogWatch:
         self._disk = disk
         self._tell = tell
         self._read: dict[tuple[str, str], int] = {}
-        self._segments: dict[str, bool] = {}
         self._disowned: list[Stretch] = []
         disk.watch(self._durable)
 
@@ -47,23 +46,21 @@ class LogWatch:
             self._disowned.append((event["epoch"], event["first"], event["last"]))
         return printed.startswith(_STORED) and b'"medium":"disk"' in printed
 
-    def _durable(self, path: Path, ranges: Ranges) -> None:
-        name = str(path)
-        is_segment = self._segments.get(name)
-        if is_segment is None:
-            is_segment = self._segments[name] = path.suffix == ".log" and path.parent.name == "log"
-        if is_segment:
-            stretches = self._of_segment(path, min((first for first, _ in ranges), default=0))
-        elif path.name == "snapshot":
+    def _durable(self, path: str, ranges: Ranges) -> None:
+        folder, _, name = path.rpartition("/")
+        if name.endswith(".log") and folder.endswith("/log"):
+            changed_from, _ = min(ranges, default=(0, 0))
+            stretches = self._of_segment(path, changed_from)
+        elif name == "snapshot":
             stretches = _of_snapshot(self._disk.durable_tail(path, 0))
         else:
             return
         for stretch in stretches:
             self._tell(stretch)
 
-    def _of_segment(self, path: Path, changed_from: int) -> list[Stretch]:
+    def _of_segment(self, path: str, changed_from: int) -> list[Stretch]:
         """Return the entries of a segment that have not been told and count, one stretch for each epoch."""
-        key = (self._disk.identity, str(path))
+        key = (self._disk.identity, path)
         begin = self._read.get(key, _SEGMENT_HEAD_BYTES)
         if changed_from < begin:  # written anew, as at recovery
             begin = _SEGMENT_HEAD_BYTES
@@ -75,7 +72,7 @@ class LogWatch:
                 _extend(stretches, epoch, index)
             elif not index and epoch in (CUT, BASE):
                 self._disowned.clear()
-                _cut(stretches, VALUE.unpack_from(content, offset + _ENTRY.size)[0])
+                _cut(stretches, VALUE.unpack_from(content, offset + _ENTRY_BYTES)[0])
             offset = end
         self._read[key] = begin + offset
         return stretches
@@ -109,11 +106,12 @@ def line(stretch: Stretch, at_ns: int) -> bytes:
 
 def _entry(content: bytes, offset: int) -> tuple[int, int, int] | None:
     """Return index, epoch and end of the frame at `offset` (see `nodes.reference.records`); None if it is none."""
-    if offset + _ENTRY.size > len(content):
+    if offset + _ENTRY_BYTES > len(content):
         return None
     length, crc, index, epoch = _ENTRY.unpack_from(content, offset)
-    end: int = offset + FRAME.size + length
-    if length < HEAD.size or end > len(content) or zlib.crc32(content[offset + FRAME.size : end]) != crc:
+    begin = offset + _FRAME_BYTES
+    end: int = begin + length
+    if length < _HEAD_BYTES or end > len(content) or zlib.crc32(content[begin:end]) != crc:
         return None
     return index, epoch, end
 

@@ -11,14 +11,16 @@ the order in which they were due.
 
 import asyncio
 import contextvars
-import heapq
 import itertools
 import math
 import weakref
 from asyncio import events
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from heapq import heappop, heappush
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from harness.errors import HarnessError
 
@@ -38,7 +40,7 @@ class Owner:
     def __init__(self) -> None:
         self.dead = False
         self.stopped = False
-        self.waiting: deque[list[Any]] = deque()
+        self.waiting: deque[Event] = deque()
         self.busy_until_ns = 0
         self.spent_ns = 0
         self.tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], None] = weakref.WeakKeyDictionary()
@@ -70,30 +72,34 @@ class Internet(Protocol):
         """Take connections at an address; raises OSError."""
 
 
-class Handle(list[Any]):
-    """A callback that waits for its time: [time in ns, order, callback, args, context, owner].
+Event = list[Any]
+"""A callback that waits for its time: [time in ns, order, callback, args, context, owner].
 
-    A list, because lists are made and compared without a call of Python code, and there are thousands a second.
-    """
+A list, because lists are made, compared and unpacked without a call of Python code, and there are thousands a
+second.
+"""
 
-    __slots__ = ()
+_CALLBACK = 2
+
+
+class Handle(Struct):
+    """What lets whoever has scheduled a callback cancel it."""
+
+    event: Event
 
     def cancel(self) -> None:
         """Let it not happen."""
-        self[_CALLBACK] = None
-        self[_CALLBACK + 1] = ()
+        self.event[_CALLBACK] = None
+        self.event[_CALLBACK + 1] = ()
 
     def cancelled(self) -> bool:
         """Tell whether it was cancelled, or has happened."""
-        return self[_CALLBACK] is None
+        return self.event[_CALLBACK] is None
 
     def when(self) -> float:
         """Return its time in seconds."""
-        seconds: float = self[0] / 1e9
+        seconds: float = self.event[0] / 1e9
         return seconds
-
-
-_CALLBACK = 2
 
 
 class VirtualLoop(asyncio.AbstractEventLoop):
@@ -104,13 +110,13 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.now_ns = 0
         """The time of this instant; `time_ns` also has what whoever runs now has spent since."""
         self._owner: Owner | None = None
-        self._ready: deque[list[Any]] = deque()
-        self._timers: list[list[Any]] = []
+        self._ready: deque[Event] = deque()
+        self._timers: list[Event] = []
         self._order = itertools.count()
         self._stopping = False
         self._running = False
         self._closed = False
-        self._signalled: deque[Handle] = deque()
+        self._signalled: deque[Event] = deque()
         self._handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
         self._budget = STANDSTILL
         self.handled = 0
@@ -133,17 +139,17 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     ) -> Handle:
         """Schedule a callback of whoever runs now, or of the one that `context` names."""
         owner = self._owner if context is None else context.get(_OWNER)
-        handle = Handle((self.now_ns, 0, callback, args, context, owner))
-        self._ready.append(handle)
-        return handle
+        event = [self.now_ns, 0, callback, args, context, owner]
+        self._ready.append(event)
+        return Handle(event)
 
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> Handle:
         """Schedule a callback from a signal's handler, which comes at any moment: between two events."""
-        handle = Handle((self.now_ns, 0, callback, args, context, None))
-        self._signalled.append(handle)
-        return handle
+        event = [self.now_ns, 0, callback, args, context, None]
+        self._signalled.append(event)
+        return Handle(event)
 
     def call_later(  # type: ignore[override]
         self,
@@ -170,7 +176,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     ) -> None:
         """Schedule a callback of `owner` (None: of nature) at a time in nanoseconds; it can't be cancelled."""
         due_ns = when_ns if when_ns > self.now_ns else self.now_ns
-        heapq.heappush(self._timers, [due_ns, next(self._order), callback, args, None, owner])
+        heappush(self._timers, [due_ns, next(self._order), callback, args, None, owner])
 
     def run_as(self, owner: Owner, callback: Callable[..., Any], *args: Any) -> None:
         """Let something happen to a process, behind all that is due for it already."""
@@ -218,9 +224,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         due_ns = self.now_ns if current is None else self.now_ns + current.spent_ns
         if delay_ns > 0:
             due_ns += delay_ns
-        handle = Handle((due_ns, next(self._order), callback, args, context, owner))
-        heapq.heappush(self._timers, handle)
-        return handle
+        event = [due_ns, next(self._order), callback, args, context, owner]
+        heappush(self._timers, event)
+        return Handle(event)
 
     def _go_on(self, owner: Owner) -> None:
         """Let happen what had to wait for a process, before anything else, if it can go on."""
@@ -235,31 +241,31 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if self._signalled:
                 ready.append(self._signalled.popleft())
             if ready:
-                handle = ready.popleft()
+                event = ready.popleft()
             elif timers:
-                handle = heapq.heappop(timers)
-                if handle[0] > self.now_ns:
-                    self.now_ns = handle[0]
+                event = heappop(timers)
+                if event[0] > self.now_ns:
+                    self.now_ns = event[0]
                     self._budget = STANDSTILL
                 while timers and timers[0][0] <= self.now_ns:
-                    ready.append(heapq.heappop(timers))
+                    ready.append(heappop(timers))
             else:
                 raise HarnessError("the simulation has come to a standstill: nobody waits for a time")
-            _, _, callback, args, context, owner = handle
+            _, _, callback, args, context, owner = event
             if callback is None:
                 continue
             if owner is not None:
                 if owner.dead:
                     continue
                 if owner.stopped or owner.waiting or owner.busy_until_ns > self.now_ns:
-                    owner.waiting.append(handle)
+                    owner.waiting.append(event)
                     continue
                 context = context or owner.context
             self._budget -= 1
             if not self._budget:
                 self._budget = STANDSTILL  # for those who tidy up
                 raise HarnessError(f"the simulation stands still at {self.time():.3f} s: {callback}")
-            handle[_CALLBACK] = None
+            event[_CALLBACK] = None
             self._run(callback, args, context, owner)
 
     def _run(

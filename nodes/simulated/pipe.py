@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import Struct
+
 from nodes.simulated.links import PacketLink
 from nodes.simulated.loop import VirtualLoop
 
@@ -58,18 +60,15 @@ def throw(
         loop.at_ns(at_ns, packet.arrive)
 
 
-class _Segment:
+class _Segment(Struct, eq=False):
     """Something sent: `action` happens at the other end, when it is its turn."""
 
-    __slots__ = ("action", "args", "arrived", "number", "resent", "size")
-
-    def __init__(self, number: int, action: Callable[..., None], args: tuple[Any, ...], size: int) -> None:
-        self.number = number
-        self.action = action
-        self.args = args
-        self.size = size
-        self.arrived = False
-        self.resent = False
+    number: int
+    action: Callable[..., None]
+    args: tuple[Any, ...]
+    size: int
+    arrived: bool = False
+    resent: bool = False
 
 
 class Pipe:

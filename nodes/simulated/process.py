@@ -135,7 +135,7 @@ class SimulatedProcess(Owner):
     def flush(self, descriptor: int, then: Callable[[BaseException | None], None]) -> None:
         """Flush a file beside other work."""
         token = self._aside(lambda: self.files.begin_sync(descriptor))
-        wait_ns = self.machine.flush_ns(self.files, descriptor)
+        wait_ns = self.machine.flush_ns()
 
         def end() -> None:
             try:

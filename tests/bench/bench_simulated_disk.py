@@ -49,7 +49,6 @@ def appends(view: View, count: int, flush: Callable[[View, int], None]) -> float
 
 def stepwise(view: View, descriptor: int) -> None:
     flush = view.begin_sync(descriptor)
-    view.flush_ns(descriptor)
     view.end_sync(flush)
 
 

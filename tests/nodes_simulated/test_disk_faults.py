@@ -129,10 +129,10 @@ def test_space_after_a_power_cut_is_that_of_what_is_left(last: bool) -> None:
 
 
 def test_a_stalled_flush_takes_longer() -> None:
-    disk, view, descriptor = ready()
-    assert view.flush_ns(descriptor) == 0
+    disk, _, _ = ready()
+    assert disk.stalled_ns() == 0
     disk.faults.stall_ns = 5_000_000
-    assert view.flush_ns(descriptor) == 5_000_000
+    assert disk.stalled_ns() == 5_000_000
     assert disk.faults.bites == {Bite.STALL: 1}
 
 

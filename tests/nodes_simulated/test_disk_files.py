@@ -242,7 +242,7 @@ def test_what_a_process_dies_before_does_not_happen(fatal: str) -> None:
 def watched() -> tuple[Disk, View, list[tuple[Path, Ranges]]]:
     told: list[tuple[Path, Ranges]] = []
     disk = Disk(Seeded(1))
-    disk.watch(lambda path, ranges: told.append((path, ranges)))
+    disk.watch(lambda path, ranges: told.append((Path(path), ranges)))
     return disk, disk.view("a"), told
 
 
@@ -289,7 +289,7 @@ def test_watchers_find_what_they_hear_of() -> None:
     disk = Disk(Seeded(1))
     disk.write_file(F, b"")
     found: list[bytes | None] = []
-    disk.watch(lambda path, ranges: found.append(disk.durable_bytes(path)))
+    disk.watch(lambda path, ranges: found.append(disk.durable_bytes(Path(path))))
     view = disk.view("a")
     descriptor = view.open(F)
     view.write(descriptor, b"abc", 0)

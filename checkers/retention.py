@@ -20,7 +20,7 @@ from checkers.evidence.incidents import CUTS_POWER, DAMAGES, LIES, RESTARTS
 from checkers.words import at
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.episode import Episode
-from harness.events import Damaged, Medium, NodeEvent, Started, Stored, Truncated
+from harness.events import Applied, Damaged, Medium, NodeEvent, Started, Stored, Truncated
 from harness.verdict import Verdict, merge
 from harness.words import plural
 
@@ -48,7 +48,7 @@ class Retention:
                 shelf = shelves[event.node] = _Shelf(event.node, run)
             if isinstance(event, Stored):
                 shelf.store(event)
-            else:
+            elif not isinstance(event, Applied):
                 findings.extend(shelf.take(event))
         restarts = sum(shelf.restarts for shelf in shelves.values())
         if findings:

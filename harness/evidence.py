@@ -80,7 +80,11 @@ class EvidenceRecorder:
         if file is None:
             return
         text = line.decode("utf-8", "backslashreplace")
-        self._append(file, Heard(recv=monotonic_ns - self._origin_ns, line=text, exact=self._exact))
+        heard = Heard(recv=monotonic_ns - self._origin_ns, line=text, exact=self._exact)
+        try:
+            file.append(self._encode(heard))
+        except FolderError as error:
+            self.error = self.error or error
 
     def take_clock(self, node: str, sample: ClockSample) -> None:
         """Keep how a machine's clock compares; only machines with clocks of their own have such a file."""
@@ -89,14 +93,8 @@ class EvidenceRecorder:
         try:
             if node not in self._clocks:
                 self._clocks[node] = self._spool.open(self._folder / f"{node}.clock.jsonl")
-        except FolderError as error:
-            self.error = self.error or error
-            return
-        self._append(self._clocks[node], replace(sample, at_ns=sample.at_ns - self._origin_ns))
-
-    def _append(self, file: LineFile, what: Heard | ClockSample) -> None:
-        try:
-            file.append(self._encode(what))
+            aligned = replace(sample, at_ns=sample.at_ns - self._origin_ns)
+            self._clocks[node].append(self._encode(aligned))
         except FolderError as error:
             self.error = self.error or error
 

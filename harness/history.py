@@ -1,8 +1,7 @@
 """Every operation of a run, to be read as often as needed, as records or as columns.
 
-A history on disk is streamed: reading holds only the calls that have not returned yet and about a megabyte of
-the file, so its length is limited by the disk; a small one is read once and kept. `columns` holds about 45 bytes
-an operation.
+A history on disk is streamed: reading holds only some lines and the calls that have not returned yet, so its
+length is limited by the disk; a small one is read once and kept. `columns` holds about 45 bytes an operation.
 """
 
 import functools

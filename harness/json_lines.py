@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from harness.errors import DamagedError
 
-TOGETHER_BYTES = 1 << 20
-"""About how much of a file is read and decoded at once."""
+TOGETHER_BYTES = 1 << 14
+"""About how much of a file is decoded at once. More is slower: the garbage collector visits all that is held."""
 
 T = TypeVar("T", bound=Struct)
 

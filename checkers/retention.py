@@ -43,12 +43,14 @@ class Retention:
         shelves: dict[str, _Shelf] = {}
         findings: list[Finding] = []
         for event in run.events:
+            if isinstance(event, Applied):
+                continue
             shelf = shelves.get(event.node)
             if shelf is None:
                 shelf = shelves[event.node] = _Shelf(event.node, run)
             if isinstance(event, Stored):
                 shelf.store(event)
-            elif not isinstance(event, Applied):
+            else:
                 findings.extend(shelf.take(event))
         restarts = sum(shelf.restarts for shelf in shelves.values())
         if findings:

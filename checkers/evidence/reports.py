@@ -30,12 +30,16 @@ class Reports:
         self._all_ns = [event.at_ns for event in events]
         self._stored: dict[tuple[str, Medium, int], list[tuple[int, Stored]]] = defaultdict(list)
         self._truncated: dict[str, list[tuple[int, Truncated]]] = defaultdict(list)
-        self._of_node: dict[str, list[NodeEvent]] = defaultdict(list)
+        self._times: dict[str, list[int]] = defaultdict(list)
+        self._starts: dict[str, list[int]] = defaultdict(list)
         self._degraded: dict[tuple[str, int], list[Degraded]] = defaultdict(list)
         for position, event in enumerate(events):
-            self._of_node[event.node].append(event)
+            times = self._times[event.node]
+            times.append(event.at_ns)
             if isinstance(event, Stored):
                 self._stored[event.node, event.medium, event.epoch].append((position, event))
+            elif isinstance(event, Started):
+                self._starts[event.node].append(len(times) - 1)
             elif isinstance(event, Truncated):
                 self._truncated[event.node].append((position, event))
             elif isinstance(event, Degraded):
@@ -44,7 +48,7 @@ class Reports:
     @property
     def nodes(self) -> tuple[str, ...]:
         """Return the nodes that reported anything, sorted."""
-        return tuple(sorted(self._of_node))
+        return tuple(sorted(self._times))
 
     def epochs(self, node: str, medium: Medium) -> tuple[int, ...]:
         """Return the epochs of which the node reported entries on `medium`, ascending."""
@@ -115,8 +119,8 @@ class Reports:
         """
         import numpy as np
 
-        log = self._of_node.get(node, [])
-        at_ns = np.array([event.at_ns for event in log], dtype=np.int64)
-        broken = np.array([*(isinstance(event, Started) for event in log), True], dtype=np.bool_)
+        at_ns = np.array(self._times.get(node, ()), dtype=np.int64)
+        broken = np.zeros(len(at_ns) + 1, dtype=np.bool_)
+        broken[[*self._starts.get(node, ()), -1]] = True
         silent: NDArray[np.bool_] = broken[np.searchsorted(at_ns, times_ns, side="right")]
         return silent

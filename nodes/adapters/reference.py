@@ -179,7 +179,7 @@ class ReferenceSystem:
             data = _decode(line)
         except ValueError:
             return None
-        kind = _EVENTS.get(str(data.pop("event", None))) if isinstance(data, dict) else None
+        kind = _EVENTS.get(str(data.pop("event", None)))
         if kind is None:
             return None
         try:
@@ -323,7 +323,7 @@ async def _bring(code: str, machine: Machine) -> None:
         raise NodeError(f"{machine.name}: the store's code can't be unpacked: {complaint}")
 
 
-_decode = msgspec.json.Decoder().decode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 _ROLES = {"replica": Role.REPLICA, "witness": Role.WITNESS}
 

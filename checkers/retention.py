@@ -20,7 +20,7 @@ from checkers.evidence.incidents import CUTS_POWER, DAMAGES, LIES, RESTARTS
 from checkers.words import at
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.episode import Episode
-from harness.events import Damaged, Medium, NodeEvent, Started, Stored, Truncated
+from harness.events import Applied, Damaged, Medium, NodeEvent, Started, Stored, Truncated
 from harness.verdict import Verdict, merge
 from harness.words import plural
 
@@ -43,6 +43,8 @@ class Retention:
         shelves: dict[str, _Shelf] = {}
         findings: list[Finding] = []
         for event in run.events:
+            if isinstance(event, Applied):
+                continue
             shelf = shelves.get(event.node)
             if shelf is None:
                 shelf = shelves[event.node] = _Shelf(event.node, run)

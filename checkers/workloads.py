@@ -8,7 +8,7 @@ every kind of write that a key-value store offers.
 Increments leave no trace of their own: they go to separate counters that `checkers.counters` bounds.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -70,18 +70,19 @@ class Traced:
                 return tuple((key, value) for f, key, value in args[0] if f in ("append", "add", "put"))
         return ()
 
-    def sees(self, operation: Operation) -> Iterator[Element]:
-        """Yield the elements that an `ok` read showed; lists and sets element by element, in their order."""
+    def sees(self, operation: Operation) -> Sequence[Element]:
+        """Return the elements that an `ok` read showed; lists and sets element by element, in their order."""
+        shown: Iterable[tuple[str, Any]]
         match operation.f:
             case "get" | "get_within":
-                yield from _elements(operation.args[0], operation.value)
+                return _elements(operation.args[0], operation.value)
             case "peek":
-                for key, value in zip(operation.args[0], operation.value or (), strict=False):
-                    yield from _elements(key, value)
+                shown = zip(operation.args[0], operation.value or (), strict=False)
             case "txn":
-                for f, key, value in operation.value or ():
-                    if f == "get":
-                        yield from _elements(key, value)
+                shown = ((key, value) for f, key, value in operation.value or () if f == "get")
+            case _:
+                return ()
+        return [element for key, value in shown for element in _elements(key, value)]
 
     def final_reads(self, keys: Iterable[str], node: str) -> Iterator[Invocation]:
         """Yield reads of all `keys` on `node`, up to 200 keys each."""
@@ -230,11 +231,9 @@ def _refused(operation: Operation | Invocation) -> bool:
     )
 
 
-def _elements(key: str, value: Any) -> Iterator[Element]:
-    if key.startswith(COUNTER) or value is None:
-        return
+def _elements(key: str, value: Any) -> Sequence[Element]:
+    if value is None or key.startswith(COUNTER):
+        return ()
     if isinstance(value, int):
-        yield key, value
-    else:
-        for element in value:
-            yield key, element
+        return ((key, value),)
+    return [(key, element) for element in value]

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import msgspec
 
+from harness import json_lines
 from harness.episode import Episode
-from harness.errors import DamagedError, FolderError
+from harness.errors import FolderError
 from harness.observer import Observer
 from harness.spool import LineFile
 
@@ -44,17 +45,5 @@ def read(path: Path) -> tuple[Episode, ...]:
     A last line that was cut off by a crash is left out; any other damage raises DamagedError with file and
     line.
     """
-    try:
-        lines = path.read_bytes().splitlines(keepends=True)
-    except OSError as error:
-        raise DamagedError(f"{path}: {error.strerror or error}") from error
-    newest: dict[int, Episode] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.endswith(b"\n"):
-            break
-        try:
-            episode = msgspec.json.decode(line, type=Episode)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise DamagedError(f"{path}:{number}: damaged line: {error}") from error
-        newest[episode.id] = episode
+    newest = {episode.id: episode for _, episode in json_lines.read(path, Episode)}
     return tuple(newest[id_] for id_ in sorted(newest))

@@ -4,14 +4,15 @@ Every line that a supervised process prints is written to `evidence/<node>.jsonl
 of its arrival, so a wiped disk takes no proof along. After the run the system turns the lines into events.
 """
 
-from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness import json_lines
 from harness.alignment import Alignments
 from harness.clock import Origin
 from harness.errors import DamagedError, FolderError
@@ -21,8 +22,6 @@ from harness.spool import LineFile, Spool
 from harness.system import Reports, System
 
 FOLDER = "evidence"
-
-T = TypeVar("T", bound=Struct)
 
 
 class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -80,7 +79,11 @@ class EvidenceRecorder:
         if file is None:
             return
         text = line.decode("utf-8", "backslashreplace")
-        self._append(file, Heard(recv=monotonic_ns - self._origin_ns, line=text, exact=self._exact))
+        heard = Heard(recv=monotonic_ns - self._origin_ns, line=text, exact=self._exact)
+        try:
+            file.append(self._encode(heard))
+        except FolderError as error:
+            self.error = self.error or error
 
     def take_clock(self, node: str, sample: ClockSample) -> None:
         """Keep how a machine's clock compares; only machines with clocks of their own have such a file."""
@@ -89,14 +92,8 @@ class EvidenceRecorder:
         try:
             if node not in self._clocks:
                 self._clocks[node] = self._spool.open(self._folder / f"{node}.clock.jsonl")
-        except FolderError as error:
-            self.error = self.error or error
-            return
-        self._append(self._clocks[node], replace(sample, at_ns=sample.at_ns - self._origin_ns))
-
-    def _append(self, file: LineFile, what: Heard | ClockSample) -> None:
-        try:
-            file.append(self._encode(what))
+            aligned = replace(sample, at_ns=sample.at_ns - self._origin_ns)
+            self._clocks[node].append(self._encode(aligned))
         except FolderError as error:
             self.error = self.error or error
 
@@ -116,18 +113,18 @@ def read(folder: Path, nodes: tuple[str, ...], system: System, origin: Origin) -
         of_node, error_ns = _of_node(folder, node, system, origin)
         events.extend(of_node)
         errors_ns.append(error_ns)
-    events.sort(key=lambda event: event.at_ns)
+    events.sort(key=attrgetter("at_ns"))
     return Reported(tuple(events), sum(sorted(errors_ns)[-2:]))
 
 
 def _of_node(folder: Path, node: str, system: Reports, origin: Origin) -> tuple[list[NodeEvent], int]:
     """Return the events of one node in their order, and by how much their times may be wrong."""
     path, clock = folder / FOLDER / f"{node}.jsonl", folder / FOLDER / f"{node}.clock.jsonl"
-    samples = [sample for _, sample in _lines(clock, ClockSample)] if clock.exists() else []
+    samples = [sample for _, sample in json_lines.read(clock, ClockSample)] if clock.exists() else []
     alignment = Alignments(samples) if samples else None
     events: list[NodeEvent] = []
     last_ns, worst_ns = -1 << 62, 0
-    for number, heard in _lines(path, Heard):
+    for number, heard in json_lines.read(path, Heard):
         try:
             event = system.report(node, heard.line.encode(), origin.monotonic_ns)
         except Exception as error:
@@ -143,18 +140,3 @@ def _of_node(folder: Path, node: str, system: Reports, origin: Origin) -> tuple[
             worst_ns = max(worst_ns, error_ns)
         events.append(event if at_ns == event.at_ns else replace(event, at_ns=at_ns))
     return events, worst_ns
-
-
-def _lines(path: Path, kind: type[T]) -> Iterator[tuple[int, T]]:
-    decode = msgspec.json.Decoder(kind).decode
-    try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(file, start=1):
-                if not raw.endswith(b"\n"):
-                    return
-                try:
-                    yield number, decode(raw)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                    raise DamagedError(f"{path}:{number}: damaged line: {error}") from error
-    except OSError as error:
-        raise DamagedError(f"{path}: {error.strerror or error}") from error

@@ -1,7 +1,7 @@
 """Every operation of a run, to be read as often as needed, as records or as columns.
 
-A history on disk is streamed: reading holds only the calls that have not returned yet, so its length is
-limited by the disk; a small one is read once and kept. `columns` holds about 45 bytes an operation.
+A history on disk is streamed: reading holds only some lines and the calls that have not returned yet, so its
+length is limited by the disk; a small one is read once and kept. `columns` holds about 45 bytes an operation.
 """
 
 import functools
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from harness import json_lines
 from harness.clock import Origin
 from harness.errors import DamagedError
 from harness.operation import Operation, Outcome
@@ -147,25 +148,16 @@ def _open(path: Path) -> tuple[Header, bool, int]:
 
 def _joined(path: Path, kind: type[_Row]) -> Iterator[tuple[Any, Any]]:
     """Yield (call, return or None) by return; holds the calls that are open."""
-    decode = msgspec.json.Decoder(kind).decode
     pending: dict[int, _Row] = {}
-    with path.open("rb") as file:
-        file.readline()
-        for number, raw in enumerate(file, start=2):
-            if not raw.endswith(b"\n"):
-                break
-            try:
-                line = decode(raw)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise DamagedError(f"{path}:{number}: damaged line: {error}") from error
-            if line.call is not None and line.f is not None and line.id not in pending:
-                pending[line.id] = line
-            elif line.returned is not None and line.outcome is not None and line.id in pending:
-                yield pending.pop(line.id), line
-            else:
-                raise DamagedError(
-                    f"{path}:{number}: damaged line: neither a new call nor the return of an open one"
-                )
+    for number, line in json_lines.read(path, kind, passed=1):
+        if line.call is not None and line.f is not None and line.id not in pending:
+            pending[line.id] = line
+        elif line.returned is not None and line.outcome is not None and line.id in pending:
+            yield pending.pop(line.id), line
+        else:
+            raise DamagedError(
+                f"{path}:{number}: damaged line: neither a new call nor the return of an open one"
+            )
     for call in pending.values():
         yield call, None
 

@@ -38,11 +38,12 @@ def reserve(workload: Workload, generator: Generator, count: int) -> tuple[tuple
     Reads that come in between are passed over. Raises UsageError when no writes come.
     """
     generator = lift(generator)
+    context = Context(now_ns=0, worker=0, process=0, members=1, busy=0)
     writes: list[Invocation] = []
     for _ in range(100 * count):
         if len(writes) == count:
             break
-        step, generator = generator.next(Context(now_ns=0, worker=0, process=0, members=1, busy=0))
+        step, generator = generator.next(context)
         if isinstance(step, Invocation) and workload.writes(step):
             writes.append(step)
     if not writes:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from checkers.evidence.lineage import Lineage
+from checkers.evidence.case import Case
 from harness.checker import RecordedRun
 from harness.contract import Permit
 from harness.operation import Operation, Outcome
@@ -37,7 +37,7 @@ class Lasting:
             if is_final_read(operation, node=run.survivor, stopped_ns=run.stopped_ns):
                 final.update(run.workload.sees(operation))
         forgetful = Permit.FAILOVER_SUFFIX in run.contract.permits
-        self._lineage = Lineage.of(run.events) if forgetful else None
+        self._lineage = Case(run).lineage if forgetful else None
         self._entries: dict[Element, tuple[int, int]] = {}
         self._acknowledged: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for operation in run.history:

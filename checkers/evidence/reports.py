@@ -7,7 +7,7 @@ it did not report before was not there.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.events import Degraded, Medium, NodeEvent, Started, Stored, Truncated
@@ -26,18 +26,20 @@ class Reports:
     The position of a report is its index among all; it orders reports of the same nanosecond, too.
     """
 
-    def __init__(self, events: Iterable[NodeEvent]) -> None:
-        self._all_ns: list[int] = []
-        self._stored: dict[tuple[str, Medium, int], list[tuple[int, int, int, int]]] = defaultdict(list)
+    def __init__(self, events: Sequence[NodeEvent]) -> None:
+        self._all_ns = [event.at_ns for event in events]
+        self._stored: dict[tuple[str, Medium, int], list[tuple[int, Stored]]] = defaultdict(list)
         self._truncated: dict[str, list[tuple[int, Truncated]]] = defaultdict(list)
-        self._times: dict[str, list[tuple[int, bool]]] = defaultdict(list)
+        self._times: dict[str, list[int]] = defaultdict(list)
+        self._starts: dict[str, list[int]] = defaultdict(list)
         self._degraded: dict[tuple[str, int], list[Degraded]] = defaultdict(list)
         for position, event in enumerate(events):
-            self._all_ns.append(event.at_ns)
-            self._times[event.node].append((event.at_ns, isinstance(event, Started)))
+            times = self._times[event.node]
+            times.append(event.at_ns)
             if isinstance(event, Stored):
-                line = self._stored[event.node, event.medium, event.epoch]
-                line.append((position, event.at_ns, event.first, event.last))
+                self._stored[event.node, event.medium, event.epoch].append((position, event))
+            elif isinstance(event, Started):
+                self._starts[event.node].append(len(times) - 1)
             elif isinstance(event, Truncated):
                 self._truncated[event.node].append((position, event))
             elif isinstance(event, Degraded):
@@ -80,7 +82,7 @@ class Reports:
         if epoch is None or offset is None:
             return None
         lines = self._stored.get((node, medium, epoch), ())
-        return next((at_ns for _, at_ns, first, last in lines if first <= offset <= last), None)
+        return next((event.at_ns for _, event in lines if event.first <= offset <= event.last), None)
 
     def first_stored(
         self,
@@ -100,13 +102,13 @@ class Reports:
         import numpy as np
 
         first_ns = np.full(len(offsets), NEVER, dtype=np.int64)
-        lines = [line for line in self._stored.get((node, medium, epoch), ()) if after < line[0] <= until]
-        if lines and len(offsets):
-            table = np.array(lines, dtype=np.int64)
-            begins = np.searchsorted(offsets, table[:, 2], side="left").tolist()
-            ends = np.searchsorted(offsets, table[:, 3], side="right").tolist()
-            for line, begin, end in zip(reversed(lines), reversed(begins), reversed(ends), strict=True):
-                first_ns[begin:end] = line[1]
+        lines = self._stored.get((node, medium, epoch), ())
+        told = [event for position, event in lines if after < position <= until]
+        if told and len(offsets):
+            begins = np.searchsorted(offsets, [event.first for event in told], side="left").tolist()
+            ends = np.searchsorted(offsets, [event.last for event in told], side="right").tolist()
+            for event, begin, end in zip(reversed(told), reversed(begins), reversed(ends), strict=True):
+                first_ns[begin:end] = event.at_ns
         return first_ns
 
     def silent_since(self, node: str, times_ns: "NDArray[np.int64]") -> "NDArray[np.bool_]":
@@ -117,8 +119,8 @@ class Reports:
         """
         import numpy as np
 
-        log = self._times.get(node, [])
-        at_ns = np.array([time for time, _ in log], dtype=np.int64)
-        broken = np.array([started for _, started in log] + [True], dtype=np.bool_)
+        at_ns = np.array(self._times.get(node, ()), dtype=np.int64)
+        broken = np.zeros(len(at_ns) + 1, dtype=np.bool_)
+        broken[[*self._starts.get(node, ()), -1]] = True
         silent: NDArray[np.bool_] = broken[np.searchsorted(at_ns, times_ns, side="right")]
         return silent

@@ -113,9 +113,9 @@ class CallsBuilder:
         self._kinds: dict[str, int] = {}
         self._values: dict[Hashable, int] = {identity(None): NIL}
         self._spelled: list[Any] = [None]
-        self._long = tuple(array("q") for _ in range(3))
-        self._int = tuple(array("i") for _ in range(5))
-        self._byte = tuple(array("B") for _ in range(2))
+        self._call_ns, self._return_ns, self._id = (array("q") for _ in range(3))
+        self._key, self._first, self._second, self._result, self._process = (array("i") for _ in range(5))
+        self._kind, self._known = (array("B") for _ in range(2))
 
     def add(
         self,
@@ -133,38 +133,33 @@ class CallsBuilder:
         known = result is not UNKNOWN and return_ns is not None
         codes = [self._code(arg) for arg in (args if len(args) <= 2 else (args,))]
         first, second = (*codes, ABSENT, ABSENT)[:2]
-        longs = (call_ns, return_ns if known and return_ns is not None else NEVER, id)
-        ints = (
-            self._keys.setdefault(key, len(self._keys)),
-            first,
-            second,
-            self._code(result) if known else ABSENT,
-            process,
-        )
-        bytes_ = (self._kinds.setdefault(f, len(self._kinds)), known)
-        for columns, row in ((self._long, longs), (self._int, ints), (self._byte, bytes_)):
-            for column, value in zip(columns, row, strict=True):
-                column.append(value)
+        self._call_ns.append(call_ns)
+        self._return_ns.append(return_ns if known and return_ns is not None else NEVER)
+        self._id.append(id)
+        self._key.append(self._keys.setdefault(key, len(self._keys)))
+        self._first.append(first)
+        self._second.append(second)
+        self._result.append(self._code(result) if known else ABSENT)
+        self._process.append(process)
+        self._kind.append(self._kinds.setdefault(f, len(self._kinds)))
+        self._known.append(known)
 
     def build(self) -> Calls:
         """Return what was added, in the order in which it was."""
-        call_ns, return_ns, ids = (np.array(column, dtype=np.int64) for column in self._long)
-        key, first, second, result, process = (np.array(column, dtype=np.int32) for column in self._int)
-        kind, known = (np.array(column, dtype=np.uint8) for column in self._byte)
         return Calls(
-            key=key,
+            key=np.array(self._key),
             keys=tuple(self._keys),
-            call_ns=call_ns,
-            return_ns=return_ns,
-            kind=kind,
+            call_ns=np.array(self._call_ns),
+            return_ns=np.array(self._return_ns),
+            kind=np.array(self._kind),
             kinds=tuple(self._kinds),
-            first=first,
-            second=second,
-            result=result,
-            known=known.astype(np.bool_),
+            first=np.array(self._first),
+            second=np.array(self._second),
+            result=np.array(self._result),
+            known=np.array(self._known, dtype=np.bool_),
             values=tuple(self._spelled),
-            id=ids,
-            process=process,
+            id=np.array(self._id),
+            process=np.array(self._process),
         )
 
     def _code(self, value: Any) -> int:

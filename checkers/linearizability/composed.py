@@ -3,8 +3,6 @@
 from collections.abc import Hashable, Iterable
 from typing import Any
 
-from msgspec import Struct
-
 from checkers.linearizability.model import UNKNOWN, Call, Growing, Model, Observing
 
 TOGETHER = "txn"
@@ -19,10 +17,13 @@ OTHERS = "\0others"
 """The mark of what can't be seen."""
 
 
-class Composed(Struct, frozen=True):
+class Composed:
     """A model that knows TOGETHER besides its own operations."""
 
-    model: Model
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._observing = model if isinstance(model, Observing) else None
+        self._growing = model if isinstance(model, Growing) else None
 
     @property
     def name(self) -> str:
@@ -42,34 +43,34 @@ class Composed(Struct, frozen=True):
 
     def traces(self, call: Call) -> tuple[Hashable, ...]:
         """Return the marks of all parts; what leaves none and does more than read counts as one, for nobody."""
-        if not isinstance(self.model, Observing):
+        if self._observing is None:
             return ()
-        done = parts(call)
-        marks = [mark for part in done for mark in self.model.traces(part)]
-        silent = any(part.f != READ and not self.model.traces(part) for part in done)
+        done = [(part, self._observing.traces(part)) for part in parts(call)]
+        marks = [mark for _, left in done for mark in left]
+        silent = any(part.f != READ and not left for part, left in done)
         return (*marks, OTHERS) if marks and silent else tuple(marks)
 
     def sees(self, call: Call) -> tuple[Hashable, ...]:
         """Return what the parts show, but for what the call itself has done."""
-        if not isinstance(self.model, Observing):
+        if self._observing is None:
             return ()
-        own = {mark for part in parts(call) for mark in self.model.traces(part)}
-        return tuple(mark for part in parts(call) for mark in self.model.sees(part) if mark not in own)
+        own = {mark for part in parts(call) for mark in self._observing.traces(part)}
+        return tuple(mark for part in parts(call) for mark in self._observing.sees(part) if mark not in own)
 
     def grows(self, calls: Iterable[Call]) -> bool:
         """Tell whether the model's objects grow under all parts."""
-        return isinstance(self.model, Growing) and self.model.grows(
+        return self._growing is not None and self._growing.grows(
             part for call in calls for part in parts(call)
         )
 
     def shows(self, call: Call) -> bool:
         """Tell whether one of the parts shows all."""
-        return isinstance(self.model, Growing) and any(map(self.model.shows, parts(call)))
+        return self._growing is not None and any(map(self._growing.shows, parts(call)))
 
     def within(self, state: Any, call: Call) -> bool:
         """Tell whether all parts that show something show at least this."""
-        return not isinstance(self.model, Growing) or all(
-            self.model.within(state, part) for part in parts(call) if self.model.shows(part)
+        return self._growing is None or all(
+            self._growing.within(state, part) for part in parts(call) if self._growing.shows(part)
         )
 
     def describe(self, call: Call) -> str:

@@ -166,16 +166,17 @@ def _awaited(future: Future[ObjectResult], task: _Task, budget: Budget) -> Objec
 
 def _parts(calls: Calls, model: Model) -> Iterator[tuple[Any, Rows]]:
     """Yield each object's key and rows."""
+    parted = model if isinstance(model, Partitioned) else None
     for rows in _grouped(calls.key):
         key = calls.keys[calls.key[rows[0]]]
-        if isinstance(model, Partitioned):
+        if parted is None:
+            yield key, rows
+        else:
             names: dict[Hashable, int] = {}
             parts = np.array(
-                [names.setdefault(model.part(calls.call(row)), len(names)) for row in rows.tolist()]
+                [names.setdefault(parted.part(calls.call(row)), len(names)) for row in rows.tolist()]
             )
             yield from (((key, name), rows[part]) for name, part in zip(names, _grouped(parts), strict=True))
-        else:
-            yield key, rows
 
 
 def _grouped(group: NDArray[Any]) -> list[Rows]:

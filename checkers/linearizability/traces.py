@@ -17,7 +17,7 @@ from checkers.linearizability.problem import Ints
 def settle(model: Model, calls: Calls) -> tuple[NDArray[np.bool_], Ints]:
     """Return which rows to keep, and by when each happened; one pass. See `Observing`."""
     kept = np.ones(len(calls), dtype=np.bool_)
-    if not isinstance(model, Observing) or calls.known.all():
+    if calls.known.all() or not isinstance(model, Observing):
         return kept, calls.return_ns
     by_ns: dict[Hashable, int] = {}
     left: Counter[Hashable] = Counter()

@@ -112,7 +112,7 @@ class _Register:
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
         read, write, cas = (calls.kind == calls.code_of(f) for f in ("read", "write", "cas"))
-        agreed, refused = (np.isin(calls.result, _codes(calls, cas, answer)) for answer in (True, False))
+        agreed, refused = (_answered(calls, cas, answer) for answer in (True, False))
         known = calls.known
         self.reads = np.flatnonzero(read & known)
         self.refused = np.flatnonzero(cas & known & refused)
@@ -338,7 +338,7 @@ def _closed(calls: Calls, suspects: tuple[int, ...]) -> tuple[int, ...]:
     have happened.
     """
     write, cas, read = (calls.kind == calls.code_of(f) for f in ("write", "cas", "read"))
-    refused = np.isin(calls.result, _codes(calls, cas, False)) & calls.known
+    refused = _answered(calls, cas, False) & calls.known
     wrote = np.where(write, calls.first, np.where(cas & ~refused, calls.second, ABSENT))
     saw = np.where(read & calls.known, calls.result, np.where(cas & ~refused, calls.first, ABSENT))
     rows = np.array(suspects, dtype=np.intp)
@@ -353,7 +353,10 @@ def _closed(calls: Calls, suspects: tuple[int, ...]) -> tuple[int, ...]:
         rows = np.flatnonzero(more)
 
 
-def _codes(calls: Calls, rows: NDArray[np.bool_], answer: bool) -> list[int]:
-    """Return the codes that stand for an answer, among the results of some rows."""
-    codes = np.unique(calls.result[rows & calls.known])
-    return [code for code in codes.tolist() if code != ABSENT and calls.values[code] == answer]
+def _answered(calls: Calls, rows: NDArray[np.bool_], answer: bool) -> NDArray[np.bool_]:
+    """Tell which results stand for an answer, among those that some rows have."""
+    found = np.zeros(len(calls), dtype=np.bool_)
+    for code in np.unique(calls.result[rows & calls.known]).tolist():
+        if code != ABSENT and calls.values[code] == answer:
+            found |= calls.result == code
+    return found

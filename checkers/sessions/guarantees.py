@@ -11,6 +11,7 @@
 import enum
 from collections import defaultdict
 from collections.abc import Iterator
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -87,7 +88,7 @@ class Watch:
         shown = [self._traffic.written[key, value] for key, values in read.shown.items() for value in values]
         if not shown:
             return
-        last = max(shown, key=lambda each: each.call_ns)
+        last = max(shown, key=attrgetter("call_ns"))
         for key, values in read.shown.items():
             for missed in self._traffic.acknowledged.get(key, ()):
                 if missed.return_ns is None or missed.return_ns > last.call_ns:
@@ -122,8 +123,9 @@ class Watch:
                         return
 
     def _remember(self, read: Seen) -> None:
+        now = (read.return_ns, read.operation.id)
         for key, values in read.shown.items():
             self._known[key] |= values
             saw = self._saw[read.operation.process, key]
             for value in values:
-                saw.setdefault(value, (read.return_ns, read.operation.id))
+                saw.setdefault(value, now)

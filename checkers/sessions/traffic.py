@@ -82,8 +82,9 @@ class Traffic:
 
     def _seen(self, operation: Operation, keys: tuple[str, ...]) -> Seen:
         shown: dict[str, set[int]] = {key: set() for key in keys}
-        for key, value in self._run.workload.sees(operation):
-            if (key, value) in self.written and key in shown:
+        for element in self._run.workload.sees(operation):
+            key, value = element
+            if element in self.written and key in shown:
                 shown[key].add(value)
         return Seen(
             operation=operation,

@@ -9,6 +9,7 @@ serializability is strict serializability. Nothing here looks at predicates, so 
 serializability fall together.
 """
 
+import functools
 from collections.abc import Iterable
 
 from checkers.transactions.anomalies import Anomaly, Order, parts
@@ -107,6 +108,7 @@ def canonical(name: str) -> str:
     return name
 
 
+@functools.cache
 def weaker(name: str) -> frozenset[str]:
     """Return a model and all that it implies."""
     return frozenset((name,)).union(*(weaker(each) for each in IMPLIES[name]))
@@ -130,4 +132,5 @@ def weakest(names: Iterable[str]) -> tuple[str, ...]:
 def strongest(names: Iterable[str]) -> tuple[str, ...]:
     """Return those of some models that none of the others implies."""
     given = tuple(names)
-    return tuple(each for each in given if not any(each in weaker(other) for other in given if other != each))
+    implied = {each for other in given for each in weaker(other) if each != other}
+    return tuple(each for each in given if each not in implied)

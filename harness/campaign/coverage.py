@@ -36,7 +36,9 @@ class _Cluster:
 
     def stored(self, event: Stored) -> None:
         """Take note that a log has grown."""
-        self._ends[event.node] = max(self._ends.get(event.node, (0, 0)), (event.epoch, event.last))
+        end = (event.epoch, event.last)
+        if end > self._ends.get(event.node, (0, 0)):
+            self._ends[event.node] = end
 
     def take(self, event: NodeEvent) -> str:
         """Take note of a report that is not everyday; return what kind of thing it is."""

@@ -186,7 +186,7 @@ class Link(asyncio.Protocol):
     def flush(self) -> None:
         """Send what is queued."""
         queue, self.queue = self.queue, []
-        self.write(queue[0] if len(queue) == 1 else b"".join(queue))
+        self.write(b"".join(queue))
 
     def write(self, data: bytes) -> None:
         """Send bytes; a node that takes none for very long is cut off."""

@@ -21,6 +21,20 @@ class ProtocolError(Exception):
 
 
 @fixed_by_name
+class Order:
+    """What a primary says to its replicas, in its epoch."""
+
+    epoch: int
+
+
+@fixed_by_name
+class Answer:
+    """What is said to a primary, in its epoch."""
+
+    epoch: int
+
+
+@fixed_by_name
 class Hello:
     """The first words on a connection: who I am, and whether I belong to a cluster yet."""
 
@@ -55,14 +69,13 @@ class VoteReply:
 
 
 @fixed_by_name
-class Heartbeat:
+class Heartbeat(Order):
     """The primary lives. `at` comes back in the answer and dates the lease.
 
     `stream` is the stream that the primary feeds to this replica (0: none); `echo` the latest `clock` of the
     replica that the primary had seen when it read `commit`.
     """
 
-    epoch: int
     at: int
     commit: int
     stream: int
@@ -72,10 +85,9 @@ class Heartbeat:
 
 
 @fixed_by_name
-class HeartbeatReply:
+class HeartbeatReply(Answer):
     """The answer to a Heartbeat; a `promised` above the primary's epoch tells it that it is deposed."""
 
-    epoch: int
     promised: int
     at: int
     identity: str
@@ -86,10 +98,9 @@ class HeartbeatReply:
 
 
 @fixed_by_name
-class Follow:
+class Follow(Answer):
     """A replica asks to be fed what comes after its own log, which has these stretches."""
 
-    epoch: int
     stream: int
     identity: str
     base: int
@@ -99,42 +110,38 @@ class Follow:
 
 
 @fixed_by_name
-class Accept:
+class Accept(Order):
     """The stream starts after `common`: cut off what you have beyond it."""
 
-    epoch: int
     stream: int
     common: int
 
 
 @fixed_by_name
-class Install:
+class Install(Order):
     """Too far behind, or too different: take the snapshot up to `index` first.
 
     Only the entries up to `common` of the replica's own log are in the primary's.
     """
 
-    epoch: int
     stream: int
     index: int
     common: int
 
 
 @fixed_by_name
-class AskPart:
+class AskPart(Answer):
     """A replica asks for the part of the snapshot at `offset` bytes."""
 
-    epoch: int
     stream: int
     index: int
     offset: int
 
 
 @fixed_by_name
-class Part:
+class Part(Order):
     """A part of the snapshot's file (the blob); `end` marks the last."""
 
-    epoch: int
     stream: int
     index: int
     offset: int
@@ -142,10 +149,9 @@ class Part:
 
 
 @fixed_by_name
-class Append:
+class Append(Order):
     """Entries (the blob's frames) that follow (`prev`, `prev_epoch`)."""
 
-    epoch: int
     stream: int
     prev: int
     prev_epoch: int
@@ -154,10 +160,9 @@ class Append:
 
 
 @fixed_by_name
-class Appended:
+class Appended(Answer):
     """A replica's acknowledgement: its log is on disk up to `flushed`, in its page cache up to `written`."""
 
-    epoch: int
     stream: int
     flushed: int
     written: int
@@ -165,18 +170,16 @@ class Appended:
 
 
 @fixed_by_name
-class Propose:
+class Propose(Order):
     """The primary asks to keep a protection record durably."""
 
-    epoch: int
     record: dict[str, Any]
 
 
 @fixed_by_name
-class Recorded:
+class Recorded(Answer):
     """The record of this version is durable here."""
 
-    epoch: int
     record_epoch: int
     record_seq: int
     identity: str
@@ -252,14 +255,14 @@ def decode(header: dict[str, Any]) -> Message:
     kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise ProtocolError(f"no kind of message: {name!r}")
-    shape = kind.shape
-    if header.keys() != shape.keys():
-        raise ProtocolError(f"{name} with fields {', '.join(sorted(header))}")
+    try:
+        message: Message = kind.made(**header)
+    except TypeError as error:
+        raise ProtocolError(f"{name} with fields {', '.join(sorted(header))}") from error
     if list(map(type, header.values())) != kind.usual:
         for field, value in header.items():
-            if type(value) not in shape[field]:
+            if type(value) not in kind.shape[field]:
                 raise ProtocolError(f"{name}.{field} is {type(value).__name__}")
-    message: Message = kind.made(**header)
     return message
 
 

@@ -19,7 +19,7 @@ from nodes.reference import messages as ms
 from nodes.reference.candidate import Candidate
 from nodes.reference.log import Log, Range
 from nodes.reference.primary import Primary
-from nodes.reference.records import decode
+from nodes.reference.records import command
 from nodes.reference.replica import Replica
 from nodes.reference.requests import Requests
 from nodes.reference.roles import Role
@@ -115,12 +115,13 @@ class Node:
     def received(self, peer: str, message: ms.Message, blob: bytes, now: int) -> None:
         """Take in a message; raises ProtocolError or DamageError if a peer could not have meant it."""
         match message:
-            case ms.Append() | ms.Heartbeat() | ms.Accept() | ms.Install() | ms.Part() | ms.Propose():
-                if self._obeys(peer, message.epoch, now):
-                    self._ordered(peer, message, blob, now)
-                elif isinstance(message, ms.Heartbeat):
+            case ms.Order():
+                obeys = self._obeys(peer, message.epoch, now)
+                if isinstance(message, ms.Heartbeat):
                     self.send(peer, self._heartbeat_reply(message, now))
-            case ms.Appended() | ms.HeartbeatReply() | ms.Follow() | ms.AskPart() | ms.Recorded():
+                if obeys:
+                    self._ordered(peer, message, blob, now)
+            case ms.Answer():
                 if isinstance(self.role, Primary):
                     self.role.received(peer, message, now)
             case ms.AskVote():
@@ -146,7 +147,6 @@ class Node:
             return
         self.report_stored(self.flushed + 1, upto, "disk", now)
         self.flushed = upto
-        self.role.flushed(now)
 
     def has_room(self, room: bool) -> None:
         """The disk has become full, or has room again."""
@@ -270,7 +270,7 @@ class Node:
 
     def command_in_log(self, index: int) -> Command | None:
         """Return the command of an entry, from its frame."""
-        return decode(self.log.frame(index)).command()
+        return command(self.log.frame(index))
 
     def cut(self, after: int, now: int) -> None:
         """Remove a suffix that is not in the primary's log; it is kept aside and reported."""
@@ -331,8 +331,6 @@ class Node:
 
     def _ordered(self, peer: str, message: Any, blob: bytes, now: int) -> None:
         assert isinstance(self.role, Replica), "who obeys is a replica"
-        if isinstance(message, ms.Heartbeat):
-            self.send(peer, self._heartbeat_reply(message, now))
         if isinstance(message, ms.Propose):
             self._keep_record(peer, message)
         else:

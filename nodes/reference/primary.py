@@ -128,13 +128,13 @@ class Primary(Quiet):
         """Take in a member's answer."""
         feed = self.feeds[peer]
         match message:
+            case ms.Appended(epoch=self.epoch, stream=stream) if stream == feed.stream:
+                feed.acknowledged(message.flushed, message.written)
+                feed.clock = max(feed.clock, message.clock)
             case ms.HeartbeatReply():
                 self._heartbeat_reply(peer, feed, message, now)
             case ms.Follow(epoch=self.epoch):
                 self._follow(peer, feed, message)
-            case ms.Appended(epoch=self.epoch, stream=stream) if stream == feed.stream:
-                feed.acknowledged(message.flushed, message.written)
-                feed.clock = max(feed.clock, message.clock)
             case ms.AskPart(epoch=self.epoch):
                 self.node.out.append(fx.ReadPart(peer, message.stream, message.index, message.offset))
             case ms.Recorded(epoch=self.epoch):
@@ -220,8 +220,7 @@ class Primary(Quiet):
         for peer in self.feeds:
             self._beat(peer, now, current=current)
         self.protection.admit(now)
-        confirmed = self.confirmed()
-        self.protection.mind(self._blocked(now), self.protection.full(confirmed), confirmed, now)
+        self.protection.mind(self._blocked(now), now)
 
     def _blocked(self, now: int) -> int | None:
         """Return the first entry that has waited too long for its copies, the epoch's first included."""
@@ -268,12 +267,16 @@ class Primary(Quiet):
             node.flush()
         if node.settings.visibility is Visibility.ON_APPLY:
             node.apply(node.log.last, now)
-        self._advance(now)
+        waits = self._waiting or not node.applied == node.commit == node.log.last
         behind = [peer for peer, feed in self.feeds.items() if feed.stream and feed.sent < node.log.last]
-        if behind:
-            current = self._current(now)
-            for peer in behind:
-                self._replicate(peer, self.feeds[peer], current=current)
+        if not waits and not behind:
+            return
+        until = self.lease_until(now) if node.settings.leased else 0
+        held = not until or now < until
+        if waits and held:
+            self._advance(now, until)
+        for peer in behind:
+            self._replicate(peer, self.feeds[peer], current=held and node.commit >= self.start)
 
     def confirmed(self) -> dict[str, int]:
         """Return how far each replica whose copy counts has confirmed, on the medium of the mode."""
@@ -281,16 +284,12 @@ class Primary(Quiet):
         return {
             peer: feed.written if memory else feed.flushed
             for peer, feed in self.feeds.items()
-            if feed.stream != 0 and self.protection.counts(peer)
+            if feed.stream != 0 and self.protection.counts(peer, feed)
         }
 
-    def _advance(self, now: int) -> None:
+    def _advance(self, now: int, until: int) -> None:
+        """Acknowledge and apply what has its copies, while the lease lasts: `until`, or 0 for ever."""
         node = self.node
-        if not self._waiting and node.applied == node.commit == node.log.last:
-            return
-        until = self.lease_until(now) if node.settings.leased else 0
-        if until and now >= until:
-            return
         confirmed = self.confirmed()
         full = self.protection.full(confirmed)
         upto = self.protection.acknowledgeable(full, confirmed)

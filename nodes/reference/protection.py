@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nodes.reference import messages as ms
+from nodes.reference.feed import Feed
 from nodes.reference.rules import Record, majority, protected, protected_degraded
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ class Protection:
             self._confirmed.add(peer)
             self._settle(now)
 
-    def counts(self, peer: str) -> bool:
+    def counts(self, peer: str, feed: Feed) -> bool:
         """Tell whether a copy on `peer` counts: its disk is the one that the cluster knows of."""
-        known = self.record.members.get(peer) == self._primary.feeds[peer].identity
+        known = self.record.members.get(peer) == feed.identity
         return known and (self.record.joining != peer or self.stable)
 
     def _settle(self, now: int) -> None:
@@ -130,22 +131,23 @@ class Protection:
             return full
         return max(full, protected_degraded(self._degraded, self._node.name, self._node.flushed, confirmed))
 
-    def mind(self, blocked: int | None, full: int, confirmed: Mapping[str, int], now: int) -> None:
+    def mind(self, blocked: int | None, now: int) -> None:
         """Degrade when the entry `blocked` has waited too long; end a degraded period when all are back."""
         node = self._node
         if not node.settings.degrade_after_ns:
             return
         if blocked is not None and blocked <= node.flushed:
-            self._degrade(blocked, confirmed, now)
+            self._degrade(blocked, now)
         elif self.record.in_sync is not None and now >= self._rest_until:
-            self._restore(full, now)
+            self._restore(now)
         self._seen_end = node.log.last
 
-    def _degrade(self, blocked: int, confirmed: Mapping[str, int], now: int) -> None:
+    def _degrade(self, blocked: int, now: int) -> None:
         if self._catching_until and self.record.in_sync is not None:
             self._catching_until = 0  # not yet: go on with fewer copies, and try again later
             self._rest_until = now + CATCH_UP_NS
             return
+        confirmed = self._primary.confirmed()
         name = self._node.name
         in_sync = (name, *sorted(peer for peer, upto in confirmed.items() if upto >= blocked))
         if self.record.in_sync != in_sync:
@@ -153,8 +155,9 @@ class Protection:
             self._rest_until = now + CATCH_UP_NS
             self.propose(replace(self.record, seq=self.record.seq + 1, in_sync=in_sync), now)
 
-    def _restore(self, full: int, now: int) -> None:
+    def _restore(self, now: int) -> None:
         node = self._node
+        full = self.full(self._primary.confirmed())
         if not self._catching_until:
             if full >= max(self._seen_end, self._primary.start):
                 self._catching_until = now + CATCH_UP_NS

@@ -9,11 +9,17 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from nodes.reference.fixed import fixed
 from nodes.reference.text import from_json
 
 FRAME = struct.Struct(">II")
 HEAD = struct.Struct(">QQ")
+_HEAD_BYTES = HEAD.size
+_BODY = FRAME.size
+"""Where a frame's body begins."""
+
+_PAYLOAD = _BODY + _HEAD_BYTES
+"""Where its payload does."""
+
 MAX_BODY = 2 << 20
 """No entry is larger (bytes)."""
 MAX_PAYLOAD = MAX_BODY - HEAD.size
@@ -23,37 +29,24 @@ class DamageError(Exception):
     """Bytes that should be a frame are not one."""
 
 
-@fixed
-class Entry:
-    """One position of the log: what was decided there, and by the primary of which epoch."""
-
-    index: int
-    epoch: int
-    payload: bytes
-
-    def command(self) -> dict[str, Any] | None:
-        """Return the command, or None for an entry that only opens its epoch."""
-        if not self.payload:
-            return None
-        command: dict[str, Any] = from_json(self.payload)
-        return command
-
-
 def encode(index: int, epoch: int, payload: bytes) -> bytes:
     """Return the frame of an entry."""
     body = HEAD.pack(index, epoch) + payload
     return FRAME.pack(len(body), zlib.crc32(body)) + body
 
 
-def decode(frame: bytes) -> Entry:
-    """Return the entry in a frame whose CRC was checked when it came in."""
-    index, epoch = HEAD.unpack_from(frame, FRAME.size)
-    return Entry(index, epoch, frame[FRAME.size + HEAD.size :])
+def command(frame: bytes) -> dict[str, Any] | None:
+    """Return the command in a frame, or None if its entry only opens an epoch.
+
+    The CRC was checked when the frame came in.
+    """
+    payload = frame[_PAYLOAD:]
+    return from_json(payload) if payload else None
 
 
 def position(frame: bytes) -> tuple[int, int]:
     """Return the index and the epoch of a frame, without touching its payload."""
-    index, epoch = HEAD.unpack_from(frame, FRAME.size)
+    index, epoch = HEAD.unpack_from(frame, _BODY)
     return index, epoch
 
 
@@ -62,17 +55,18 @@ def frame_at(data: bytes | memoryview, offset: int) -> bytes | None:
 
     Raises DamageError when there is something, but not a whole and sound frame.
     """
-    if offset + FRAME.size > len(data):
+    start = offset + _BODY
+    if start > len(data):
         if any(data[offset:]):
             raise DamageError(f"{len(data) - offset} stray bytes at byte {offset}")
         return None
     length, crc = FRAME.unpack_from(data, offset)
     if length == 0 and crc == 0:
         return None
-    end = offset + FRAME.size + length
-    if not HEAD.size <= length <= MAX_BODY or end > len(data):
+    end = start + length
+    if not _HEAD_BYTES <= length <= MAX_BODY or end > len(data):
         raise DamageError(f"impossible length {length} at byte {offset}")
-    if zlib.crc32(data[offset + FRAME.size : end]) != crc:
+    if zlib.crc32(data[start:end]) != crc:
         raise DamageError(f"wrong checksum at byte {offset}")
     return bytes(data[offset:end])
 

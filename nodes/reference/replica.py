@@ -100,14 +100,14 @@ class Replica(Quiet):
         if self.node.settings.witness or getattr(message, "stream", None) != self._stream:
             return
         match message:
+            case ms.Append():
+                self._append(message, blob, now)
             case ms.Accept():
                 self._accept(message, now)
             case ms.Install():
                 self._install(message, now)
             case ms.Part():
                 self._part(message, blob, now)
-            case ms.Append():
-                self._append(message, blob, now)
 
     def disconnected(self, peer: str, now: int) -> None:
         """The stream is gone with its connection."""

@@ -26,9 +26,6 @@ class Role(Protocol):
     def disconnected(self, peer: str, now: int) -> None:
         """The connection to `peer` is gone."""
 
-    def flushed(self, now: int) -> None:
-        """More of the own log is on disk."""
-
     def command_at(self, index: int) -> Command | None:
         """Return the command to apply at `index`."""
 
@@ -50,9 +47,6 @@ class Quiet:
 
     def disconnected(self, peer: str, now: int) -> None:
         """Nothing changes."""
-
-    def flushed(self, now: int) -> None:
-        """Nothing waits for it."""
 
     def command_at(self, index: int) -> Command | None:
         """Return the command to apply at `index`."""

@@ -151,25 +151,21 @@ class Server:
 
     def _carry_out(self, effects: list[fx.Effect]) -> None:
         reports: list[bytes] = []
-        sends: list[fx.Send] = []
         replies: list[fx.Reply] = []
         for effect in effects:
-            if isinstance(effect, fx.Report):
+            if type(effect) is fx.Report:
                 reports.append(own_json(effect.event))
-            elif isinstance(effect, fx.Send):
-                sends.append(effect)
-            elif isinstance(effect, fx.Reply):
+            elif type(effect) is fx.Send:
+                self._links.send(effect.to, effect.message, effect.blob)
+            elif type(effect) is fx.Reply:
                 replies.append(effect)
             else:
-                if reports and isinstance(effect, fx.Cut | fx.InstallSnapshot):
+                if reports and type(effect) in (fx.Cut, fx.InstallSnapshot):
                     self._tell(reports)
                 self._act(effect)
         if reports:
             self._tell(reports)
-        if sends:
-            for send in sends:
-                self._links.send(send.to, send.message, send.blob)
-            self._links.flush()
+        self._links.flush()
         if replies:
             self._answer(replies)
 

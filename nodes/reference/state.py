@@ -206,8 +206,8 @@ _MICRO = _WRITES | {
 _MICRO_ARGUMENTS = {"get": 0, "put": 1, "cas": 2, "add": 1, "append": 1, "increment": 1, "at_least": 1}
 
 
-def _arguments(command: Command) -> Iterator[Any]:
-    return (command[name] for name in _PARAMETERS[command["op"]])
+def _arguments(command: Command) -> list[Any]:
+    return [command[name] for name in _PARAMETERS[command["op"]]]
 
 
 def flaw(command: Command) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 from nodes.reference.text import from_json, to_json
 
 _SIZES = struct.Struct(">II")
+_SIZES_BYTES = _SIZES.size
 MAX_FRAME = 8 << 20
 """No frame is larger (bytes); whoever announces one is cut off."""
 
@@ -42,16 +43,16 @@ class Splitter:
         buffer = kept or data
         frames: list[tuple[dict[str, Any], bytes]] = []
         start, length = 0, len(buffer)
-        while length - start >= _SIZES.size:
+        while length - start >= _SIZES_BYTES:
             size, header_size = _SIZES.unpack_from(buffer, start)
             if not 4 + header_size <= size <= MAX_FRAME:
                 raise GarbageError(f"impossible frame sizes {size} and {header_size}")
             end = start + 4 + size
             if length < end:
                 break
-            middle = start + _SIZES.size + header_size
+            middle = start + _SIZES_BYTES + header_size
             try:
-                header = from_json(buffer[start + _SIZES.size : middle])
+                header = from_json(buffer[start + _SIZES_BYTES : middle])
             except (ValueError, RecursionError) as error:
                 raise GarbageError(f"a header that is no JSON: {error}") from error
             if not isinstance(header, dict):

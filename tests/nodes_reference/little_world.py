@@ -19,7 +19,7 @@ from nodes.reference import messages as ms
 from nodes.reference.log import Log, Range
 from nodes.reference.node import Node, Recovered
 from nodes.reference.primary import Primary
-from nodes.reference.records import decode
+from nodes.reference.records import position
 from nodes.reference.settings import MS, Member, Settings
 from nodes.reference.state import State
 
@@ -53,7 +53,7 @@ class Disk:
                 state.load(row)
         last = self.first + len(self.frames) - 1
         if last < base or (
-            base >= self.first and decode(self.frames[base - self.first]).epoch != history[-1][0]
+            base >= self.first and position(self.frames[base - self.first])[1] != history[-1][0]
         ):
             self.frames, self.first = [], base + 1
             log = Log(base=base, history=history)

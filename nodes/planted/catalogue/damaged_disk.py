@@ -53,7 +53,7 @@ BUGS = (
         edits=(
             Edit(
                 "records.py",
-                "    if zlib.crc32(data[offset + FRAME.size : end]) != crc:\n"
+                "    if zlib.crc32(data[start:end]) != crc:\n"
                 '        raise DamageError(f"wrong checksum at byte {offset}")\n',
                 "",
             ),

@@ -42,7 +42,7 @@ BUGS = (
             Edit(
                 "protection.py",
                 "        elif self.record.in_sync is not None and now >= self._rest_until:\n"
-                "            self._restore(full, now)\n",
+                "            self._restore(now)\n",
                 "",
             ),
         ),

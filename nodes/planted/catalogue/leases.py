@@ -30,7 +30,11 @@ BUGS = (
         way=5,
         summary="The primary acknowledges though its lease has ended.",
         edits=(
-            Edit("primary.py", "until = self.lease_until(now) if node.settings.leased else 0", "until = 0"),
+            Edit(
+                "primary.py",
+                "if waits and held:\n            self._advance(now, until)",
+                "if waits:\n            self._advance(now, 0)",
+            ),
         ),
         where=_ASYNC,
         needs=("partition", "pause"),
@@ -91,7 +95,7 @@ BUGS = (
             Edit("primary.py", "heard.append(now)", "heard.append(self.node.wall_ns())"),
             Edit("primary.py", "lease_ns = asked_ns", "lease_ns = node.wall_ns()"),
             Edit("primary.py", "now < self.lease_until(now)", "self.node.wall_ns() < self.lease_until(now)"),
-            Edit("primary.py", "if until and now >= until:", "if until and node.wall_ns() >= until:"),
+            Edit("primary.py", "not until or now < until", "not until or node.wall_ns() < until"),
         ),
         where=_ASYNC,
         needs=("clock-jump", "partition"),

@@ -34,7 +34,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._splitter = Splitter()
         self._transport: asyncio.Transport | None = None
-        self._waiting: dict[int, asyncio.Future[dict[str, Any] | None]] = {}
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = 0
         self.lost = False
 
@@ -53,7 +53,8 @@ class Connection(asyncio.Protocol):
         """Fail what waits."""
         self.lost = True
         for future in self._waiting.values():
-            _give_up(future)
+            if not future.done():
+                future.set_exception(UnknownError("the connection was lost before the answer came"))
         self._waiting.clear()
 
     def data_received(self, data: bytes) -> None:
@@ -78,20 +79,15 @@ class Connection(asyncio.Protocol):
         self._numbers += 1
         number = self._numbers
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[dict[str, Any] | None] = loop.create_future()
+        future: asyncio.Future[dict[str, Any]] = loop.create_future()
         self._waiting[number] = future
         self._transport.write(pack_json({"id": number, **body}))
-        timer = loop.call_later(timeout_s, _give_up, future)
+        timer = loop.call_later(timeout_s, _expire, future)
         try:
-            answer = await future
+            return await future
         finally:
             timer.cancel()
             self._waiting.pop(number, None)
-        if answer is not None:
-            return answer
-        if self.lost:
-            raise UnknownError("the connection was lost before the answer came")
-        raise TimeoutError
 
     def close(self) -> None:
         """Drop the connection."""
@@ -169,7 +165,7 @@ class StoreClient:
         Raises RefusedError or UnknownError. With `again`, an unknown outcome leads to another try.
         """
         deadline = _now_s() + self._timeout_s
-        doubt: str | None = None
+        doubt: UnknownError | None = None
         why = "no node could be reached"
         pause_s = SHORTEST_PAUSE_S
         while _now_s() < deadline:
@@ -182,7 +178,7 @@ class StoreClient:
                 except UnknownError as error:
                     if not again:
                         raise
-                    doubt = str(error)
+                    doubt = error
                     continue
                 if answer.get("ok"):
                     return answer
@@ -190,16 +186,16 @@ class StoreClient:
                 if not answer.get("sure"):
                     if not again:
                         raise UnknownError(why)
-                    doubt = why
+                    doubt = UnknownError(why)
                 elif not self._elsewhere(name, answer):
-                    raise RefusedError(why) if doubt is None else UnknownError(doubt)
+                    raise doubt or RefusedError(why)
                 else:
                     break
             if self._only:
                 break
             await asyncio.sleep(min(pause_s, max(0.0, deadline - _now_s())))
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        raise RefusedError(why) if doubt is None else UnknownError(doubt)
+        raise doubt or RefusedError(why)
 
     def _elsewhere(self, name: str, answer: dict[str, Any]) -> bool:
         """Put the node that is said to be primary first; return False if another node would not help."""
@@ -230,9 +226,9 @@ class StoreClient:
             raise UnknownError(f"{name} did not answer in time") from error
 
 
-def _give_up(future: "asyncio.Future[dict[str, Any] | None]") -> None:
+def _expire(future: "asyncio.Future[dict[str, Any]]") -> None:
     if not future.done():
-        future.set_result(None)
+        future.set_exception(TimeoutError())
 
 
 def _now_s() -> float:

@@ -6,6 +6,7 @@ judges; the second heals at once and stops.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from harness.observer import Observer
 from harness.parts import Parts
 from harness.result import RunResult
 from harness.scenario import Scenario
-from harness.system import System
+from harness.system import KeepsConnections, System
 from harness.tasks import own_cancellation, uninterrupted
 from harness.trial import Trial
 from harness.verdict import Verdict, merge
@@ -93,7 +94,7 @@ async def execute(
         _keep_course(trial, folder)
         raise
     finally:
-        complaint = await uninterrupted(_tear_down(trial, cluster))
+        complaint = await uninterrupted(_tear_down(trial, parts))
     if complaint is not None:
         result = replace(result, warnings=(*result.warnings, complaint))
     return _keep(folder, replace(result, seconds=trial.course.seconds))
@@ -136,19 +137,24 @@ def _keep_course(trial: Trial, folder: Path) -> None:
         trial.note(error)
 
 
-async def _tear_down(trial: Trial, cluster: Cluster) -> str | None:
+async def _tear_down(trial: Trial, parts: Parts) -> str | None:
     """Return what went wrong, if anything did: it costs the verdict nothing."""
     try:
         with own_cancellation("the end of the machines"):
-            try:
+            async with contextlib.AsyncExitStack() as at_the_end:
+                at_the_end.push_async_callback(_down, trial, parts.cluster)
+                if isinstance(parts.system, KeepsConnections):
+                    at_the_end.push_async_callback(parts.system.close)
                 await trial.heal()
-            finally:
-                with trial.phase("down"):
-                    async with asyncio.timeout(DOWN_S):
-                        await cluster.down()
     except Exception as error:
-        return f"the machines were not torn down: {type(error).__name__}: {error}"
+        return f"not all was torn down: {type(error).__name__}: {error}"
     return None
+
+
+async def _down(trial: Trial, cluster: Cluster) -> None:
+    with trial.phase("down"):
+        async with asyncio.timeout(DOWN_S):
+            await cluster.down()
 
 
 def _keep(folder: Path, result: RunResult) -> RunResult:

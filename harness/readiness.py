@@ -28,7 +28,7 @@ PAUSE_S = 0.1
 WAITS = 3
 """How many waits there are in a run: for the start, for recovery, and for the end of degrading."""
 
-MOST_ATTEMPTS = 200
+MOST_ATTEMPTS = 100
 """How many writes are kept for one wait; attempts are spread so that they last to its deadline."""
 
 

@@ -29,9 +29,10 @@ from harness.operation import Reply
 from harness.system import NodeStatus, Role, SettingError, SystemConfig
 from harness.tasks import together
 from nodes import packing, planted
+from nodes.adapters.kept_connections import KeptConnections
 from nodes.loading import OWN_CODE, load
 from nodes.planted import variant
-from nodes.reference.client import Address, StoreClient
+from nodes.reference.client import Address, StoreClient, UnknownError
 from nodes.reference.settings import Failover as StoreFailover
 from nodes.reference.settings import Member, Settings
 from nodes.reference.settings import Mode as StoreMode
@@ -41,6 +42,8 @@ FORM_S = 10.0
 """How long the freshly started nodes may take to find each other."""
 ELSEWHERE_FORM_S = 120.0
 """The same on machines of their own: one whose processor is emulated takes long to start Python."""
+ANSWER_S = 1.0
+"""How long a node may take to answer a question about itself."""
 
 _NUMBERS = {
     "k": (1, 99),
@@ -81,6 +84,7 @@ class ReferenceSystem:
         mirror = self._failover is Failover.MIRROR
         self._data = config.nodes[:-1] if mirror else config.nodes
         self._addresses: dict[str, Address] = {}
+        self._connections = KeptConnections()
         self._form_s = FORM_S
         try:
             self._store_settings(tuple(self._member(name, "-") for name in config.nodes))
@@ -141,7 +145,13 @@ class ReferenceSystem:
 
     async def status(self, node: str) -> NodeStatus:
         """Ask a node for its role and offsets."""
-        answer = await self._ask(node, {"op": "status"})
+        try:
+            address = self._addresses[node]
+            answer = await self._connections.ask(address, {"op": "status"}, timeout_s=ANSWER_S)
+            if not answer.get("ok"):
+                raise UnknownError(answer.get("error"))
+        except (OSError, TimeoutError, UnknownError) as error:
+            raise NodeError(f"{node}: status: {error or type(error).__name__}") from error
         serving = answer["role"] == "primary" and answer["serving"]
         role = Role.PRIMARY if serving else _ROLES.get(answer["role"], Role.UNKNOWN)
         return NodeStatus(
@@ -157,6 +167,10 @@ class ReferenceSystem:
     async def promote(self, node: str, *, force: bool = False) -> None:
         """Promote a node as an operator does."""
         await self._ask(node, {"op": "promote", "force": force})
+
+    async def close(self) -> None:
+        """Drop the connections over which nodes were asked for their status."""
+        self._connections.close()
 
     def client(self, *, process: int, node: str | None = None) -> "ReferenceClient":
         """Return a client; one that is bound to a node reads there, whatever the node's role."""
@@ -199,7 +213,7 @@ class ReferenceSystem:
         return str(self._settings.get("code") or OWN_CODE)
 
     async def _ask(self, node: str, body: dict[str, Any]) -> dict[str, Any]:
-        client = StoreClient(self._addresses, only=node, timeout_s=1.0)
+        client = StoreClient(self._addresses, only=node, timeout_s=ANSWER_S)
         try:
             return await client.ask(body)
         except Exception as error:

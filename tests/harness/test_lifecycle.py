@@ -12,7 +12,7 @@ from fakes import Appends, FakeClient, FakeCluster, FakeSystem, KillFault, Repor
 from own_signals import received_by
 from test_spool import SmallDisk
 
-from harness import analysis, course, lifecycle, results, signals
+from harness import analysis, course, lifecycle, readiness, results, signals
 from harness.contract import Mode
 from harness.errors import DamagedError, FolderError, MissingError, NodeError, UsageError
 from harness.history import History
@@ -27,6 +27,9 @@ from harness.schedule import Schedule
 from harness.spool import LineFile, Spool
 from harness.system import NodeStatus
 from harness.verdict import Verdict
+
+RESERVED = readiness.WAITS * readiness.MOST_ATTEMPTS
+"""The first write of the clients: those before it are kept for the waits."""
 
 KILL = FaultStep(fault="kill", target="n2", at_s=0.05, for_s=0.05)
 
@@ -137,7 +140,7 @@ def test_a_run_that_holds(tmp_path: Path) -> None:
 
 def test_the_record_can_be_judged_again(tmp_path: Path) -> None:
     play = Play(tmp_path, KILL)
-    play.system.lose = {605}
+    play.system.lose = {RESERVED + 5}
     result = play.act()
     again = analysis.analyse(tmp_path, system=play.system, workload=play.workload)  # type: ignore[arg-type]
     assert result.verdict is Verdict.VIOLATED
@@ -163,11 +166,11 @@ def test_final_reads_ask_every_node_for_everything(tmp_path: Path) -> None:
 
 def test_a_lost_write_is_a_violation(tmp_path: Path) -> None:
     play = Play(tmp_path)
-    play.system.lose = {601, 603}
+    play.system.lose = {RESERVED + 1, RESERVED + 3}
     result = play.act()
     assert result.verdict is Verdict.VIOLATED
     assert (result.lost, result.forbidden) == (2, 2)
-    assert "lost ('k60', 601)" in play.found(result)
+    assert f"lost ('k30', {RESERVED + 1})" in play.found(result)
 
 
 def test_recovery_is_a_recorded_write_after_the_last_heal(tmp_path: Path) -> None:
@@ -253,7 +256,7 @@ def test_a_fault_without_evidence_proves_nothing(
 def test_a_violation_outranks_a_fault_without_evidence(tmp_path: Path) -> None:
     play = Play(tmp_path, KILL)
     play.faults[0].shown = False
-    play.system.lose = {601}
+    play.system.lose = {RESERVED + 1}
     assert play.act().verdict is Verdict.VIOLATED
 
 
@@ -397,7 +400,7 @@ def test_a_checker_that_fails_is_an_error_of_its_own(tmp_path: Path) -> None:
 def test_a_violation_outranks_a_failed_checker_and_a_checker_that_is_not_there(tmp_path: Path) -> None:
     play = Play(tmp_path)
     play.workload = Appends("Crash", "Nowhere", "Survival")
-    play.system.lose = {601}
+    play.system.lose = {RESERVED + 1}
     result = play.act()
     assert result.verdict is Verdict.VIOLATED
     assert [check.verdict for check in result.checks[1:]] == [
@@ -443,7 +446,7 @@ def test_a_failed_teardown_costs_nothing(tmp_path: Path) -> None:
     play.prepare = lambda cluster: setattr(cluster, "fail_down", NodeError("n3 is stuck"))
     result = play.act()
     assert result.verdict is Verdict.HOLDS
-    assert result.warnings == ("the machines were not torn down: NodeError: n3 is stuck",)
+    assert result.warnings == ("not all was torn down: NodeError: n3 is stuck",)
     assert play.kept() == result
 
 
@@ -476,7 +479,7 @@ def test_an_error_of_the_client_ends_the_run_but_not_the_verdict_of_what_was_fou
             raise UsageError("mine.py: no such thing")
 
     play.system.before_append = odd
-    play.system.lose = {605}
+    play.system.lose = {RESERVED + 5}
     result = play.act()
     assert result.error == "mine.py: no such thing"
     assert result.verdict is Verdict.VIOLATED
@@ -507,7 +510,7 @@ def test_one_interrupt_in_any_phase_stops_in_good_order(
 
 def test_an_interrupt_finds_the_violation_all_the_same(tmp_path: Path) -> None:
     play = Play(tmp_path, time_limit_s=60.0)
-    play.system.lose = {605}
+    play.system.lose = {RESERVED + 5}
 
     async def beside(run: "asyncio.Task[RunResult]") -> None:
         while play.system.offset < 30:
@@ -558,6 +561,36 @@ def test_two_interrupts_break_off_the_judges(tmp_path: Path, monkeypatch: pytest
     result = play.act()
     assert (result.verdict, result.interrupted, result.error) == (Verdict.INCONCLUSIVE, True, None)
     assert play.cluster.downs == 1
+
+
+class Connected(FakeSystem):
+    """A system that keeps connections, and notes how often the machines had gone when it was to drop them."""
+
+    def __init__(self, play: Play, failure: Exception | None = None) -> None:
+        super().__init__()
+        self.play, self.failure = play, failure
+        self.downs: list[int] = []
+
+    async def close(self) -> None:
+        self.downs.append(self.play.cluster.downs)
+        if self.failure is not None:
+            raise self.failure
+
+
+def test_connections_that_a_system_keeps_are_dropped_before_the_machines_go(tmp_path: Path) -> None:
+    play = Play(tmp_path)
+    play.system = system = Connected(play)
+    assert play.act().verdict is Verdict.HOLDS
+    assert system.downs == [0]
+    assert play.cluster.downs == 1
+
+
+def test_connections_that_are_not_dropped_do_not_keep_the_machines_up(tmp_path: Path) -> None:
+    play = Play(tmp_path)
+    play.system = Connected(play, OSError("stuck"))
+    result = play.act()
+    assert (result.verdict, play.cluster.downs) == (Verdict.HOLDS, 1)
+    assert result.warnings == ("not all was torn down: OSError: stuck",)
 
 
 @pytest.mark.parametrize("phase", ["up", "start", "run", "recover", "read"])
@@ -652,7 +685,7 @@ def test_results_that_cannot_be_written_are_an_error_in_the_result(
 
     monkeypatch.setattr(results, "write", full)
     play = Play(tmp_path)
-    play.system.lose = {601}
+    play.system.lose = {RESERVED + 1}
     result = play.act()
     assert "No space left" in (result.error or "")
     assert result.verdict in (Verdict.VIOLATED, Verdict.ERROR)

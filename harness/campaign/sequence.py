@@ -29,6 +29,7 @@ CLIENTS = "clients"
 WIDTH = 24
 MOST_ROWS = 400
 MOST_LINES = 8
+LONGEST_WORD = 2 * WIDTH
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -84,13 +85,21 @@ def drawn(rows: Sequence[Row], nodes: Sequence[str]) -> str:
             lines.append(time + f"─── {row.text} ".ljust((WIDTH + 1) * len(columns), "─"))
             continue
         place = columns.index(row.who)
-        for part in textwrap.wrap(row.text, WIDTH) or [""]:
+        for part in textwrap.wrap(_brief(row.text), WIDTH) or [""]:
             cells = [part if at == place else "│" for at in range(len(columns))]
             lines.append(time + " ".join(cell.ljust(WIDTH) for cell in cells).rstrip())
             time = " " * len(time)
     if len(rows) > MOST_ROWS:
         lines.append(f"… and {len(rows) - MOST_ROWS} more")
     return "\n".join(lines) + "\n"
+
+
+def _brief(text: str) -> str:
+    """Return a text with the middle of long words (keys, values) left out."""
+    return " ".join(
+        word if len(word) <= LONGEST_WORD else f"{word[: WIDTH - 1]}…{word[-4:]} ({len(word)} long)"
+        for word in text.split(" ")
+    )
 
 
 def _operations(history: History, workload: Workload, stopped_ns: int | None) -> Iterator[Row]:

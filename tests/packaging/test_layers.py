@@ -150,7 +150,7 @@ def test_only_the_command_line_prints() -> None:
 
 def test_the_small_interfaces_know_only_each_other() -> None:
     # A history is read and written with the clock's origin and the format of its lines.
-    known = SMALL | {"harness.clock", "harness.recording"}
+    known = SMALL | {"harness.clock", "harness.json_lines", "harness.recording"}
     found = [
         f"{module} imports {name}"
         for module, path in modules("harness")

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from harness.checker import RecordedRun
+from harness.errors import UsageError
 from harness.operation import Operation, Outcome
 
 WORDS: Mapping[str, str] = {
@@ -89,15 +90,33 @@ def _keys(run: RecordedRun) -> Mapping[str, Sequence[Done]]:
 
 
 def parts(operation: Operation) -> Iterator[tuple[str, Part]]:
-    """Yield each thing that an operation did, with its key, in its order; nothing for other operations."""
+    """Yield each thing that an operation did, with its key, in its order; nothing for other operations.
+
+    Raises UsageError for a transaction that was acknowledged without the answers of its parts.
+    """
     known = operation.outcome is Outcome.OK
     if operation.f == "txn":
         asked = operation.args[0]
-        for place, (f, key, *args) in enumerate(asked):
-            yield key, _part(f, args, operation.value[place][2] if known else None)
+        answers = _answers(operation, len(asked)) if known else [None] * len(asked)
+        for (f, key, *args), answer in zip(asked, answers, strict=True):
+            yield key, _part(f, args, answer)
     elif operation.f in WORDS:
         key, *args = operation.args
         yield key, _part(operation.f, args, operation.value if known else None)
+
+
+def _answers(operation: Operation, count: int) -> list[Any]:
+    """Return what each part of an acknowledged transaction was answered."""
+    match operation.value:
+        case list() | tuple() as told if len(told) == count:
+            try:
+                return [answer for _, _, answer in told]
+            except (TypeError, ValueError):
+                pass
+    raise UsageError(
+        f"operation {operation.id}, a transaction, was acknowledged with {operation.value!r:.200}; "
+        f"expected: its {count} parts, each [what, key, answer]"
+    )
 
 
 def _part(f: str, args: Sequence[Any], answer: Any) -> Part:

@@ -78,3 +78,12 @@ def test_the_states_of_a_degraded_primary():
     assert states(20, 20, node=None) == ()
     assert not index.degraded_by(ms(9))
     assert index.degraded_by(ms(10))
+
+
+def test_an_entry_that_is_not_wholly_named_was_not_stored():
+    script = Script()
+    script.stored("n1", (1, 1), last=3, at=10)
+    found = reports(script)
+    assert found.when_stored("n1", Medium.DISK, 1, 3) == ms(10)
+    assert found.when_stored("n1", Medium.DISK, 1, None) is None
+    assert found.when_stored("n1", Medium.DISK, None, 3) is None

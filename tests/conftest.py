@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
-settings.register_profile("acked", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ACKED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("acked", ACKED)
 settings.load_profile("acked")  # no test may fail because the machine is busy
+
+# For `make mutation`: that a property fails is enough, no smaller example is looked for.
+settings.register_profile("mutation", ACKED, phases=(Phase.explicit, Phase.generate), database=None)
 
 EXPECTED_SKIPS: dict[str, str] = {
     "tests/nodes_vagrant/test_vagrantfile.py": "Vagrant is installed by make vm, not by make test",

@@ -99,18 +99,9 @@ def outcome(tests: tuple[str, ...], limit_s: float) -> str:
         for stream in (0, 1, 2):
             os.dup2(null, stream)
         import pytest
-        from hypothesis import HealthCheck, Phase, settings
 
-        # That a property fails is enough: no smaller example is looked for.
-        settings.register_profile(
-            "mutation",
-            phases=(Phase.explicit, Phase.generate),
-            database=None,
-            deadline=None,
-            suppress_health_check=[HealthCheck.too_slow],
-        )
         options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not cluster and not root and not redis"]
-        options += ["--hypothesis-profile", "mutation"]
+        options += ["--hypothesis-profile", "mutation"]  # of tests/conftest.py
         os._exit(0 if pytest.main([*options, *tests]) == 0 else 1)
     until = time.monotonic() + limit_s
     while time.monotonic() < until:

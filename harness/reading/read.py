@@ -32,6 +32,9 @@ _OPENS = re.compile(rb"(?:[\s,]|;[^\n]*\n)*([\[(])")
 PARALLEL_BYTES = 32 * 2**20
 """From which size on several processes parse a file."""
 
+MOST_PIECES = 64
+"""How many pieces are parsed at most behind one that is not done: other processes take their time to start."""
+
 Progress = Callable[[int, int], None]
 """Told how many bytes of how many have been read."""
 
@@ -175,11 +178,17 @@ class _Parser:
                 yield piece, _outcome(self.format, piece.data)
             return
         context = multiprocessing.get_context("forkserver")
-        with ProcessPoolExecutor(self._jobs, mp_context=context) as pool:
+        with ProcessPoolExecutor(self._jobs - 1, mp_context=context) as pool:
             waiting: deque[tuple[Piece, Future[Events | MalformedError]]] = deque()
             for piece in ended:
-                waiting.append((piece, pool.submit(_outcome, self.format, piece.data)))
-                if len(waiting) > self._jobs + 1:
+                # One more than there are others, so that none of them has to wait for its next.
+                if sum(not future.done() for _, future in waiting) < self._jobs:
+                    future = pool.submit(_outcome, self.format, piece.data)
+                else:
+                    future = Future()
+                    future.set_result(_outcome(self.format, piece.data))
+                waiting.append((piece, future))
+                while waiting and (waiting[0][1].done() or len(waiting) > MOST_PIECES):
                     first, future = waiting.popleft()
                     yield first, future.result()
             for first, future in waiting:

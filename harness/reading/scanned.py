@@ -13,6 +13,7 @@ from msgspec import Struct
 from harness.columns.values import Kind, Values, spanned
 from harness.history import OK
 from harness.reading.events import CODES, INVOKE, NONE, TRANSACTION, Calls, Events, Returns
+from harness.reading.source import lines_in
 
 try:
     from harness.reading import _scan
@@ -58,7 +59,7 @@ class Maps(Struct, frozen=True, kw_only=True):
     def numbers(self, name: str) -> "Ints":
         """Return whole numbers, NONE where there is none or nil."""
         kinds, cells = self.kinds(name), self.fields[name]
-        _expect(np.isin(kinds, (Kind.INT, Kind.NIL)))
+        _expect(_among(kinds, Kind.INT, Kind.NIL))
         return np.where(kinds == Kind.INT, self.values.payload[cells], NONE)
 
     def texts(self, name: str, among: "NDArray[np.bool_] | None" = None) -> "NDArray[np.int32]":
@@ -66,7 +67,7 @@ class Maps(Struct, frozen=True, kw_only=True):
         kinds, cells = self.kinds(name), self.fields[name]
         if among is not None:
             kinds = np.where(among, kinds, np.uint8(Kind.NIL))
-        _expect(np.isin(kinds, (*_TEXTUAL, Kind.NIL)))
+        _expect(_among(kinds, *_TEXTUAL, Kind.NIL))
         return np.where(kinds == Kind.NIL, NONE, self.values.payload[cells]).astype(np.int32)
 
 
@@ -77,7 +78,7 @@ class _Unusual(Exception):
 def own_events(piece: bytes) -> Events | None:
     """Return the events of a piece of our own history, None if it is not ordinary. O(length)."""
     try:
-        return _own_events(_maps(piece, OWN, OWN_LINES), lines=piece.count(b"\n"))
+        return _own_events(_maps(piece, OWN, OWN_LINES), lines=lines_in(piece))
     except _Unusual:
         return None
 
@@ -103,6 +104,14 @@ def _expect(sound: "NDArray[np.bool_] | bool") -> None:
         raise _Unusual
 
 
+def _among(kinds: "NDArray[np.uint8]", *allowed: Kind) -> "NDArray[np.bool_]":
+    """Tell which kinds are among those: what `np.isin` does, which is made for longer lists."""
+    found = np.zeros(len(kinds), np.bool_)
+    for kind in allowed:
+        found |= kinds == kind
+    return found
+
+
 def _maps(piece: bytes, names: Sequence[str], syntax: int) -> Maps:
     """Return the maps of a piece with these fields."""
     found = _scan.scan(piece, syntax) if COMPILED else None
@@ -118,17 +127,16 @@ def _maps(piece: bytes, names: Sequence[str], syntax: int) -> Maps:
     first, count = np.frombuffer(firsts, np.int64), np.frombuffer(sizes, np.uint32).astype(np.int64)
     cells = spanned(first, count)
     keys, of_map = cells[::2], np.repeat(np.arange(len(first)), count // 2)
-    _expect(np.isin(values.kind[keys], _TEXTUAL))
+    _expect(_among(values.kind[keys], *_TEXTUAL))
     code_of = {name: code for code, name in enumerate(names)}
-    codes = np.array([code_of.get(text, NONE) for text in texts], np.int64)[values.payload[keys]]
-    fields = {}
-    for name, code in code_of.items():
-        places = np.flatnonzero(codes == code)
-        fields[name] = np.full(len(first), NONE, np.int64)
-        fields[name][of_map[places]] = keys[places] + 1
+    of_text = np.array([code_of.get(text, len(names)) for text in texts], np.int64)
+    fields = np.full(
+        (len(names) + 1, len(first)), NONE, np.int64
+    )  # the last is for names that are passed over
+    fields[of_text[values.payload[keys]], of_map] = keys + 1
     top = np.zeros(len(values) + 1, np.bool_)
     top[cells] = True
-    return Maps(values=values, top=top, fields=fields, count=len(first))
+    return Maps(values=values, top=top, fields=dict(zip(names, fields, strict=False)), count=len(first))
 
 
 def _own_events(found: Maps, *, lines: int) -> Events:
@@ -138,8 +146,8 @@ def _own_events(found: Maps, *, lines: int) -> Events:
     args, degraded, listed = found.kinds("args"), found.kinds("degraded"), found.fields["args"]
     _expect(found.count == lines)
     _expect(np.where(is_call, called >= 0, (returned >= 0) & (outcome >= 0)))
-    _expect((ids >= 0) & np.isin(args, (Kind.LIST, Kind.NIL)))
-    _expect(np.isin(degraded, (Kind.TRUE, Kind.FALSE, Kind.NIL)))
+    _expect((ids >= 0) & _among(args, Kind.LIST, Kind.NIL))
+    _expect(_among(degraded, Kind.TRUE, Kind.FALSE, Kind.NIL))
     arity = np.where(args == Kind.LIST, found.values.size[listed], 0)
     starts = np.where(arity > 0, found.values.payload[listed], 0)
     value = np.where(found.kinds("value") == Kind.NIL, NONE, found.fields["value"])
@@ -187,7 +195,7 @@ def _jepsen_events(found: Maps) -> Events:
     is_call, is_return = client & (what == _INVOKED), client & (what != _INVOKED)
     f = found.texts("f", among=client)
     _expect(np.array([text != "" for text in texts])[f])
-    node = np.where(np.isin(found.kinds("node"), _TEXTUAL), found.values.payload[found.fields["node"]], NONE)
+    node = np.where(_among(found.kinds("node"), *_TEXTUAL), found.values.payload[found.fields["node"]], NONE)
     error, time_ns = found.texts("error", among=is_return & (what != OK)), found.numbers("time")
     told = (is_call | (is_return & (what == OK))) & (found.kinds("value") != Kind.NIL)
     value = np.where(told, found.fields["value"], NONE)

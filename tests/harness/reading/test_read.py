@@ -93,11 +93,28 @@ def test_operation_maps(tmp_path, monkeypatch, text, format_, block):
     assert reading.notes == ("1 operation of no client skipped",)
 
 
-def test_several_processes_read_the_same(tmp_path, monkeypatch):
+@pytest.fixture(params=[1, 64])
+def several_processes(request, monkeypatch):
+    """Small pieces for several processes: one after the other, and many at the same time."""
     monkeypatch.setattr("harness.reading.read.PARALLEL_BYTES", 0)
+    monkeypatch.setattr("harness.reading.read.MOST_PIECES", request.param)
     monkeypatch.setattr(source, "BLOCK_BYTES", 100)
-    reading = read(kept(tmp_path, EDN_LINES), jobs=2)
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_several_processes_read_the_same(tmp_path, several_processes, jobs):
+    reading = read(kept(tmp_path, EDN_LINES), jobs=jobs)
     assert list(reading.table.operations()) == MEANT
+
+
+def test_several_processes_tell_where_a_file_is_damaged(tmp_path, several_processes):
+    lines = EDN_LINES.splitlines(keepends=True)
+    path = kept(tmp_path, "".join([*lines[:3], "{:type :ok\n", *lines[3:]]))
+    with pytest.raises(DamagedError) as several:
+        read(path, jobs=2)
+    with pytest.raises(DamagedError) as alone:
+        read(path)
+    assert str(several.value) == str(alone.value)
 
 
 @pytest.fixture(params=[1, 2**18])

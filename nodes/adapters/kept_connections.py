@@ -1,6 +1,5 @@
 """Connections to nodes of the store that stay open between questions, of which a run has dozens."""
 
-import asyncio
 import contextlib
 from typing import Any
 
@@ -16,15 +15,14 @@ class KeptConnections:
     async def ask(self, address: Address, body: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
         """Return the answer to a question that does no harm when it is asked twice.
 
-        It is asked again over a new connection if the one that was kept has been lost. Raises OSError,
-        TimeoutError or UnknownError.
+        It is asked again over a new connection if the one that was kept has been lost. `timeout_s` is for each
+        step: an answer, and a new connection. Raises OSError, TimeoutError or UnknownError.
         """
-        async with asyncio.timeout(timeout_s):
-            if idle := self._idle.get(address):
-                with contextlib.suppress(UnknownError):
-                    return await self._over(idle.pop(), address, body, timeout_s)
-            connection = await Connection.open(address, timeout_s=timeout_s)
-            return await self._over(connection, address, body, timeout_s)
+        if idle := self._idle.get(address):
+            with contextlib.suppress(UnknownError):
+                return await self._over(idle.pop(), address, body, timeout_s)
+        connection = await Connection.open(address, timeout_s=timeout_s)
+        return await self._over(connection, address, body, timeout_s)
 
     def close(self) -> None:
         """Drop all that nobody uses."""

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from harness import charts, deaths, summary
 from harness.verdict import Verdict
+from harness.words import plural
 
 SYMBOLS: Mapping[Verdict, str] = {
     Verdict.HOLDS: "✔",
@@ -38,6 +39,7 @@ def environment() -> jinja2.Environment:
         losses=summary.losses,
         clock=_clock,
         told=deaths.told,
+        plural=plural,
         drawing=_drawing,
     )
     return made

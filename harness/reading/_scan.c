@@ -131,7 +131,10 @@ static void skip(struct scanner *s)
 /* Whether what was read is over here: not glued to something that would change it. */
 static int delimited(const struct scanner *s)
 {
-    return s->at == s->end || blank(s, *s->at) || strchr(",]})", *s->at) != NULL;
+    if (s->at == s->end || blank(s, *s->at))
+        return 1;
+    char c = *s->at;
+    return c == ',' || c == '}' || c == ']' || c == ')';
 }
 
 static int word(struct scanner *s, const char *text)

@@ -1,7 +1,8 @@
 """A history file, whoever wrote it, as a table.
 
 The file is read once, as a stream of small pieces, which several processes parse where it is large.
-Memory is that of the table (about 100 bytes an operation), twice while it is put together, and some pieces of a megabyte.
+Memory is that of the table (about 100 bytes an operation), twice while it is put together, and some pieces of a
+megabyte.
 """
 
 import contextlib

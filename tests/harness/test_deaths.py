@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeSystem
-from test_lifecycle import Play
+from test_lifecycle import RESERVED, Play
 
 from harness import analysis, report, summary
 from harness.clock import Origin
@@ -87,7 +87,7 @@ def test_a_death_during_the_run_is_told_of_and_costs_no_verdict(tmp_path: Path) 
     play = Play(tmp_path)
 
     async def die(client: Any, value: int) -> Reply | None:
-        if value == 610:  # some way into the clients' own writes
+        if value == RESERVED + 10:  # some way into the clients' own writes
             play.cluster.config.on_death(DEATH)  # type: ignore[misc]
         return None
 

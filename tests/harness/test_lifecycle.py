@@ -475,7 +475,7 @@ def test_an_error_of_the_client_ends_the_run_but_not_the_verdict_of_what_was_fou
     play = Play(tmp_path, KILL, rate=0.0)
 
     async def odd(client: FakeClient, value: int) -> None:
-        if value == 650:
+        if value == RESERVED + 50:
             raise UsageError("mine.py: no such thing")
 
     play.system.before_append = odd

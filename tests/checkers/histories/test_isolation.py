@@ -42,6 +42,18 @@ def test_what_happened_one_after_the_other_holds():
     assert (result.verdict, result.summary) == (Verdict.HOLDS, "2 transactions: no anomaly")
 
 
+@pytest.mark.parametrize(
+    "micro",
+    [["append", "x"], ["append", "x", 1, 2], [], "abc", 3, None],
+    ids=["two", "four", "none", "text", "number", "nil"],
+)
+def test_what_is_no_list_of_triples_is_no_transaction(micro):
+    odd = [micro, ["append", "x", 9]]
+    stranger = op("odd", odd, at=(4, 5), value=odd)
+    result = check(ListAppend({}), *SERIAL, stranger)
+    assert (result.verdict, result.summary) == (Verdict.HOLDS, "2 transactions: no anomaly")
+
+
 def test_a_write_skew_violates_serializability_and_not_snapshot_isolation():
     result = check(ListAppend({}), *SKEW)
     assert (result.verdict, result.anomalies) == (Verdict.VIOLATED, ("G2-item",))

@@ -32,6 +32,9 @@ from harness.trial import Trial
 from harness.verdict import Verdict, merge
 from harness.workload import Workload
 
+DISCONNECT_S = 5.0
+"""How long a system may take to drop the connections that it keeps."""
+
 DOWN_S = 60.0
 """How long the machines may take to be torn down."""
 
@@ -144,11 +147,16 @@ async def _tear_down(trial: Trial, parts: Parts) -> str | None:
             async with contextlib.AsyncExitStack() as at_the_end:
                 at_the_end.push_async_callback(_down, trial, parts.cluster)
                 if isinstance(parts.system, KeepsConnections):
-                    at_the_end.push_async_callback(parts.system.close)
+                    at_the_end.push_async_callback(_disconnect, parts.system)
                 await trial.heal()
     except Exception as error:
         return f"not all was torn down: {type(error).__name__}: {error}"
     return None
+
+
+async def _disconnect(system: KeepsConnections) -> None:
+    async with asyncio.timeout(DISCONNECT_S):
+        await system.disconnect()
 
 
 async def _down(trial: Trial, cluster: Cluster) -> None:

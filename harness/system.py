@@ -2,7 +2,8 @@
 
 A system is a class that is called with a `SystemConfig`. It is found by its entry point (group
 `acked.systems`) or by path (`./mine.py:MySystem`). `System` is all that is needed; `Promotes`, `Reports` and
-`KeepsLogs` are abilities that make more faults possible and verdicts sharper, `KeepsConnections` makes it quicker.
+`KeepsLogs` are abilities that make more faults possible and verdicts sharper; with `KeepsConnections`, `status`
+costs less.
 """
 
 import enum
@@ -146,5 +147,5 @@ class KeepsLogs(Protocol):
 class KeepsConnections(Protocol):
     """The system keeps connections between one `status` and the next."""
 
-    async def close(self) -> None:
-        """Drop them: the run is over, and its machines are about to go. At most a few seconds; never raises."""
+    async def disconnect(self) -> None:
+        """Drop them: the run is over, and its machines are about to go. Is given a few seconds."""

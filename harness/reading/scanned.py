@@ -130,9 +130,8 @@ def _maps(piece: bytes, names: Sequence[str], syntax: int) -> Maps:
     _expect(_among(values.kind[keys], *_TEXTUAL))
     code_of = {name: code for code, name in enumerate(names)}
     of_text = np.array([code_of.get(text, len(names)) for text in texts], np.int64)
-    fields = np.full(
-        (len(names) + 1, len(first)), NONE, np.int64
-    )  # the last is for names that are passed over
+    # The last row is for names that are passed over.
+    fields = np.full((len(names) + 1, len(first)), NONE, np.int64)
     fields[of_text[values.payload[keys]], of_map] = keys + 1
     top = np.zeros(len(values) + 1, np.bool_)
     top[cells] = True

@@ -168,7 +168,7 @@ class ReferenceSystem:
         """Promote a node as an operator does."""
         await self._ask(node, {"op": "promote", "force": force})
 
-    async def close(self) -> None:
+    async def disconnect(self) -> None:
         """Drop the connections over which nodes were asked for their status."""
         self._connections.close()
 

@@ -566,15 +566,17 @@ def test_two_interrupts_break_off_the_judges(tmp_path: Path, monkeypatch: pytest
 class Connected(FakeSystem):
     """A system that keeps connections, and notes how often the machines had gone when it was to drop them."""
 
-    def __init__(self, play: Play, failure: Exception | None = None) -> None:
+    def __init__(self, play: Play, failure: Exception | None = None, *, hangs: bool = False) -> None:
         super().__init__()
-        self.play, self.failure = play, failure
+        self.play, self.failure, self.hangs = play, failure, hangs
         self.downs: list[int] = []
 
-    async def close(self) -> None:
+    async def disconnect(self) -> None:
         self.downs.append(self.play.cluster.downs)
         if self.failure is not None:
             raise self.failure
+        if self.hangs:
+            await asyncio.Event().wait()
 
 
 def test_connections_that_a_system_keeps_are_dropped_before_the_machines_go(tmp_path: Path) -> None:
@@ -591,6 +593,17 @@ def test_connections_that_are_not_dropped_do_not_keep_the_machines_up(tmp_path: 
     result = play.act()
     assert (result.verdict, play.cluster.downs) == (Verdict.HOLDS, 1)
     assert result.warnings == ("not all was torn down: OSError: stuck",)
+
+
+def test_a_system_that_does_not_let_go_does_not_keep_the_machines_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "DISCONNECT_S", 0.05)
+    play = Play(tmp_path)
+    play.system = Connected(play, hangs=True)
+    result = play.act()
+    assert (result.verdict, play.cluster.downs) == (Verdict.HOLDS, 1)
+    assert result.warnings == ("not all was torn down: TimeoutError: ",)
 
 
 @pytest.mark.parametrize("phase", ["up", "start", "run", "recover", "read"])

@@ -1,4 +1,8 @@
-/* JSON and EDN maps as cells: what a Builder makes of parsed values, made from the text itself.
+/* JSON and EDN maps as columns of their fields, and all that their values hold as cells, made from the text itself.
+ *
+ * Of each map the fields with given names are told: kind, payload and size of each value as a cell would have them.
+ * The values of one of them become cells, so that they outlast the maps; its payload says where. Other fields are
+ * passed over. Where a map has a field twice the last one counts.
  *
  * Only what histories usually consist of is read: maps, lists, sets, texts, keywords, whole numbers, constants.
  * For all else (fractions, escapes by number, tags, and whatever is malformed) `scan` gives up and returns None,
@@ -11,10 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As in harness.columns.values.Kind. */
-enum kind { NIL, FALSE_, TRUE_, INT, FLOAT, TEXT, KEYWORD, WIDE, LIST, SET, MAP };
+/* As in harness.columns.values.Kind, and as in harness.reading.scanned: a field that a map does not have. */
+enum kind { NIL, FALSE_, TRUE_, INT, FLOAT, TEXT, KEYWORD, WIDE, LIST, SET, MAP, ABSENT = 255 };
 
 #define DEEPEST 64
+#define MOST_NAMES 64
 #define DIGITS 18 /* of which any number fits into 64 bits */
 
 struct cell {
@@ -26,6 +31,23 @@ struct cell {
 struct cells {
     struct cell *at;
     size_t count, room;
+};
+
+/* A map's field that was asked for. */
+struct field {
+    struct cell cell;
+    uint32_t map;
+    uint8_t name;
+};
+
+struct fields {
+    struct field *at;
+    size_t count, room;
+};
+
+struct name {
+    const char *text;
+    size_t length;
 };
 
 struct slot {
@@ -41,9 +63,14 @@ struct scanner {
     int syntax;
     int edn; /* whether the syntax is EDN's */
     int64_t by_comma, by_line; /* how many maps were separated so */
+    struct name names[MOST_NAMES];
+    size_t n_names;
+    size_t next;          /* which name is looked for first: fields mostly come in the order of the names */
+    size_t kept;          /* the name of the field whose values become cells */
+    size_t n_maps;
+    struct fields fields;
     struct cells out;     /* finished: children of closed containers, side by side */
     struct cells pending; /* children of open ones */
-    struct cells roots;   /* the maps themselves */
     struct slot *slots;
     size_t n_slots, n_texts;
     PyObject *texts;
@@ -159,30 +186,43 @@ static int number(struct scanner *s)
     return put(s, INT, negative ? -value : value, 0);
 }
 
-static int text(struct scanner *s)
+/* Pass over a text and set what is between its quotes. */
+static int quoted(struct scanner *s, struct name *found)
 {
-    const char *first = ++s->at;
-    while (s->at < s->end && *s->at != '"') {
-        if (*s->at == '\\' || (!s->edn && (uint8_t)*s->at < 0x20))
+    const char *at = s->at + 1, *end = s->end;
+    uint8_t least = s->edn ? 0 : 0x20;
+    for (; at < end && *at != '"'; at++)
+        if (*at == '\\' || (uint8_t)*at < least)
             return 0;
-        s->at++;
-    }
-    if (s->at == s->end)
+    if (at == end)
         return 0;
-    int64_t index = interned(s, first, (size_t)(s->at - first));
-    s->at++;
-    return index >= 0 && put(s, TEXT, index, 0);
+    *found = (struct name){.text = s->at + 1, .length = (size_t)(at - s->at - 1)};
+    s->at = at + 1;
+    return 1;
 }
 
-static int keyword(struct scanner *s)
+/* Pass over a keyword and set what follows its colon. */
+static int colon(struct scanner *s, struct name *found)
 {
     const char *first = ++s->at;
     for (; s->at < s->end && !blank(s, *s->at) && !strchr(";\"()[]{}\\#^`@", *s->at); s->at++)
         if ((uint8_t)*s->at < 0x21 || (uint8_t)*s->at > 0x7e) /* blanks of Unicode are among these */
             return 0;
-    if (s->at == first || !delimited(s))
-        return 0;
-    int64_t index = interned(s, first, (size_t)(s->at - first));
+    *found = (struct name){.text = first, .length = (size_t)(s->at - first)};
+    return found->length && delimited(s);
+}
+
+static int text(struct scanner *s)
+{
+    struct name found;
+    int64_t index = quoted(s, &found) ? interned(s, found.text, found.length) : -1;
+    return index >= 0 && put(s, TEXT, index, 0);
+}
+
+static int keyword(struct scanner *s)
+{
+    struct name found;
+    int64_t index = colon(s, &found) ? interned(s, found.text, found.length) : -1;
     return index >= 0 && put(s, KEYWORD, index, 0);
 }
 
@@ -285,6 +325,123 @@ static int value(struct scanner *s, int depth)
     return number(s);
 }
 
+/* Return the place of a name, or how many there are. */
+static size_t named(struct scanner *s, struct name name)
+{
+    for (size_t i = 0, place = s->next; i < s->n_names; i++, place++) {
+        if (place >= s->n_names)
+            place = 0;
+        const struct name *each = &s->names[place];
+        if (each->length == name.length && !memcmp(each->text, name.text, name.length))
+            return place;
+    }
+    return s->n_names;
+}
+
+static int field(struct scanner *s, size_t name)
+{
+    if (s->fields.count == s->fields.room) {
+        size_t room = s->fields.room ? 2 * s->fields.room : 1024;
+        struct field *at = realloc(s->fields.at, room * sizeof *at);
+        if (!at)
+            return 0;
+        s->fields.at = at;
+        s->fields.room = room;
+    }
+    struct cell cell = s->pending.at[0];
+    s->pending.count = 0;
+    if (name == s->kept && cell.kind != NIL) {
+        if (!push(&s->out, cell))
+            return 0;
+        cell.payload = (int64_t)s->out.count - 1;
+    }
+    s->fields.at[s->fields.count++] = (struct field){.cell = cell, .map = (uint32_t)s->n_maps, .name = (uint8_t)name};
+    return 1;
+}
+
+static int ascii(struct name name)
+{
+    for (size_t i = 0; i < name.length; i++)
+        if ((uint8_t)name.text[i] > 0x7e)
+            return 0;
+    return 1;
+}
+
+/* Read the value of a field, which is lost where nobody asked for it; then nobody decodes its name, either. */
+static int told(struct scanner *s, struct name name)
+{
+    size_t place = named(s, name), cells = s->out.count;
+    if ((place == s->n_names && !ascii(name)) || !value(s, 0))
+        return 0;
+    if (place < s->n_names) {
+        s->next = place + 1;
+        return field(s, place);
+    }
+    s->out.count = cells;
+    s->pending.count = 0;
+    return 1;
+}
+
+static int key(struct scanner *s, struct name *found)
+{
+    if (s->at == s->end)
+        return 0;
+    return *s->at == '"' ? quoted(s, found) : s->edn && *s->at == ':' && colon(s, found);
+}
+
+static int edn_map(struct scanner *s)
+{
+    for (;;) {
+        struct name name;
+        skip(s);
+        if (s->at < s->end && *s->at == '}') {
+            s->at++;
+            return 1;
+        }
+        if (!key(s, &name) || !told(s, name))
+            return 0;
+    }
+}
+
+static int json_map(struct scanner *s)
+{
+    skip(s);
+    if (s->at < s->end && *s->at == '}') {
+        s->at++;
+        return 1;
+    }
+    for (;;) {
+        struct name name;
+        skip(s);
+        if (!key(s, &name))
+            return 0;
+        skip(s);
+        if (s->at == s->end || *s->at++ != ':' || !told(s, name))
+            return 0;
+        skip(s);
+        if (s->at == s->end)
+            return 0;
+        char c = *s->at++;
+        if (c == '}')
+            return 1;
+        if (c != ',')
+            return 0;
+    }
+}
+
+/* Read one of the maps. */
+static int map(struct scanner *s)
+{
+    if (*s->at != '{' || s->n_maps == UINT32_MAX)
+        return 0;
+    s->at++;
+    s->next = 0;
+    if (!(s->edn ? edn_map : json_map)(s))
+        return 0;
+    s->n_maps++;
+    return 1;
+}
+
 /* Jepsen's record before an operation's map: it says nothing that the map does not say. */
 static void skip_record(struct scanner *s)
 {
@@ -297,19 +454,19 @@ static void skip_record(struct scanner *s)
 /* Pass over what is between maps; return whether maps may be so separated.
  *
  * EDN asks for nothing. JSON maps have either a comma between any two of them or else a line each, as the parser in
- * Python has it, and our own lines never a comma.
+ * Python has it, and our own have the next line each.
  */
 static int separated(struct scanner *s)
 {
-    int commas = 0, newlines = 0, between = s->roots.count > 0;
+    int commas = 0, newlines = 0, between = s->n_maps > 0;
     for (; s->at < s->end && (blank(s, *s->at) || *s->at == ','); s->at++) {
         commas += *s->at == ',';
         newlines += *s->at == '\n';
     }
     if (s->syntax == EDN)
         return 1;
-    if (s->syntax == OWN_LINES && commas)
-        return 0;
+    if (s->syntax == OWN_LINES)
+        return !commas && (s->at == s->end ? newlines <= between : newlines == between);
     if (!between || s->at == s->end)
         return 1;
     s->by_comma += commas == 1;
@@ -327,67 +484,129 @@ static int scanned(struct scanner *s)
             return !(folded && (s->by_line || s->syntax == OWN_LINES));
         skip_record(s);
         const char *first = s->at;
-        if (*first != '{' || !value(s, 0) || !push(&s->roots, s->pending.at[0]))
+        if (!map(s))
             return 0;
-        s->pending.count = 0;
         if (s->syntax != EDN)
             folded |= memchr(first, '\n', (size_t)(s->at - first)) != NULL;
     }
 }
 
-/* Return columns of cells as bytes: payloads, sizes, kinds. */
-static PyObject *columns(const struct cells *cells)
+struct columns {
+    PyObject *payloads, *sizes, *kinds;
+    int64_t *payload;
+    uint32_t *size;
+    uint8_t *kind;
+};
+
+static int made(struct columns *columns, size_t count)
 {
-    Py_ssize_t count = (Py_ssize_t)cells->count;
-    PyObject *payloads = PyBytes_FromStringAndSize(NULL, 8 * count);
-    PyObject *sizes = PyBytes_FromStringAndSize(NULL, 4 * count);
-    PyObject *kinds = PyBytes_FromStringAndSize(NULL, count);
-    PyObject *all = NULL;
-    if (payloads && sizes && kinds) {
-        int64_t *payload = (int64_t *)PyBytes_AsString(payloads);
-        uint32_t *size = (uint32_t *)PyBytes_AsString(sizes);
-        uint8_t *kind = (uint8_t *)PyBytes_AsString(kinds);
-        for (Py_ssize_t i = 0; i < count; i++) {
-            payload[i] = cells->at[i].payload;
-            size[i] = cells->at[i].size;
-            kind[i] = cells->at[i].kind;
-        }
-        all = PyTuple_Pack(3, payloads, sizes, kinds);
-    }
-    Py_XDECREF(payloads);
-    Py_XDECREF(sizes);
-    Py_XDECREF(kinds);
+    columns->payloads = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(8 * count));
+    columns->sizes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(4 * count));
+    columns->kinds = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)count);
+    if (!columns->payloads || !columns->sizes || !columns->kinds)
+        return 0;
+    columns->payload = (int64_t *)PyBytes_AsString(columns->payloads);
+    columns->size = (uint32_t *)PyBytes_AsString(columns->sizes);
+    columns->kind = (uint8_t *)PyBytes_AsString(columns->kinds);
+    return 1;
+}
+
+/* Return columns as a tuple, or NULL, and let go of them. */
+static PyObject *packed(struct columns *columns, int sound)
+{
+    PyObject *all = sound ? PyTuple_Pack(3, columns->payloads, columns->sizes, columns->kinds) : NULL;
+    Py_XDECREF(columns->payloads);
+    Py_XDECREF(columns->sizes);
+    Py_XDECREF(columns->kinds);
     return all;
 }
 
-PyDoc_STRVAR(scan_doc, "scan(text, syntax, /)\n--\n\nReturn (roots, cells, texts) of a text of maps, or None.");
+static PyObject *columns_of_cells(const struct cells *cells)
+{
+    struct columns columns = {0};
+    int sound = made(&columns, cells->count);
+    for (size_t i = 0; sound && i < cells->count; i++) {
+        columns.payload[i] = cells->at[i].payload;
+        columns.size[i] = cells->at[i].size;
+        columns.kind[i] = cells->at[i].kind;
+    }
+    return packed(&columns, sound);
+}
+
+/* Return a column for each name, one after the other. */
+static PyObject *columns_of_fields(const struct scanner *s)
+{
+    struct columns columns = {0};
+    size_t count = s->n_names * s->n_maps;
+    int sound = made(&columns, count);
+    if (sound) {
+        memset(columns.payload, 0xff, 8 * count); /* -1 */
+        memset(columns.size, 0, 4 * count);
+        memset(columns.kind, ABSENT, count);
+    }
+    for (size_t i = 0; sound && i < s->fields.count; i++) {
+        const struct field *field = &s->fields.at[i];
+        size_t place = field->name * s->n_maps + field->map;
+        columns.payload[place] = field->cell.kind == NIL ? -1 : field->cell.payload;
+        columns.size[place] = field->cell.size;
+        columns.kind[place] = field->cell.kind;
+    }
+    return packed(&columns, sound);
+}
+
+/* Take over the names, which are a tuple of texts that outlasts the scanner. */
+static int take_names(struct scanner *s, PyObject *names)
+{
+    Py_ssize_t count = PyTuple_Size(names);
+    if (count < 0)
+        return 0;
+    if (count > MOST_NAMES) {
+        PyErr_SetString(PyExc_ValueError, "too many names");
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Py_ssize_t length;
+        const char *text = PyUnicode_AsUTF8AndSize(PyTuple_GetItem(names, i), &length);
+        if (!text)
+            return 0;
+        s->names[s->n_names++] = (struct name){.text = text, .length = (size_t)length};
+    }
+    return 1;
+}
+
+PyDoc_STRVAR(scan_doc,
+             "scan(text, syntax, names, kept, /)\n--\n\n"
+             "Return (how many maps, their fields, cells, texts) of a text of maps, or None.\n\n"
+             "`names` are those of the fields, `kept` is the index of the one whose values become cells.");
 
 static PyObject *scan(PyObject *self, PyObject *args)
 {
     Py_buffer given;
+    Py_ssize_t kept;
     struct scanner s = {0};
-    PyObject *result = NULL, *roots = NULL, *cells = NULL;
+    PyObject *names, *result = NULL, *fields = NULL, *cells = NULL;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*i:scan", &given, &s.syntax))
+    if (!PyArg_ParseTuple(args, "y*iO!n:scan", &given, &s.syntax, &PyTuple_Type, &names, &kept))
         return NULL;
     s.edn = s.syntax == EDN;
+    s.kept = (size_t)kept;
     s.at = given.buf;
     s.end = s.at + given.len;
-    s.texts = PyList_New(0);
+    s.texts = take_names(&s, names) ? PyList_New(0) : NULL;
     if (s.texts && scanned(&s)) {
-        roots = columns(&s.roots);
-        cells = columns(&s.out);
-        if (roots && cells)
-            result = PyTuple_Pack(3, roots, cells, s.texts);
+        fields = columns_of_fields(&s);
+        cells = columns_of_cells(&s.out);
+        if (fields && cells)
+            result = Py_BuildValue("nOOO", (Py_ssize_t)s.n_maps, fields, cells, s.texts);
     } else if (s.texts) {
         result = Py_NewRef(Py_None);
     }
-    Py_XDECREF(roots);
+    Py_XDECREF(fields);
     Py_XDECREF(cells);
     Py_XDECREF(s.texts);
     free(s.out.at);
     free(s.pending.at);
-    free(s.roots.at);
+    free(s.fields.at);
     free(s.slots);
     PyBuffer_Release(&given);
     return result;

@@ -1,3 +1,5 @@
 Columns = tuple[bytes, bytes, bytes]
 
-def scan(text: bytes, syntax: int, /) -> tuple[Columns, Columns, list[str]] | None: ...
+def scan(
+    text: bytes, syntax: int, names: tuple[str, ...], kept: int, /
+) -> tuple[int, Columns, Columns, list[str]] | None: ...

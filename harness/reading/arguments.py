@@ -73,16 +73,15 @@ def _scanned(args: Any, value: Any) -> Arguments | None:
     found = scanned.maps(memoryview(data)[begin:end].tobytes(), ("args", "value"))
     if found is None or found.count != len(args):
         return None
-    kinds, listed = found.kinds("args"), found.fields["args"]
-    if not np.isin(kinds, (Kind.LIST, Kind.NIL)).all():
+    listed = found.fields["args"]
+    if not ((listed.kind == Kind.LIST) | (listed.kind == Kind.NIL)).all():
         return None
-    is_list = kinds == Kind.LIST
-    answer = np.where(found.kinds("value") == Kind.NIL, NONE, found.fields["value"])
-    values, moved = scanned.kept(found, answer)
-    arity = np.where(is_list, found.values.size[listed], 0).astype(np.int64)
-    starts = np.where(arity > 0, found.values.payload[listed], 0)
+    arity = listed.size.astype(np.int64)
     return Arguments(
-        first=moved[starts], arity=arity, value=np.where(answer < 0, NONE, moved[answer]), values=values
+        first=np.where(arity > 0, listed.payload, 0),
+        arity=arity,
+        value=found.fields["value"].payload,
+        values=found.values,
     )
 
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec import Struct
 
-from harness.columns.values import Kind, Values, spanned
+from harness.columns.values import Kind, Values
 from harness.history import OK
 from harness.reading.events import CODES, INVOKE, NONE, TRANSACTION, Calls, Events, Returns
-from harness.reading.source import lines_in
 
 try:
     from harness.reading import _scan
@@ -36,39 +35,56 @@ OWN = (
 JEPSEN = ("type", "process", "f", "value", "key", "time", "node", "error")
 """The fields of an operation's map."""
 
+KEPT = "value"
+"""The field whose values become cells."""
+
+ABSENT = 255
+"""The kind of a field that a map does not have."""
+
 OWN_LINES, JSON, EDN = range(3)
 """What the scanner is told of the text."""
 
 _TEXTUAL = (Kind.TEXT, Kind.KEYWORD)
+_NOTHING = (Kind.NIL, ABSENT)
 _INVOKED = len(CODES)
 
 
-class Maps(Struct, frozen=True, kw_only=True):
-    """Maps in the order of the text. `fields` has for each name the cell of each map's value, -1 for none."""
+class Field(Struct, frozen=True):
+    """What maps have under one name, in the order of the text: of each value what its cell says.
 
-    values: Values
-    top: "NDArray[np.bool_]"
-    """Which cells are the keys and values of the maps themselves."""
-    fields: Mapping[str, "Ints"]
-    count: int
+    The payload is NONE for nil and where there is no such field; that of KEPT is the cell of its value.
+    """
 
-    def kinds(self, name: str) -> "NDArray[np.uint8]":
-        """Return the kind of each map's value, NIL where there is none."""
-        return self.values.kinds_at(self.fields[name])
+    kind: "NDArray[np.uint8]"
+    payload: "Ints"
+    size: "NDArray[np.uint32]"
 
-    def numbers(self, name: str) -> "Ints":
-        """Return whole numbers, NONE where there is none or nil."""
-        kinds, cells = self.kinds(name), self.fields[name]
-        _expect(_among(kinds, Kind.INT, Kind.NIL))
-        return np.where(kinds == Kind.INT, self.values.payload[cells], NONE)
+    @property
+    def given(self) -> "NDArray[np.bool_]":
+        """Whether each map has a value that is not nil."""
+        return ~_among(self.kind, *_NOTHING)
 
-    def texts(self, name: str, among: "NDArray[np.bool_] | None" = None) -> "NDArray[np.int32]":
+    def numbers(self, *others: int) -> "Ints":
+        """Return whole numbers, NONE where there is none; `others` are kinds that stand for none, too."""
+        _expect(_among(self.kind, Kind.INT, ABSENT, *others))
+        return self.payload
+
+    def texts(self, among: "NDArray[np.bool_] | None" = None) -> "NDArray[np.int32]":
         """Return indices of texts, NONE where there is none or nil, and for maps that are not `among` those."""
-        kinds, cells = self.kinds(name), self.fields[name]
-        if among is not None:
-            kinds = np.where(among, kinds, np.uint8(Kind.NIL))
-        _expect(_among(kinds, *_TEXTUAL, Kind.NIL))
-        return np.where(kinds == Kind.NIL, NONE, self.values.payload[cells]).astype(np.int32)
+        sound = _among(self.kind, *_TEXTUAL, *_NOTHING)
+        if among is None:
+            _expect(sound)
+            return self.payload.astype(np.int32)
+        _expect(sound | ~among)
+        return np.where(among, self.payload, NONE).astype(np.int32)
+
+
+class Maps(Struct, frozen=True, kw_only=True):
+    """So many maps, their fields by name, and the cells that these refer to."""
+
+    count: int
+    fields: Mapping[str, Field]
+    values: Values
 
 
 class _Unusual(Exception):
@@ -78,7 +94,7 @@ class _Unusual(Exception):
 def own_events(piece: bytes) -> Events | None:
     """Return the events of a piece of our own history, None if it is not ordinary. O(length)."""
     try:
-        return _own_events(_maps(piece, OWN, OWN_LINES), lines=lines_in(piece))
+        return _own_events(_maps(piece, OWN, OWN_LINES))
     except _Unusual:
         return None
 
@@ -91,7 +107,7 @@ def jepsen_events(piece: bytes, *, edn: bool) -> Events | None:
         return None
 
 
-def maps(piece: bytes, names: Sequence[str]) -> Maps | None:
+def maps(piece: bytes, names: tuple[str, ...]) -> Maps | None:
     """Return JSON maps with these fields, one a line, None if they are not ordinary. O(length)."""
     try:
         return _maps(piece, names, JSON)
@@ -104,63 +120,56 @@ def _expect(sound: "NDArray[np.bool_] | bool") -> None:
         raise _Unusual
 
 
-def _among(kinds: "NDArray[np.uint8]", *allowed: Kind) -> "NDArray[np.bool_]":
+def _among(kinds: "NDArray[np.uint8]", *allowed: int) -> "NDArray[np.bool_]":
     """Tell which kinds are among those: what `np.isin` does, which is made for longer lists."""
-    found = np.zeros(len(kinds), np.bool_)
-    for kind in allowed:
+    found = kinds == allowed[0]
+    for kind in allowed[1:]:
         found |= kinds == kind
     return found
 
 
-def _maps(piece: bytes, names: Sequence[str], syntax: int) -> Maps:
+def _maps(piece: bytes, names: tuple[str, ...], syntax: int) -> Maps:
     """Return the maps of a piece with these fields."""
-    found = _scan.scan(piece, syntax) if COMPILED else None
-    if found is None or not found[1][0]:
+    found = _scan.scan(piece, syntax, names, names.index(KEPT)) if COMPILED else None
+    if found is None or not found[0]:
         raise _Unusual
-    (firsts, sizes, _), (payload, size, kind), texts = found
-    values = Values(
-        kind=np.frombuffer(kind, np.uint8),
-        payload=np.frombuffer(payload, np.int64),
-        size=np.frombuffer(size, np.uint32),
-        texts=tuple(texts),
+    count, fields, cells, texts = found
+    payload, size, kind = (column.reshape(len(names), count) for column in _columns(fields))
+    values = _columns(cells)
+    return Maps(
+        count=count,
+        fields={name: Field(kind[i], payload[i], size[i]) for i, name in enumerate(names)},
+        values=Values(payload=values[0], size=values[1], kind=values[2], texts=tuple(texts)),
     )
-    first, count = np.frombuffer(firsts, np.int64), np.frombuffer(sizes, np.uint32).astype(np.int64)
-    cells = spanned(first, count)
-    keys, of_map = cells[::2], np.repeat(np.arange(len(first)), count // 2)
-    _expect(_among(values.kind[keys], *_TEXTUAL))
-    code_of = {name: code for code, name in enumerate(names)}
-    of_text = np.array([code_of.get(text, len(names)) for text in texts], np.int64)
-    # The last row is for names that are passed over.
-    fields = np.full((len(names) + 1, len(first)), NONE, np.int64)
-    fields[of_text[values.payload[keys]], of_map] = keys + 1
-    top = np.zeros(len(values) + 1, np.bool_)
-    top[cells] = True
-    return Maps(values=values, top=top, fields=dict(zip(names, fields, strict=False)), count=len(first))
 
 
-def _own_events(found: Maps, *, lines: int) -> Events:
-    ids, f, outcome = found.numbers("id"), found.texts("f"), _codes(found, "outcome", CODES)
-    called, returned = found.numbers("call"), found.numbers("return")
+def _columns(found: "_scan.Columns") -> "tuple[Ints, NDArray[np.uint32], NDArray[np.uint8]]":
+    payload, size, kind = found
+    return np.frombuffer(payload, np.int64), np.frombuffer(size, np.uint32), np.frombuffer(kind, np.uint8)
+
+
+def _own_events(found: Maps) -> Events:
+    fields, texts = found.fields, found.values.texts
+    ids, f = fields["id"].numbers(), fields["f"].texts()
+    called, returned = fields["call"].numbers(Kind.NIL), fields["return"].numbers(Kind.NIL)
+    outcome = _codes(fields["outcome"].texts(), texts, CODES)
+    args, degraded = fields["args"], fields["degraded"].kind
     is_call = f >= 0
-    args, degraded, listed = found.kinds("args"), found.kinds("degraded"), found.fields["args"]
-    _expect(found.count == lines)
+    _expect(ids >= 0)
     _expect(np.where(is_call, called >= 0, (returned >= 0) & (outcome >= 0)))
-    _expect((ids >= 0) & _among(args, Kind.LIST, Kind.NIL))
-    _expect(_among(degraded, Kind.TRUE, Kind.FALSE, Kind.NIL))
-    arity = np.where(args == Kind.LIST, found.values.size[listed], 0)
-    starts = np.where(arity > 0, found.values.payload[listed], 0)
-    value = np.where(found.kinds("value") == Kind.NIL, NONE, found.fields["value"])
+    _expect(_among(args.kind, Kind.LIST, ABSENT))
+    _expect(_among(degraded, Kind.TRUE, Kind.FALSE, ABSENT))
     calls, rest = np.flatnonzero(is_call), np.flatnonzero(~is_call)
-    values, moved = kept(found, value[rest])
-    names, codes = _names(found.values.texts, f[calls])
-    node = found.texts("node")
+    names, codes = _names(texts, f[calls])
+    node = fields["node"].texts()
+    arity = args.size[calls]
     return Events(
         calls=Calls(
             joint=ids[calls],
-            process=found.numbers("process")[calls],
+            process=fields["process"].numbers()[calls],
             f=codes,
-            args=moved[starts[calls]],
-            arity=arity[calls].astype(np.uint16),
+            args=np.where(arity > 0, args.payload[calls], 0),
+            arity=arity.astype(np.uint16),
             time_ns=called[calls],
             node=node[calls],
             order=calls,
@@ -169,38 +178,36 @@ def _own_events(found: Maps, *, lines: int) -> Events:
             joint=ids[rest],
             f=np.zeros(len(rest), np.uint16),
             outcome=outcome[rest].astype(np.uint8),
-            value=np.where(value[rest] < 0, NONE, moved[value[rest]]),
+            value=fields["value"].payload[rest],
             time_ns=returned[rest],
             node=node[rest],
-            error=found.texts("error")[rest],
-            epoch=found.numbers("epoch")[rest],
-            offset=found.numbers("offset")[rest],
+            error=fields["error"].texts()[rest],
+            epoch=fields["epoch"].numbers(Kind.NIL)[rest],
+            offset=fields["offset"].numbers(Kind.NIL)[rest],
             degraded=degraded[rest] == Kind.TRUE,
             order=rest,
         ),
         names=names,
-        values=values,
+        values=found.values,
     )
 
 
 def _jepsen_events(found: Maps) -> Events:
-    texts = found.values.texts
-    absent = found.fields["process"] < 0
-    process = np.where(absent, 0, found.values.payload[found.fields["process"]])
-    client = absent | (found.kinds("process") == Kind.INT)
-    _expect(found.fields["key"] < 0)
-    what = _codes(found, "type", {**CODES, INVOKE: _INVOKED}, among=client)
+    fields, texts = found.fields, found.values.texts
+    absent = fields["process"].kind == ABSENT
+    process = np.where(absent, 0, fields["process"].payload)
+    client = absent | (fields["process"].kind == Kind.INT)
+    _expect(~fields["key"].given)
+    what = _codes(fields["type"].texts(client), texts, {**CODES, INVOKE: _INVOKED})
     _expect(~client | (what >= 0))
     is_call, is_return = client & (what == _INVOKED), client & (what != _INVOKED)
-    f = found.texts("f", among=client)
-    _expect(np.array([text != "" for text in texts])[f])
-    node = np.where(_among(found.kinds("node"), *_TEXTUAL), found.values.payload[found.fields["node"]], NONE)
-    error, time_ns = found.texts("error", among=is_return & (what != OK)), found.numbers("time")
-    told = (is_call | (is_return & (what == OK))) & (found.kinds("value") != Kind.NIL)
-    value = np.where(told, found.fields["value"], NONE)
+    f = fields["f"].texts(client)
+    _expect(np.array([*(text != "" for text in texts), True])[f])
+    node = np.where(_among(fields["node"].kind, *_TEXTUAL), fields["node"].payload, NONE).astype(np.int32)
+    error, time_ns = fields["error"].texts(is_return & (what != OK)), fields["time"].numbers(Kind.NIL)
+    value = np.where(is_call | (is_return & (what == OK)), fields["value"].payload, NONE)
     order = np.cumsum(client) - 1
     calls, rest = np.flatnonzero(is_call), np.flatnonzero(is_return)
-    values, moved = kept(found, value)
     # An operation without a name is a transaction; that name comes after all texts.
     names, codes = _names((*texts, TRANSACTION), np.where(f < 0, len(texts), f))
     nothing = np.full(len(rest), NONE, np.int64)
@@ -209,19 +216,19 @@ def _jepsen_events(found: Maps) -> Events:
             joint=process[calls],
             process=process[calls],
             f=codes[calls],
-            args=np.where(value[calls] < 0, 0, moved[value[calls]]),
+            args=np.where(value[calls] < 0, 0, value[calls]),
             arity=(value[calls] >= 0).astype(np.uint16),
             time_ns=time_ns[calls],
-            node=node[calls].astype(np.int32),
+            node=node[calls],
             order=order[calls],
         ),
         returns=Returns(
             joint=process[rest],
             f=codes[rest],
             outcome=what[rest].astype(np.uint8),
-            value=np.where(value[rest] < 0, NONE, moved[value[rest]]),
+            value=value[rest],
             time_ns=time_ns[rest],
-            node=node[rest].astype(np.int32),
+            node=node[rest],
             error=error[rest],
             epoch=nothing,
             offset=nothing,
@@ -229,36 +236,22 @@ def _jepsen_events(found: Maps) -> Events:
             order=order[rest],
         ),
         names=names,
-        values=values,
+        values=found.values,
         skipped=int((~client).sum()),
     )
 
 
-def _codes(
-    found: Maps, name: str, codes: Mapping[str, int], among: "NDArray[np.bool_] | None" = None
-) -> "Ints":
+def _codes(found: "NDArray[np.int32]", texts: Sequence[str], codes: Mapping[str, int]) -> "Ints":
     """Return what words stand for, NONE where there is none, or one that stands for nothing."""
-    of_text = np.array([*(codes.get(text, NONE) for text in found.values.texts), NONE], np.int64)
-    return of_text[found.texts(name, among)]
+    of_text = np.array([*(codes.get(text, NONE) for text in texts), NONE], np.int64)
+    return of_text[found]
 
 
 def _names(
     texts: Sequence[str], f: "NDArray[np.int32] | Ints"
 ) -> "tuple[tuple[str, ...], NDArray[np.uint16]]":
     """Return the names of operations, and for each operation the code of its name."""
-    distinct, codes = np.unique(f, return_inverse=True)
-    return tuple(texts[place] for place in distinct.tolist()), codes.astype(np.uint16)
-
-
-def kept(found: Maps, cells: "Ints") -> "tuple[Values, Ints]":
-    """Return the values without the maps themselves, but for these cells of theirs; and where each cell went."""
-    keep = ~found.top
-    keep[cells[cells >= 0]] = True
-    keep[-1] = False
-    moved: Ints = np.cumsum(keep) - keep
-    kept = keep[:-1]
-    kind, payload = found.values.kind[kept], found.values.payload[kept].copy()
-    inner = kind >= Kind.LIST
-    payload[inner] = moved[payload[inner]]
-    values = Values(kind=kind, payload=payload, size=found.values.size[kept], texts=found.values.texts)
-    return values, moved
+    used = np.zeros(len(texts), np.bool_)
+    used[f] = True
+    code = np.cumsum(used) - 1
+    return tuple(texts[place] for place in np.flatnonzero(used).tolist()), code[f].astype(np.uint16)

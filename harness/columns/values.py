@@ -10,12 +10,14 @@ are indices of `texts`.
 """
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from msgspec import Struct
+
+from harness.columns.growing import Growing, unknown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -347,41 +349,51 @@ class Builder:
         return np.array(found, np.int64)
 
 
-def concatenate(parts: Iterable[Values]) -> "tuple[Values, list[NDArray[np.int64]]]":
-    """Return the cells of all parts, one after the other, and for each part the new index of each of its texts.
+class Concatenation:
+    """The cells of many parts, one after the other: those of a part begin where those of the parts before end."""
 
-    The cells of part i begin where those of the parts before it end.
-    """
-    texts: dict[str, int] = {}
-    maps, kinds, payloads, sizes = [], [], [], []
-    base = 0
-    for part in parts:
+    def __init__(self, share: Callable[[], float] = unknown) -> None:
+        """`share` is as for `Growing`."""
+        self._texts: dict[str, int] = {}
+        self._kind = Growing(np.uint8, share)
+        self._payload = Growing(np.int64, share)
+        self._size = Growing(np.uint32, share)
+
+    def __len__(self) -> int:
+        return len(self._kind)
+
+    def add(self, part: Values) -> "NDArray[np.int64]":
+        """Add the cells of a part, and return the new index of each of its texts."""
+        texts, base = self._texts, len(self)
         renamed = np.fromiter(
             (texts.setdefault(text, len(texts)) for text in part.texts), np.int64, len(part.texts)
         )
-        payload = part.payload
+        self._kind.extend(part.kind)
+        self._size.extend(part.size)
+        payload = self._payload.extend(part.payload)
         if (renamed != np.arange(len(renamed))).any():
             textual = np.flatnonzero((part.kind >= Kind.TEXT) & (part.kind <= Kind.WIDE))
-            payload = payload.copy()
             payload[textual] = renamed[payload[textual]]
-        containers = np.flatnonzero(part.kind >= Kind.LIST)
-        if base and len(containers):
-            payload = payload.copy()
-            payload[containers] += base
-        base += len(part)
-        maps.append(renamed)
-        kinds.append(part.kind)
-        payloads.append(payload)
-        sizes.append(part.size)
-    if not kinds:
-        return EMPTY, []
-    whole = Values(
-        kind=np.concatenate(kinds),
-        payload=np.concatenate(payloads),
-        size=np.concatenate(sizes),
-        texts=tuple(texts),
-    )
-    return whole, maps
+        if base:
+            payload[part.kind >= Kind.LIST] += base
+        return renamed
+
+    def build(self) -> Values:
+        """Return all that was added."""
+        return Values(
+            kind=self._kind.whole(),
+            payload=self._payload.whole(),
+            size=self._size.whole(),
+            texts=tuple(self._texts),
+        )
+
+
+def concatenate(parts: Iterable[Values]) -> Values:
+    """Return the cells of all parts, one after the other."""
+    whole = Concatenation()
+    for part in parts:
+        whole.add(part)
+    return whole.build()
 
 
 def _kind_of(type_: type) -> Kind:

@@ -50,9 +50,13 @@ struct name {
     size_t length;
 };
 
+struct texts {
+    struct name *at;
+    size_t count, room;
+};
+
 struct slot {
-    const char *text;
-    uint32_t length, hash;
+    uint32_t hash;
     int32_t index; /* -1: free */
 };
 
@@ -72,20 +76,28 @@ struct scanner {
     struct cells out;     /* finished: children of closed containers, side by side */
     struct cells pending; /* children of open ones */
     struct slot *slots;
-    size_t n_slots, n_texts;
-    PyObject *texts;
+    size_t n_slots;
+    struct texts texts;
 };
+
+/* Make room for one more; return whether there is. */
+static int roomy(void **at, size_t *room, size_t count, size_t size)
+{
+    if (count < *room)
+        return 1;
+    size_t more = *room ? 2 * *room : 1024;
+    void *moved = realloc(*at, more * size);
+    if (!moved)
+        return 0;
+    *at = moved;
+    *room = more;
+    return 1;
+}
 
 static int push(struct cells *cells, struct cell cell)
 {
-    if (cells->count == cells->room) {
-        size_t room = cells->room ? 2 * cells->room : 1024;
-        struct cell *at = realloc(cells->at, room * sizeof *at);
-        if (!at)
-            return 0;
-        cells->at = at;
-        cells->room = room;
-    }
+    if (!roomy((void **)&cells->at, &cells->room, cells->count, sizeof cell))
+        return 0;
     cells->at[cells->count++] = cell;
     return 1;
 }
@@ -121,27 +133,24 @@ static int grown(struct scanner *s)
 static int64_t interned(struct scanner *s, const char *text, size_t length)
 {
     uint32_t hash = 2166136261u;
-    if (2 * s->n_texts >= s->n_slots && !grown(s))
+    if (2 * s->texts.count >= s->n_slots && !grown(s))
         return -1;
-    if (length > UINT32_MAX)
+    if (s->texts.count == INT32_MAX)
         return -1;
     for (size_t i = 0; i < length; i++)
         hash = (hash ^ (uint8_t)text[i]) * 16777619u;
     size_t place = hash & (s->n_slots - 1);
     for (; s->slots[place].index >= 0; place = (place + 1) & (s->n_slots - 1)) {
-        struct slot *slot = &s->slots[place];
-        if (slot->hash == hash && slot->length == length && !memcmp(slot->text, text, length))
+        const struct slot *slot = &s->slots[place];
+        const struct name *each = &s->texts.at[slot->index];
+        if (slot->hash == hash && each->length == length && !memcmp(each->text, text, length))
             return slot->index;
     }
-    PyObject *made = PyUnicode_DecodeUTF8(text, (Py_ssize_t)length, "strict");
-    if (!made || PyList_Append(s->texts, made)) {
-        Py_XDECREF(made);
-        PyErr_Clear();
+    if (!roomy((void **)&s->texts.at, &s->texts.room, s->texts.count, sizeof *s->texts.at))
         return -1;
-    }
-    Py_DECREF(made);
-    s->slots[place] = (struct slot){.text = text, .length = (uint32_t)length, .hash = hash, .index = (int32_t)s->n_texts};
-    return (int64_t)s->n_texts++;
+    s->slots[place] = (struct slot){.hash = hash, .index = (int32_t)s->texts.count};
+    s->texts.at[s->texts.count] = (struct name){.text = text, .length = length};
+    return (int64_t)s->texts.count++;
 }
 
 static int blank(const struct scanner *s, char c)
@@ -340,14 +349,8 @@ static size_t named(struct scanner *s, struct name name)
 
 static int field(struct scanner *s, size_t name)
 {
-    if (s->fields.count == s->fields.room) {
-        size_t room = s->fields.room ? 2 * s->fields.room : 1024;
-        struct field *at = realloc(s->fields.at, room * sizeof *at);
-        if (!at)
-            return 0;
-        s->fields.at = at;
-        s->fields.room = room;
-    }
+    if (!roomy((void **)&s->fields.at, &s->fields.room, s->fields.count, sizeof *s->fields.at))
+        return 0;
     struct cell cell = s->pending.at[0];
     s->pending.count = 0;
     if (name == s->kept && cell.kind != NIL) {
@@ -498,6 +501,7 @@ struct columns {
     uint8_t *kind;
 };
 
+/* Make columns to be filled; return whether that went well. */
 static int made(struct columns *columns, size_t count)
 {
     columns->payloads = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(8 * count));
@@ -511,47 +515,53 @@ static int made(struct columns *columns, size_t count)
     return 1;
 }
 
-/* Return columns as a tuple, or NULL, and let go of them. */
-static PyObject *packed(struct columns *columns, int sound)
+static void dropped(struct columns *columns)
 {
-    PyObject *all = sound ? PyTuple_Pack(3, columns->payloads, columns->sizes, columns->kinds) : NULL;
     Py_XDECREF(columns->payloads);
     Py_XDECREF(columns->sizes);
     Py_XDECREF(columns->kinds);
-    return all;
 }
 
-static PyObject *columns_of_cells(const struct cells *cells)
+static void fill_cells(const struct cells *cells, struct columns *columns)
 {
-    struct columns columns = {0};
-    int sound = made(&columns, cells->count);
-    for (size_t i = 0; sound && i < cells->count; i++) {
-        columns.payload[i] = cells->at[i].payload;
-        columns.size[i] = cells->at[i].size;
-        columns.kind[i] = cells->at[i].kind;
+    for (size_t i = 0; i < cells->count; i++) {
+        columns->payload[i] = cells->at[i].payload;
+        columns->size[i] = cells->at[i].size;
+        columns->kind[i] = cells->at[i].kind;
     }
-    return packed(&columns, sound);
 }
 
-/* Return a column for each name, one after the other. */
-static PyObject *columns_of_fields(const struct scanner *s)
+/* Fill a column for each name, one after the other. */
+static void fill_fields(const struct scanner *s, struct columns *columns)
 {
-    struct columns columns = {0};
     size_t count = s->n_names * s->n_maps;
-    int sound = made(&columns, count);
-    if (sound) {
-        memset(columns.payload, 0xff, 8 * count); /* -1 */
-        memset(columns.size, 0, 4 * count);
-        memset(columns.kind, ABSENT, count);
-    }
-    for (size_t i = 0; sound && i < s->fields.count; i++) {
+    memset(columns->payload, 0xff, 8 * count); /* -1 */
+    memset(columns->size, 0, 4 * count);
+    memset(columns->kind, ABSENT, count);
+    for (size_t i = 0; i < s->fields.count; i++) {
         const struct field *field = &s->fields.at[i];
         size_t place = field->name * s->n_maps + field->map;
-        columns.payload[place] = field->cell.kind == NIL ? -1 : field->cell.payload;
-        columns.size[place] = field->cell.size;
-        columns.kind[place] = field->cell.kind;
+        columns->payload[place] = field->cell.kind == NIL ? -1 : field->cell.payload;
+        columns->size[place] = field->cell.size;
+        columns->kind[place] = field->cell.kind;
     }
-    return packed(&columns, sound);
+}
+
+/* Return the texts as a tuple, or None where one of them is no UTF-8. */
+static PyObject *decoded(const struct texts *texts)
+{
+    PyObject *all = PyTuple_New((Py_ssize_t)texts->count);
+    for (size_t i = 0; all && i < texts->count; i++) {
+        const struct name *each = &texts->at[i];
+        PyObject *text = PyUnicode_DecodeUTF8(each->text, (Py_ssize_t)each->length, "strict");
+        if (!text) {
+            Py_DECREF(all);
+            PyErr_Clear();
+            return Py_NewRef(Py_None);
+        }
+        PyTuple_SetItem(all, (Py_ssize_t)i, text);
+    }
+    return all;
 }
 
 /* Take over the names, which are a tuple of texts that outlasts the scanner. */
@@ -584,7 +594,8 @@ static PyObject *scan(PyObject *self, PyObject *args)
     Py_buffer given;
     Py_ssize_t kept;
     struct scanner s = {0};
-    PyObject *names, *result = NULL, *fields = NULL, *cells = NULL;
+    struct columns fields = {0}, cells = {0};
+    PyObject *names, *result = NULL, *texts = NULL;
     (void)self;
     if (!PyArg_ParseTuple(args, "y*iO!n:scan", &given, &s.syntax, &PyTuple_Type, &names, &kept))
         return NULL;
@@ -592,22 +603,31 @@ static PyObject *scan(PyObject *self, PyObject *args)
     s.kept = (size_t)kept;
     s.at = given.buf;
     s.end = s.at + given.len;
-    s.texts = take_names(&s, names) ? PyList_New(0) : NULL;
-    if (s.texts && scanned(&s)) {
-        fields = columns_of_fields(&s);
-        cells = columns_of_cells(&s.out);
-        if (fields && cells)
-            result = Py_BuildValue("nOOO", (Py_ssize_t)s.n_maps, fields, cells, s.texts);
-    } else if (s.texts) {
-        result = Py_NewRef(Py_None);
+    if (take_names(&s, names)) {
+        int sound;
+        Py_BEGIN_ALLOW_THREADS
+        sound = scanned(&s);
+        Py_END_ALLOW_THREADS
+        texts = sound ? decoded(&s.texts) : Py_NewRef(Py_None);
     }
-    Py_XDECREF(fields);
-    Py_XDECREF(cells);
-    Py_XDECREF(s.texts);
+    if (texts == Py_None) {
+        result = Py_NewRef(texts);
+    } else if (texts && made(&fields, s.n_names * s.n_maps) && made(&cells, s.out.count)) {
+        Py_BEGIN_ALLOW_THREADS
+        fill_fields(&s, &fields);
+        fill_cells(&s.out, &cells);
+        Py_END_ALLOW_THREADS
+        result = Py_BuildValue("n(OOO)(OOO)O", (Py_ssize_t)s.n_maps, fields.payloads, fields.sizes, fields.kinds,
+                               cells.payloads, cells.sizes, cells.kinds, texts);
+    }
+    dropped(&fields);
+    dropped(&cells);
+    Py_XDECREF(texts);
     free(s.out.at);
     free(s.pending.at);
     free(s.fields.at);
     free(s.slots);
+    free(s.texts.at);
     PyBuffer_Release(&given);
     return result;
 }

@@ -39,7 +39,7 @@ def arguments(table: Any) -> Arguments:
     Raises msgspec.DecodeError for what is no JSON, and TypeError for arguments that are no list.
     """
     parts = list(_parts(table))
-    values, _ = concatenate(part.values for part in parts)
+    values = concatenate(part.values for part in parts)
     lengths = [len(part.values) for part in parts]
     bases = np.cumsum([0, *lengths])[:-1].tolist()
     joined = zip(parts, bases, strict=True)

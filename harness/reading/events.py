@@ -5,20 +5,18 @@ return belongs to the call before it that has the same joint, which is an operat
 a process elsewhere.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import replace
 
-from harness.columns.values import Builder, Values, concatenate
+from harness.columns.growing import Growing, unknown
+from harness.columns.values import Builder, Concatenation, Values
 from harness.history import OUTCOMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-Record = TypeVar("Record", bound=Struct)
 
 NONE = -1
 """Stands for what an event does not tell: a time, a node, an error, a place in a log."""
@@ -93,6 +91,17 @@ class Returns(Struct, frozen=True, kw_only=True):
     order: "NDArray[np.int64]"
 
 
+_CALLS: Mapping[str, type[np.generic]] = {
+    "joint": np.int64, "process": np.int64, "f": np.uint16, "args": np.int64, "arity": np.uint16,
+    "time_ns": np.int64, "node": np.int32, "order": np.int64,
+}  # fmt: skip
+_RETURNS: Mapping[str, type[np.generic]] = {
+    "joint": np.int64, "f": np.uint16, "outcome": np.uint8, "value": np.int64, "time_ns": np.int64,
+    "node": np.int32, "error": np.int32, "epoch": np.int64, "offset": np.int64, "degraded": np.bool_,
+    "order": np.int64,
+}  # fmt: skip
+
+
 class Events(Struct, frozen=True, kw_only=True):
     """The calls and returns of a piece of a history; `skipped` counts what is no client's."""
 
@@ -144,57 +153,48 @@ def events_of(calls: CallLists, returns: ReturnLists, *, skipped: int = 0) -> Ev
     )
 
 
-def gathered(parts: Sequence[Events]) -> Events:
-    """Return the events of a whole history from those of its pieces, in order."""
-    values, renamed = concatenate([part.values for part in parts])
+def gathered(parts: Iterable[Events], share: Callable[[], float] = unknown) -> Events:
+    """Return the events of a whole history from those of its pieces, in order, each of which is let go of.
+
+    `share` tells how much of the history the pieces make that have come so far.
+    """
+    values = Concatenation(share)
     names: dict[str, int] = {}
-    calls, returns = [], []
-    cells = events = 0
-    for part, texts in zip(parts, renamed, strict=True):
+    calls: dict[str, Growing[Any]] = {name: Growing(dtype, share) for name, dtype in _CALLS.items()}
+    returns: dict[str, Growing[Any]] = {name: Growing(dtype, share) for name, dtype in _RETURNS.items()}
+    events = skipped = 0
+    for part in parts:
+        cells, texts = len(values), values.add(part.values)
         codes = np.array([names.setdefault(name, len(names)) for name in part.names], np.uint16)
-        calls.append(
-            replace(
-                part.calls,
-                f=codes[part.calls.f] if len(codes) else part.calls.f,
-                args=part.calls.args + cells,
-                node=_renamed(part.calls.node, texts),
-                order=part.calls.order + events,
-            )
-        )
-        returns.append(
-            replace(
-                part.returns,
-                f=codes[part.returns.f] if len(codes) else part.returns.f,
-                value=np.where(part.returns.value < 0, NONE, part.returns.value + cells),
-                node=_renamed(part.returns.node, texts),
-                error=_renamed(part.returns.error, texts),
-                order=part.returns.order + events,
-            )
-        )
-        cells += len(part.values)
+        called, returned = _extended(calls, part.calls), _extended(returns, part.returns)
+        for added in (called, returned):
+            added["order"] += events
+            if len(codes):
+                added["f"][:] = codes[added["f"]]
+        called["args"] += cells
+        value = returned["value"]
+        value[value >= 0] += cells
+        for column in (called["node"], returned["node"], returned["error"]):
+            _rename(column, texts)
         events += part.count
+        skipped += part.skipped
     return Events(
-        calls=_stacked(Calls, calls),
-        returns=_stacked(Returns, returns),
+        calls=Calls(**{name: column.whole() for name, column in calls.items()}),
+        returns=Returns(**{name: column.whole() for name, column in returns.items()}),
         names=tuple(names),
-        values=values,
-        skipped=sum(part.skipped for part in parts),
+        values=values.build(),
+        skipped=skipped,
     )
 
 
-def _stacked(kind: type[Record], records: Sequence[Record]) -> Record:
-    return kind(
-        **{
-            name: np.concatenate([getattr(record, name) for record in records])
-            for name in kind.__struct_fields__
-        }
-    )
+def _extended(columns: Mapping[str, Growing[Any]], more: Struct) -> "dict[str, NDArray[Any]]":
+    return {name: column.extend(getattr(more, name)) for name, column in columns.items()}
 
 
-def _renamed(column: "NDArray[np.int32]", texts: "NDArray[np.int64]") -> "NDArray[np.int32]":
-    if not len(texts) or (column < 0).all():
-        return column
-    return np.where(column < 0, NONE, texts[column]).astype(np.int32)
+def _rename(column: "NDArray[np.int32]", texts: "NDArray[np.int64]") -> None:
+    some = column >= 0
+    if some.any():
+        column[some] = texts[column[some]]
 
 
 def _values(column: Sequence[Any], cells: Builder, count: int) -> "NDArray[np.int64]":

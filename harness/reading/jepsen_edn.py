@@ -31,9 +31,13 @@ class JepsenEdn:
     title = "Jepsen's EDN (an operation's map a line, or a vector of them)"
     cut = Cut.OPERATIONS
 
+    def scan(self, piece: bytes) -> Events | None:
+        """Return the events of an ordinary piece, None for any other."""
+        return scanned.jepsen_events(piece, edn=True)
+
     def parse(self, piece: bytes) -> Events:
         """Return the events of a piece."""
-        return scanned.jepsen_events(piece, edn=True) or _parsed(piece)
+        return _parsed(piece)
 
 
 def _parsed(piece: bytes) -> Events:

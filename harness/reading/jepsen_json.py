@@ -27,9 +27,13 @@ class JepsenJson:
     )
     cut = Cut.OPERATIONS
 
+    def scan(self, piece: bytes) -> Events | None:
+        """Return the events of an ordinary piece, None for any other."""
+        return scanned.jepsen_events(piece, edn=False)
+
     def parse(self, piece: bytes) -> Events:
         """Return the events of a piece."""
-        return scanned.jepsen_events(piece, edn=False) or _parsed(piece)
+        return _parsed(piece)
 
 
 def _parsed(piece: bytes) -> Events:

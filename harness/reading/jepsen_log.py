@@ -29,6 +29,10 @@ class JepsenLog:
     title = "Jepsen's log (INFO jepsen.util - 3 :invoke :write 4)"
     cut = Cut.LINES
 
+    def scan(self, piece: bytes) -> Events | None:
+        """Return None: the scanner knows maps only."""
+        return None
+
     def parse(self, piece: bytes) -> Events:
         """Return the events of a piece."""
         intake = Intake()

@@ -44,9 +44,13 @@ class OwnLines:
     title = 'our own JSON lines ({"format":"acked-history",…} first)'
     cut = Cut.LINES
 
+    def scan(self, piece: bytes) -> Events | None:
+        """Return the events of an ordinary piece, None for any other."""
+        return scanned.own_events(piece)
+
     def parse(self, piece: bytes) -> Events:
         """Return the events of a piece."""
-        return scanned.own_events(piece) or _parsed(piece)
+        return _parsed(piece)
 
 
 def _parsed(piece: bytes) -> Events:

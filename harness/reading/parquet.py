@@ -83,7 +83,7 @@ def _table(found: Any) -> Table:
     spoke = bool((epoch >= 0).any() or (offset >= 0).any() or degraded.any())
     node, error = texts("node"), texts("error")
     told = arguments(found.select(["args", "value"]))
-    values, _ = concatenate((cells.build(), told.values))  # texts first: what indexes them stays as it is
+    values = concatenate((cells.build(), told.values))  # texts first: what indexes them stays as it is
     origin = (found.schema.metadata or {}).get(ORIGIN)
     return Table(
         id=integers("id", np.int64),

@@ -1,8 +1,9 @@
 """A history file, whoever wrote it, as a table.
 
-The file is read once, as a stream of small pieces, which several processes parse where it is large.
-Memory is that of the table (about 100 bytes an operation), twice while it is put together, and some pieces of a
-megabyte.
+The file is read once, as a stream of small pieces, which are parsed side by side where it is large: by threads as
+long as they are ordinary, since the compiled scanner leaves Python to others meanwhile, and else by processes.
+Memory is that of the table (about 100 bytes an operation), twice while calls and returns are joined, and some
+pieces of a megabyte.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import multiprocessing
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 from msgspec import Struct
@@ -31,10 +32,10 @@ from harness.words import plural
 _OPENS = re.compile(rb"(?:[\s,]|;[^\n]*\n)*([\[(])")
 
 PARALLEL_BYTES = 32 * 2**20
-"""From which size on several processes parse a file."""
+"""From which size on pieces of a file are parsed side by side."""
 
-MOST_PIECES = 64
-"""How many pieces are parsed at most behind one that is not done: other processes take their time to start."""
+AHEAD = 2
+"""How many pieces wait at most for each thread."""
 
 Progress = Callable[[int, int], None]
 """Told how many bytes of how many have been read."""
@@ -64,12 +65,15 @@ def read(
     with Source(path) as source:
         found = _format(source, format_name)
         parser = _Parser(source, found, jobs=jobs if source.size_bytes > PARALLEL_BYTES else 1)
-        parts = []
-        for part in parser.parts():
-            parts.append(part)
-            if progress is not None:
-                progress(source.done_bytes, source.size_bytes)
-        return _joined(gathered(parts), parser, path)
+        parts = _watched(parser.parts(), source, progress)
+        return _joined(gathered(parts, lambda: parser.share), parser, path)
+
+
+def _watched(parts: Iterator[Events], source: Source, progress: Progress | None) -> Iterator[Events]:
+    for part in parts:
+        yield part
+        if progress is not None:
+            progress(source.done_bytes, source.size_bytes)
 
 
 def _is_parquet(path: Path) -> bool:
@@ -123,6 +127,12 @@ class _Parser:
         self._jobs = jobs
         self._opened = b""
         self._sound = False
+        self._parsed_bytes = 0
+
+    @property
+    def share(self) -> float:
+        """How much of the text has been parsed, about."""
+        return self._parsed_bytes / self._source.text_bytes
 
     @property
     def truncated(self) -> bool:
@@ -134,6 +144,7 @@ class _Parser:
         carried: Piece | None = None
         for piece, outcome in self._outcomes(self._source.pieces(self.format.cut, skip=self._begin())):
             whole, found = piece, outcome
+            self._parsed_bytes += len(piece.data)
             if carried is not None:
                 whole = replace(carried, data=carried.data + piece.data, last=piece.last)
                 found, carried = _outcome(self.format, whole.data), None
@@ -178,18 +189,11 @@ class _Parser:
             for piece in ended:
                 yield piece, _outcome(self.format, piece.data)
             return
-        context = multiprocessing.get_context("forkserver")
-        with ProcessPoolExecutor(self._jobs - 1, mp_context=context) as pool:
+        with _side_by_side(self.format, self._jobs) as submit:
             waiting: deque[tuple[Piece, Future[Events | MalformedError]]] = deque()
             for piece in ended:
-                # One more than there are others, so that none of them has to wait for its next.
-                if sum(not future.done() for _, future in waiting) < self._jobs:
-                    future = pool.submit(_outcome, self.format, piece.data)
-                else:
-                    future = Future()
-                    future.set_result(_outcome(self.format, piece.data))
-                waiting.append((piece, future))
-                while waiting and (waiting[0][1].done() or len(waiting) > MOST_PIECES):
+                waiting.append((piece, submit(piece.data)))
+                if len(waiting) > self._jobs * AHEAD:
                     first, future = waiting.popleft()
                     yield first, future.result()
             for first, future in waiting:
@@ -212,6 +216,24 @@ class _Parser:
 
 
 def _outcome(format_: Format, data: bytes) -> "Events | MalformedError":
+    return format_.scan(data) or _parsed(format_, data)
+
+
+@contextlib.contextmanager
+def _side_by_side(
+    format_: Format, jobs: int
+) -> "Iterator[Callable[[bytes], Future[Events | MalformedError]]]":
+    """Yield what takes a piece and promises its outcome. Processes start only when one of them is needed."""
+    context = multiprocessing.get_context("forkserver")
+    with ThreadPoolExecutor(jobs) as threads, ProcessPoolExecutor(jobs, mp_context=context) as processes:
+
+        def outcome(data: bytes) -> Events | MalformedError:
+            return format_.scan(data) or processes.submit(_parsed, format_, data).result()
+
+        yield lambda data: threads.submit(outcome, data)
+
+
+def _parsed(format_: Format, data: bytes) -> "Events | MalformedError":
     try:
         with _uncollected():
             return format_.parse(data)

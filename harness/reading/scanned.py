@@ -122,7 +122,7 @@ def _expect(sound: "NDArray[np.bool_] | bool") -> None:
 
 def _among(kinds: "NDArray[np.uint8]", *allowed: int) -> "NDArray[np.bool_]":
     """Tell which kinds are among those: what `np.isin` does, which is made for longer lists."""
-    found = kinds == allowed[0]
+    found: NDArray[np.bool_] = kinds == allowed[0]
     for kind in allowed[1:]:
         found |= kinds == kind
     return found
@@ -131,7 +131,7 @@ def _among(kinds: "NDArray[np.uint8]", *allowed: int) -> "NDArray[np.bool_]":
 def _maps(piece: bytes, names: tuple[str, ...], syntax: int) -> Maps:
     """Return the maps of a piece with these fields."""
     found = _scan.scan(piece, syntax, names, names.index(KEPT)) if COMPILED else None
-    if found is None or not found[0]:
+    if found is None:
         raise _Unusual
     count, fields, cells, texts = found
     payload, size, kind = (column.reshape(len(names), count) for column in _columns(fields))
@@ -139,7 +139,7 @@ def _maps(piece: bytes, names: tuple[str, ...], syntax: int) -> Maps:
     return Maps(
         count=count,
         fields={name: Field(kind[i], payload[i], size[i]) for i, name in enumerate(names)},
-        values=Values(payload=values[0], size=values[1], kind=values[2], texts=tuple(texts)),
+        values=Values(payload=values[0], size=values[1], kind=values[2], texts=texts),
     )
 
 

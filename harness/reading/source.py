@@ -69,6 +69,7 @@ class Source:
             raise UsageError(f"{path}: can't be read: {error.strerror or error}") from error
         self.size_bytes = path.stat().st_size
         self.cut_short = False
+        self._read_bytes = 0
         magic = self._raw.read(8)
         self._raw.seek(0)
         opener = next((opener for begins, opener in _OPENERS if magic.startswith(begins)), None)
@@ -85,6 +86,11 @@ class Source:
     def done_bytes(self) -> int:
         """How far the file has been read, as it is on the disk."""
         return self._raw.tell()
+
+    @property
+    def text_bytes(self) -> float:
+        """How long the text is, guessed from what has been read of it where it is compressed."""
+        return self._read_bytes * self.size_bytes / max(self.done_bytes, 1)
 
     def head(self) -> bytes:
         """Return the beginning of the text, which `pieces` yields again."""
@@ -118,7 +124,7 @@ class Source:
 
     def _read(self, size: int) -> bytes:
         try:
-            return self._file.read(size)
+            block = self._file.read(size)
         except _CUT_SHORT as error:
             self.cut_short = True
             if isinstance(error, EOFError):
@@ -126,6 +132,8 @@ class Source:
             raise DamagedError(f"{self.path}: can't be decompressed: {error}") from error
         except OSError as error:
             raise DamagedError(f"{self.path}: can't be read: {error}") from error
+        self._read_bytes += len(block)
+        return block
 
 
 def lines_in(text: bytes) -> int:

@@ -81,7 +81,7 @@ def reading(name: str, path: str) -> None:
     wall = time.perf_counter() - began
     print(
         f"{name:42} {len(table) / cpu:>9,.0f} operations a CPU-s; {Path(path).stat().st_size / 1e6:.0f} MB in "
-        f"{alone_s:.2f} s by one process, {wall:.2f} s by {jobs}; peak {peak_mb(jobs):.0f} MB",
+        f"{alone_s:.2f} s by one thread, {wall:.2f} s by {jobs}; peak {peak_mb(jobs):.0f} MB",
         flush=True,
     )
 

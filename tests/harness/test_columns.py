@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_history import histories
 
+from harness.columns.growing import Growing
 from harness.columns.table import table_of
-from harness.columns.values import Builder, Keyword, Kind, Members, Tagged, concatenate
+from harness.columns.values import Builder, Concatenation, Keyword, Kind, Members, Tagged
 
 scalars = (
     st.none()
@@ -48,6 +49,30 @@ def test_values_come_back_as_they_were(several):
         assert same(built.objects(np.arange(first, first + len(column))), column)
 
 
+@given(
+    parts=st.lists(st.lists(st.integers(-9, 9), max_size=5), max_size=8),
+    shares=st.lists(st.just(0) | st.floats(0.001, 2), min_size=8, max_size=8),
+)
+def test_a_column_grows_by_whatever_guess(parts, shares):
+    guesses = iter(shares * 8)
+    column = Growing(np.int64, lambda: next(guesses))
+    for part in parts:
+        assert column.extend(np.array(part, np.int64)).tolist() == part
+    assert column.whole().tolist() == [each for part in parts for each in part]
+    assert len(column) == len(column.whole())
+
+
+def test_a_good_guess_makes_room_once():
+    done = 0
+    column = Growing(np.int64, lambda: done / 1000)
+    rooms = set()
+    for _ in range(100):
+        done += 10
+        column.extend(np.arange(10))
+        rooms.add(id(column.whole().base))
+    assert len(rooms) == 1
+
+
 @given(st.lists(st.lists(values, max_size=3), max_size=6))
 def test_spans_are_side_by_side(lists):
     builder = Builder()
@@ -65,12 +90,15 @@ def test_parts_can_be_put_together(several):
         builder = Builder()
         builder.add(column)
         parts.append(builder.build())
-    whole, renamed = concatenate(parts)
+    concatenation = Concatenation()
+    renamed = [concatenation.add(part) for part in parts]
+    whole = concatenation.build()
     base = 0
     for column, part, texts in zip(several, parts, renamed, strict=True):
         assert same(whole.objects(np.arange(base, base + len(column))), column)
         assert [whole.texts[i] for i in texts] == list(part.texts)
         base += len(part)
+    assert len(concatenation) == base
 
 
 def test_what_no_history_has_is_refused():

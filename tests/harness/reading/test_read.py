@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from harness.clock import Origin
 from harness.errors import DamagedError, UsageError
 from harness.operation import Invocation, Operation, Outcome, Reply
-from harness.reading import source
+from harness.reading import read as read_module
+from harness.reading import scanned, source
 from harness.reading.events import gathered
 from harness.reading.formats import EDN, JSON, LOG, OWN, recognized
 from harness.reading.piece import MalformedError
@@ -93,28 +94,49 @@ def test_operation_maps(tmp_path, monkeypatch, text, format_, block):
     assert reading.notes == ("1 operation of no client skipped",)
 
 
-@pytest.fixture(params=[1, 64])
-def several_processes(request, monkeypatch):
-    """Small pieces for several processes: one after the other, and many at the same time."""
+ODD_VALUES = EDN_LINES.replace(":value 3,", ":value 3 #_ passed-over,")
+"""The same with what the scanner does not know, so that it is parsed."""
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Small pieces, and several at the same time however short the file is."""
     monkeypatch.setattr("harness.reading.read.PARALLEL_BYTES", 0)
-    monkeypatch.setattr("harness.reading.read.MOST_PIECES", request.param)
     monkeypatch.setattr(source, "BLOCK_BYTES", 100)
 
 
+@pytest.mark.parametrize("text", [EDN_LINES, ODD_VALUES])
 @pytest.mark.parametrize("jobs", [2, 3])
-def test_several_processes_read_the_same(tmp_path, several_processes, jobs):
-    reading = read(kept(tmp_path, EDN_LINES), jobs=jobs)
+def test_side_by_side_the_same_is_read(tmp_path, small_pieces, jobs, text):
+    reading = read(kept(tmp_path, text), jobs=jobs)
     assert list(reading.table.operations()) == MEANT
 
 
-def test_several_processes_tell_where_a_file_is_damaged(tmp_path, several_processes):
-    lines = EDN_LINES.splitlines(keepends=True)
+@pytest.mark.parametrize("text", [EDN_LINES, ODD_VALUES])
+def test_side_by_side_damage_is_told_as_alone(tmp_path, small_pieces, text):
+    lines = text.splitlines(keepends=True)
     path = kept(tmp_path, "".join([*lines[:3], "{:type :ok\n", *lines[3:]]))
     with pytest.raises(DamagedError) as several:
         read(path, jobs=2)
     with pytest.raises(DamagedError) as alone:
         read(path)
     assert str(several.value) == str(alone.value)
+
+
+def test_processes_parse_only_what_can_not_be_scanned(tmp_path, small_pieces, monkeypatch):
+    pool, parsed = read_module.ProcessPoolExecutor, []
+
+    class Watched(pool):
+        def submit(self, function, format_, data):
+            parsed.append(data)
+            return super().submit(function, format_, data)
+
+    monkeypatch.setattr(read_module, "ProcessPoolExecutor", Watched)
+    read(kept(tmp_path, EDN_LINES.replace("[:mismatch 5]", ":mismatch")), jobs=2)
+    assert bool(parsed) != scanned.COMPILED
+    parsed.clear()
+    read(kept(tmp_path, ODD_VALUES), jobs=2)
+    assert parsed
 
 
 @pytest.fixture(params=[1, 2**18])

@@ -32,9 +32,15 @@ GROUPS = {
 """The entry-point groups, and what each holds, in words."""
 
 
+@functools.cache
+def points(group: str) -> metadata.EntryPoints:
+    """Return what is installed in an entry-point group; every package is looked at, so once only."""
+    return metadata.entry_points(group=group)
+
+
 def installed(group: str) -> tuple[str, ...]:
     """Return the names that are installed in an entry-point group, sorted."""
-    return tuple(sorted({point.name for point in metadata.entry_points(group=group)}))
+    return tuple(sorted({point.name for point in points(group)}))
 
 
 @contextlib.contextmanager
@@ -116,7 +122,7 @@ def _from_module(module_name: str, attribute: str) -> Any:
 @functools.cache
 def _from_entry_point(group: str, name: str) -> Any:
     """Load what is installed under a name, once: a search does so thousands of times."""
-    for point in metadata.entry_points(group=group, name=name):
+    for point in points(group).select(name=name):
         try:
             return point.load()
         except (ImportError, AttributeError) as error:

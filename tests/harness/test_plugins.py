@@ -25,7 +25,7 @@ def test_a_wrong_name_lists_what_there_is_and_the_nearest() -> None:
 
 def test_a_plugin_that_does_not_import_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = metadata.EntryPoint(name="odd", value="no_such_module:Odd", group="acked.systems")
-    monkeypatch.setattr(metadata, "entry_points", lambda **_: (broken,))
+    monkeypatch.setattr(plugins, "points", lambda _: metadata.EntryPoints((broken,)))
     with pytest.raises(UsageError, match=r"system 'odd' \(no_such_module:Odd\) can't be loaded: No module"):
         plugins.load("acked.systems", "odd")
 

@@ -155,8 +155,10 @@ def test_of_a_field_that_comes_twice_the_last_one_counts():
 
 @pytest.mark.skipif(not scanned.COMPILED, reason="the scanner is not built")
 def test_what_is_passed_over_leaves_no_cells():
-    found = scanned.maps(b'{"other":[1,{"a":[2]}],"value":3}\n{"value":{"a":[4]}}', ("value",))
-    assert found.values.objects(found.fields["value"].payload) == [3, {"a": [4]}]
+    found = scanned.maps(
+        b'{"other":[1,{"a":[2]}],"value":3}\n{"value":{"a":[4]}}\n{"value":null}', ("value",)
+    )
+    assert found.values.objects(found.fields["value"].payload) == [3, {"a": [4]}, None]
     assert len(found.values) == 5
 
 

@@ -74,9 +74,13 @@ class Line:
         if data:
             self._queue.put(data)
 
+    def finish(self) -> None:
+        """Say, after all that was sent, that there is no more to come: the other end then ends, too."""
+        self._queue.put(None)
+
     def close(self) -> None:
         """End it. Safe to call twice; may block for a moment."""
-        self._queue.put(None)
+        self.finish()
         with suppress(OSError, EOFError, paramiko.SSHException):  # it is broken: that is why it is closed
             self._connection.close()
 
@@ -100,6 +104,7 @@ class Line:
         with suppress(OSError, EOFError, paramiko.SSHException):  # the reader tells of it
             while (data := self._queue.get()) is not None:
                 self._channel.sendall(data)
+            self._channel.shutdown_write()
 
 
 class _Beginning:

@@ -31,6 +31,7 @@ ASK_S = 120.0
 _BEAT_TRIES = 4
 _GOOD_NS = 1_000_000
 _END_S = 40.0
+_LEAVE_S = 10.0
 _BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -42,6 +43,9 @@ class Connection(Protocol):
 
     def send(self, data: bytes) -> None:
         """Send, soon."""
+
+    def finish(self) -> None:
+        """Say that there is no more to come: the other end then ends, too."""
 
     def close(self) -> None:
         """End it."""
@@ -217,6 +221,8 @@ class Link:
             connection.start(arrived, ended)
             async with asyncio.timeout(self._greet_s):
                 said = await greeted
+            if "refused" in said:
+                await self._leave(connection)
             self._agree(said)
         except BaseException as error:
             await self._drop(connection)
@@ -226,6 +232,13 @@ class Link:
         if self._gone is None:  # an agent that is new knows nothing of what was said to the former one
             connection.send(self._stream.again(said["received"]))
             self._agreed = True
+
+    async def _leave(self, connection: Connection) -> None:
+        """Have the other end of a connection end, so that nothing of it is left there when it is dropped."""
+        connection.finish()
+        with suppress(TimeoutError):  # dropped, it ends all the same, only later
+            async with asyncio.timeout(_LEAVE_S):
+                await self._ended.wait()
 
     async def _drop(self, connection: Connection) -> None:
         self._connection, self._agreed, self._greeted = None, False, None

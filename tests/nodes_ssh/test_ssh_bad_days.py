@@ -290,6 +290,7 @@ async def occupied(local: LocalCluster) -> None:
             assert "another run has this machine" in str(error)
         finally:
             await other.down()
+        assert (await lab.left_behind("n1")).count(" attach /") == 1, "only that of the run that was first"
     await lab.run("n1", ["sh", "-c", "mkdir /var/lib/acked; echo mine > /var/lib/acked/thesis"])
     other = SshCluster(ClusterConfig(names=("n1",), folder=lab.folder / "other"), lab.hosts())
     try:

@@ -22,6 +22,7 @@ class Agent:
         self.stream = Stream()
         self.life = "first"
         self.refuses = False
+        self.occupied = False
         self.overs = 0
         self.done: list[str] = []
         self.lines: list[Line] = []
@@ -44,10 +45,14 @@ class Line:
         self.greeted = False
         self.closed = False
         self.deaf = False
+        self.ended_first = False
         agent.lines.append(self)
 
     def start(self, on_frame: Callable[[int, Frame], None], on_end: Callable[[str], None]) -> None:
         self.on_frame, self.on_end = on_frame, on_end
+        if self.agent.occupied:
+            self.say(encode({"refused": "another run has this machine"}))
+            return
         self.say(encode({"life": self.agent.life, "received": self.agent.stream.received}))
 
     def say(self, data: bytes) -> None:
@@ -68,6 +73,14 @@ class Line:
             message = self.agent.stream.take(frame)
             if message is not None:
                 self.say(self.agent.stream.post(self.agent.answer(message)))
+
+    def finish(self) -> None:
+        assert not self.closed
+        asyncio.get_running_loop().call_later(0.05, self.end)
+
+    def end(self) -> None:
+        self.ended_first = not self.closed
+        self.on_end("finished")
 
     def close(self) -> None:
         self.closed = True
@@ -179,6 +192,19 @@ def test_the_agent_hears_that_it_is_over_though_its_connection_has_just_been_cut
         agent.lines[-1].cut()
         await way.close()
         assert len(agent.lines) == 2 and agent.overs == 1
+
+    run(play)
+
+
+def test_who_is_refused_leaves_nothing_at_the_other_end() -> None:
+    async def play(way: Link, agent: Agent, ends: Ends) -> None:
+        await way.part()
+        agent.occupied = True
+        with pytest.raises(NodeError, match="n1: another run has this machine; it is free again once"):
+            await way.open()
+        assert agent.lines[-1].ended_first and agent.lines[-1].closed
+        agent.occupied, agent.life, agent.stream = False, "second", Stream()
+        await way.open()
 
     run(play)
 

@@ -76,6 +76,8 @@ def truncated(run: RecordedRun) -> Answer:
 
 def unapplied(run: RecordedRun) -> Answer:
     """Answer whether a node crashed with entries in its log that its readable state did not include yet."""
+    if not any(isinstance(event, Applied) for event in run.events):
+        return not_shown("no node reported what it had applied")
     for node, time_ns, position in crashes(run, _CRASHES):
         if position.memory > position.applied:
             behind = f"its log reached offset {position.memory}, its state {position.applied}"

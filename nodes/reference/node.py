@@ -180,7 +180,7 @@ class Node:
         self.reloading = False
         self.snapshots.forget(index)
         self.report_stored(1, index, "disk", now)
-        self.report("applied", now, offset=index)
+        self.report_applied(now)
         if isinstance(self.role, Replica):
             self.role.installed(now)
 
@@ -213,6 +213,11 @@ class Node:
         """Report that entries are now on this node's disk or in its memory."""
         for epoch, start, stop in self.log.stretches(first, last):
             self.report("stored", now, epoch=epoch, first=start, last=stop, medium=medium)
+
+    def report_applied(self, now: int) -> None:
+        """Report what is readable here, where that is made to lag; else it is what is known to be protected."""
+        if self.settings.apply_delay_ns:
+            self.report("applied", now, offset=self.applied)
 
     def send(self, peer: str, message: ms.Message, blob: bytes = b"") -> None:
         """Send a message, if there is a connection."""
@@ -266,7 +271,7 @@ class Node:
             result = Result() if command is None else self.state.apply(command)
             role.applied(index, result)
         self.applied = upto
-        self.report("applied", now, offset=upto)
+        self.report_applied(now)
 
     def command_in_log(self, index: int) -> Command | None:
         """Return the command of an entry, from its frame."""

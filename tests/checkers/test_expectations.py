@@ -307,8 +307,18 @@ def test_unapplied():
         assert check(script, {"unapplied": "shown"}).verdict is verdict
 
 
+def test_nothing_is_known_of_what_was_applied_where_nobody_reports_it():
+    script = quiet()
+    script.stored("n3", (1, 2), at=110)
+    script.episode("kill", "n3", at=200, until=300)
+    said = check(script, {"unapplied": "shown"})
+    assert said.verdict is INCONCLUSIVE
+    assert any("no node reported what it had applied" in str(finding) for finding in said.findings)
+
+
 def test_a_restart_is_a_new_beginning():
     script = quiet()
+    applied(script, "n3", 1, at=105)
     script.stored("n3", (1, 9), at=110)
     restart = Started(node="n3", at_ns=150_000_000, identity="x", log_epoch=1, log_offset=3, applied=3)
     script.events.append(restart)

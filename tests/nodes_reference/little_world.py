@@ -112,6 +112,7 @@ class World:
         self.paused: dict[str, list[Callable[[], None]]] = {}
         self.cut: set[frozenset[str]] = set()
         self._timers: dict[str, tuple[int, int]] = {}
+        self._readable: dict[str, int] = {}
         self.linked: dict[frozenset[str], int] = {}
         self._arrivals: dict[tuple[int, str], int] = {}
         self.events: list[dict[str, Any]] = []
@@ -220,11 +221,22 @@ class World:
             node.tick(self.now)
         for effect in node.drain(self.now):
             self._carry_out(name, node, disk, effect)
+        self._look(name, node)
         wake = max(self.now + 1 * MS, node.wake_at())
         life, planned = self._timers.get(name, (0, 0))
         if life != self.life[name] or not self.now < planned <= wake:
             self._timers[name] = (self.life[name], wake)
             self._later(wake - self.now, name, lambda _: None)
+
+    def _look(self, name: str, node: Node) -> None:
+        """See whether more has become readable, and whether it may be."""
+        if node.reloading or node.applied == self._readable.get(name, 0):
+            return
+        self._readable[name] = node.applied
+        if node.applied and not self.forced:
+            epoch = node.log.epoch_at(node.applied)
+            assert epoch is not None
+            self.promises.shown(name, (epoch, node.applied))
 
     def _carry_out(self, name: str, node: Node, disk: Disk, effect: fx.Effect) -> None:
         rng = self.rng
@@ -260,10 +272,6 @@ class World:
                     self.at(self.now + rng.randint(1, 3) * MS, lambda: answer(body))
             case fx.Report(event):
                 self.events.append({"node": name, **event})
-                if event["event"] == "applied" and not self.forced:
-                    epoch = node.log.epoch_at(event["offset"])
-                    assert epoch is not None
-                    self.promises.shown(name, (epoch, event["offset"]))
             case fx.SnapshotBegin(index, history):
                 disk.making = (index, list(history), [])
             case fx.SnapshotRows(rows):

@@ -58,7 +58,7 @@ class Session:
         self._desk = desk
         self._renumber = renumber
         self._clients: dict[str | None, Client] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: dict[asyncio.Future[None], asyncio.TimerHandle] = {}
         self._abandoned = False
 
     async def perform(self, invocation: Invocation) -> Answer:
@@ -115,7 +115,7 @@ class Session:
         """Drop all connections; takes no longer than about `CLOSE_S`."""
         self._drop()
         if self._closing:
-            await asyncio.wait(self._closing)
+            await asyncio.wait(self._closing, timeout=CLOSE_S)
 
     def _method(self, invocation: Invocation) -> Callable[..., Coroutine[Any, Any, Reply]]:
         client = self._clients.get(invocation.node)
@@ -135,17 +135,14 @@ class Session:
         self._drop()
 
     def _drop(self) -> None:
+        loop = asyncio.get_running_loop()
         for client in self._clients.values():
-            task = asyncio.create_task(_close(client))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            closing = asyncio.ensure_future(client.close())
+            self._closing[closing] = loop.call_later(CLOSE_S, closing.cancel)
+            closing.add_done_callback(self._closed)
         self._clients.clear()
 
-
-async def _close(client: Client) -> None:
-    task = asyncio.ensure_future(client.close())
-    await asyncio.wait({task}, timeout=CLOSE_S)
-    if not task.done():
-        task.cancel()
-    elif not task.cancelled():
-        task.exception()
+    def _closed(self, closing: asyncio.Future[None]) -> None:
+        self._closing.pop(closing).cancel()
+        if not closing.cancelled():
+            closing.exception()  # whatever it was, nobody has a use for the connection any more

@@ -1,5 +1,6 @@
 """Connections to nodes of the store that stay open between questions, of which a run has dozens."""
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -34,8 +35,9 @@ class KeptConnections:
     async def _over(
         self, connection: Connection, address: Address, body: dict[str, Any], timeout_s: float
     ) -> dict[str, Any]:
+        deadline = asyncio.get_running_loop().time() + timeout_s
         try:
-            answer = await connection.ask(body, timeout_s=timeout_s)
+            answer = await connection.ask(body, deadline=deadline)
         except BaseException:
             connection.close()  # an answer that nobody waits for may still come
             raise

@@ -69,8 +69,8 @@ class Connection(asyncio.Protocol):
             if future is not None and not future.done():
                 future.set_result(header)
 
-    async def ask(self, body: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
-        """Send a request and wait for its answer.
+    async def ask(self, body: dict[str, Any], *, deadline: float) -> dict[str, Any]:
+        """Send a request and wait for its answer until `deadline`, a time of the loop.
 
         Raises TimeoutError when it does not come in time, and UnknownError when the connection is lost.
         """
@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
         future: asyncio.Future[dict[str, Any]] = loop.create_future()
         self._waiting[number] = future
         self._transport.write(pack_json({"id": number, **body}))
-        timer = loop.call_later(timeout_s, _expire, future)
+        timer = loop.call_at(deadline, _expire, future)
         try:
             return await future
         finally:
@@ -164,11 +164,12 @@ class StoreClient:
 
         Raises RefusedError or UnknownError. With `again`, an unknown outcome leads to another try.
         """
-        deadline = _now_s() + self._timeout_s
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._timeout_s
         doubt: UnknownError | None = None
         why = "no node could be reached"
         pause_s = SHORTEST_PAUSE_S
-        while _now_s() < deadline:
+        while now() < deadline:
             for name in list(self._order):
                 try:
                     answer = await self._ask_node(name, body, deadline)
@@ -193,7 +194,7 @@ class StoreClient:
                     break
             if self._only:
                 break
-            await asyncio.sleep(min(pause_s, max(0.0, deadline - _now_s())))
+            await asyncio.sleep(min(pause_s, max(0.0, deadline - now())))
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         raise doubt or RefusedError(why)
 
@@ -213,13 +214,13 @@ class StoreClient:
     async def _ask_node(self, name: str, body: dict[str, Any], deadline: float) -> dict[str, Any]:
         connection = self._connections.get(name)
         if connection is None or connection.lost:
-            left = deadline - _now_s()
+            left = deadline - asyncio.get_running_loop().time()
             connection = await Connection.open(
                 self._nodes[name], timeout_s=min(left, 0.5 if len(self._nodes) > 1 else left)
             )
             self._connections[name] = connection
         try:
-            return await connection.ask(body, timeout_s=deadline - _now_s())
+            return await connection.ask(body, deadline=deadline)
         except TimeoutError as error:
             with contextlib.suppress(KeyError):
                 self._connections.pop(name).close()
@@ -229,7 +230,3 @@ class StoreClient:
 def _expire(future: "asyncio.Future[dict[str, Any]]") -> None:
     if not future.done():
         future.set_exception(TimeoutError())
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()

@@ -59,7 +59,7 @@ class Names:
         if isinstance(node, Folder):
             raise failure(errno.EISDIR, path)
         if node is None:
-            self.expect_folder(path.parent)
+            self.expect_folder(_above(path))
         return node
 
     def existing(self, path: Path) -> File:
@@ -69,10 +69,11 @@ class Names:
             raise failure(errno.ENOENT, path)
         return file
 
-    def expect_folder(self, folder: Path) -> None:
+    def expect_folder(self, folder: Path | str) -> None:
         """Raise the error that the system would raise if there is no such folder."""
         if not isinstance(self.visible.get(str(folder)), Folder):
-            nearest = next(filter(None, (self.visible.get(str(path)) for path in (folder, *folder.parents))))
+            above = (folder, *Path(folder).parents)
+            nearest = next(filter(None, (self.visible.get(str(path)) for path in above)))
             raise failure(errno.ENOTDIR if isinstance(nearest, File) else errno.ENOENT, folder)
 
     def children(self, folder: Path) -> list[str]:
@@ -96,8 +97,8 @@ class Names:
 
     def rename(self, old: Path, new: Path) -> File | None:
         """Rename a file; return the one that had the new name before."""
-        self.expect_folder(old.parent)
-        self.expect_folder(new.parent)
+        self.expect_folder(_above(old))
+        self.expect_folder(_above(new))
         file, replaced = self.existing(old), self.file(new)
         if replaced is not None:
             replaced.path = None
@@ -144,3 +145,8 @@ class Names:
                 del self.visible[path]
             else:
                 self.visible[path] = node
+
+
+def _above(path: Path) -> str:
+    """Return the path of the folder that a path is in."""
+    return str(path).rpartition("/")[0] or "/"

@@ -304,8 +304,11 @@ def test_a_replica_far_behind_gets_the_snapshot(nodes: Callable[..., Nodes], tmp
         connection = await Connection.open(cluster.addresses["n1"], timeout_s=5)
         value = "x" * 20_000
         for batch in range(15):
+            deadline = asyncio.get_running_loop().time() + 30
             asks = [
-                connection.ask({"op": "put", "key": f"k{n % 20}", "value": f"{value}{batch}"}, timeout_s=30)
+                connection.ask(
+                    {"op": "put", "key": f"k{n % 20}", "value": f"{value}{batch}"}, deadline=deadline
+                )
                 for n in range(20)
             ]
             assert all(answer["ok"] for answer in await asyncio.gather(*asks))

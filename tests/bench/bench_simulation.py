@@ -23,8 +23,8 @@ AIM = Aim(nodes=3)
 
 def campaign(seeds: int) -> None:
     workers = LocalProcesses(os.cpu_count() or 1)
-    for _ in settled(Search(AIM, first=0, limit=2 * workers.jobs), workers):
-        pass  # every worker has imported what it needs
+    for _ in settled(Search(AIM, first=0, limit=20 * workers.jobs), workers):
+        pass  # every worker has imported what it needs, scipy included
     before = time.perf_counter()
     outcomes = [each.outcome for each in settled(Search(AIM, first=1, limit=seeds), workers)]
     took_s = time.perf_counter() - before

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import itertools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -27,15 +28,22 @@ class Client:
 
     def __init__(self, made: "Made", process: int, node: str | None) -> None:
         self.made, self.process, self.node = made, process, node
-        self.closed = False
+        self.closed = self.let_go = False
 
     async def call(self, *args: Any) -> Reply:
         return await self.made.behaviour(self, *args)
 
     async def close(self) -> None:
         self.closed = True
-        if self.made.close_hangs:
-            await asyncio.Event().wait()
+        if self.made.close_fails:
+            raise ConnectionError("reset")
+        for deaf in reversed(range(self.made.close_hangs)):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.let_go = True
+                if not deaf:
+                    raise
 
 
 class Made:
@@ -44,7 +52,9 @@ class Made:
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
         self.clients: list[Client] = []
-        self.close_hangs = False
+        self.close_hangs = 0
+        """How often a client that closes must be cancelled before it heeds that."""
+        self.close_fails = False
         self.fail: Exception | None = None
 
     def __call__(self, *, process: int, node: str | None = None) -> Client:
@@ -333,8 +343,46 @@ def test_a_connection_that_does_not_close_holds_up_nothing(
         raise ConnectionError("reset")
 
     made = Made(behaviour)
-    made.close_hangs = True
+    made.close_hangs = 1
     assert len(drive(numbered(4), made, path)) == 4
+    assert all(client.let_go for client in made.clients)
+
+
+def test_a_connection_that_does_not_close_is_let_go_of_while_others_work(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.session.CLOSE_S", 0.02)
+    made = Made(fine)
+    made.close_hangs = 1
+
+    async def behaviour(client: Client, *args: Any) -> Reply:
+        if client.process == 0:
+            raise ConnectionError("reset")
+        while not made.clients[0].let_go:
+            await asyncio.sleep(0.01)
+        return Reply()
+
+    made.behaviour = behaviour
+    done = drive(numbered(2), made, path, workers=1)
+    assert [op.outcome for op in done] == [Outcome.INFO, Outcome.OK]
+
+
+def test_a_connection_that_heeds_nothing_holds_up_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.session.CLOSE_S", 0.02)
+    made = Made(fine)
+    made.close_hangs = 2
+    assert len(drive(numbered(4), made, path)) == 4
+
+
+def test_what_goes_wrong_in_closing_is_nobodys_concern(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = Made(fine)
+    made.close_fails = True
+    assert len(drive(numbered(4), made, path)) == 4
+    gc.collect()
+    assert all(client.closed for client in made.clients)
+    assert not caplog.records, "no task's error was left for the loop to tell"
 
 
 def test_calls_that_fail_at_once_are_slowed_down(path: Path) -> None:

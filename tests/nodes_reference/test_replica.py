@@ -127,10 +127,9 @@ def test_what_is_readable_is_reported_where_it_lags() -> None:
     for delay_ns, reported in ((0, []), (100 * MS, [1])):
         lone, stream = following(101, apply_delay_ns=delay_ns)
         append(lone, stream, (101, 1), 202, commit=1)
-        lone.flushed(NOW)
-        lone.drain(NOW + 100 * MS)
+        done = [*lone.done, *lone.flushed(NOW), *lone.drain(NOW + 100 * MS)]
         assert lone.node.applied == 1
-        reports = [one.event for one in lone.done if isinstance(one, fx.Report)]
+        reports = [one.event for one in done if isinstance(one, fx.Report)]
         assert [event["offset"] for event in reports if event["event"] == "applied"] == reported
 
 

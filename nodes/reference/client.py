@@ -72,7 +72,8 @@ class Connection(asyncio.Protocol):
     async def ask(self, body: dict[str, Any], *, deadline: float) -> dict[str, Any]:
         """Send a request and wait for its answer until `deadline`, a time of the loop.
 
-        Raises TimeoutError when it does not come in time, and UnknownError when the connection is lost.
+        Raises TimeoutError when it does not come in time, UnknownError when the connection is lost, and TypeError
+        or ValueError when the request is nothing for JSON; nothing was sent then.
         """
         if self.lost or self._transport is None:
             raise UnknownError("the connection is lost")
@@ -80,8 +81,9 @@ class Connection(asyncio.Protocol):
         number = self._numbers
         loop = asyncio.get_running_loop()
         future: asyncio.Future[dict[str, Any]] = loop.create_future()
+        request = pack_json({"id": number, **body})
         self._waiting[number] = future
-        self._transport.write(pack_json({"id": number, **body}))
+        self._transport.write(request)
         timer = loop.call_at(deadline, _expire, future)
         try:
             return await future

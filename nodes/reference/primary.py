@@ -18,7 +18,7 @@ from nodes.reference.roles import Quiet
 from nodes.reference.rules import Ballot, Record, newest
 from nodes.reference.settings import Mode, Visibility
 from nodes.reference.state import Command, Result
-from nodes.reference.text import to_json
+from nodes.reference.text import own_json
 
 if TYPE_CHECKING:
     from nodes.reference.node import Node
@@ -101,7 +101,7 @@ class Primary(Quiet):
         One that is too large for the log is refused.
         """
         node = self.node
-        payload = to_json(command)
+        payload = own_json(command)
         if len(payload) > MAX_PAYLOAD:
             error = f"the operation has {len(payload)} bytes; at most {MAX_PAYLOAD} are allowed"
             node.out.append(fx.Reply(request, {"ok": False, "sure": True, "error": error}))

@@ -19,7 +19,7 @@ from nodes.reference.settings import Settings
 from nodes.reference.snapshot import UnsoundError
 from nodes.reference.storage import Storage
 from nodes.reference.text import own_json
-from nodes.reference.wire import GarbageError, Splitter, pack_json
+from nodes.reference.wire import GarbageError, Splitter, pack
 
 MAX_UNREAD = 32 << 20
 """A client that leaves more answers unread (bytes) is cut off."""
@@ -211,7 +211,7 @@ class Server:
             body = reply.body
             if reply.until_ns and now >= reply.until_ns:
                 body = {"ok": False, "sure": False, "error": "the lease ended before the answer could leave"}
-            touched.setdefault(client, []).append(pack_json({"id": number, **body}))
+            touched.setdefault(client, []).append(pack(own_json({"id": number, **body})))
         for client, frames in touched.items():
             client.send(b"".join(frames))
 

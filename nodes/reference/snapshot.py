@@ -14,7 +14,7 @@ from typing import Any
 from nodes.reference.files import Files, read_whole
 from nodes.reference.log import Range
 from nodes.reference.state import State
-from nodes.reference.text import from_json, to_json
+from nodes.reference.text import from_json, own_json
 
 _HEAD = struct.Struct(">II")
 
@@ -25,7 +25,7 @@ class UnsoundError(Exception):
 
 def chunk(value: Any) -> bytes:
     """Return the frame of one header, of some rows, or of the end."""
-    body = to_json(value)
+    body = own_json(value)
     return _HEAD.pack(len(body), zlib.crc32(body)) + body
 
 

@@ -1,24 +1,38 @@
 """JSON as it travels and is kept: compact, by an encoder and a decoder that are made once.
 
 `json.dumps` with options and `json.loads` of bytes make or look up more for each call than these small texts cost.
-Where msgspec is installed it reads them, and writes what a node says by itself, several times faster. What it
-would read or write differently is left to `json`: with it and without it, values and texts are the same.
+Where msgspec is installed it reads them, and writes what a node says, several times faster. What it would read
+or write as another value is left to `json`: with it and without it, values are the same, and so are the texts
+but for numbers with an exponent.
+
+NaN and the infinities are refused, both ways: JSON does not have them.
 """
 
 import json
+import math
 from collections.abc import Callable
 from json import encoder
 from typing import Any
 
-_encoder = json.JSONEncoder(separators=(",", ":"))
+_encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _pieces: Callable[[Any, int], tuple[str, ...]] | None = None
 if make := getattr(encoder, "c_make_encoder", None):
     # What `encode` makes anew for each call, but for its memo of the containers that it is in.
     _pieces = make(
-        None, _encoder.default, encoder.encode_basestring_ascii, None, ":", ",", False, False, True
+        None, _encoder.default, encoder.encode_basestring_ascii, None, ":", ",", False, False, False
     )
 
-_decode = json.JSONDecoder().decode
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+_decode = json.JSONDecoder(parse_float=_finite, parse_constant=_no_number).decode
 _decode_most: Callable[[bytes | bytearray], Any] | None = None
 _encode_most: Callable[[Any], bytes] | None = None
 
@@ -32,7 +46,7 @@ else:
 
 
 def to_json(value: Any) -> bytes:
-    """Return a value as compact JSON.
+    """Return a value, whatever it is, as compact JSON.
 
     Raises TypeError, ValueError or, for what holds itself, RecursionError: JSON does not have that.
     """
@@ -41,9 +55,9 @@ def to_json(value: Any) -> bytes:
 
 
 def own_json(value: Any) -> bytes:
-    """Return what `to_json` does, for what a node says by itself: texts, whole numbers, objects and lists of them.
+    """Return what `to_json` does, for what a node says: what it has read from JSON, and things of its own as plain.
 
-    Not for values of clients: these may be anything.
+    Not for what has yet to become JSON: msgspec makes something of bytes and dates too.
     """
     if _encode_most is not None:
         try:
@@ -61,5 +75,5 @@ def from_json(data: bytes | bytearray) -> Any:
         try:
             return _decode_most(data)
         except (MsgspecError, UnicodeError):
-            pass  # NaN, half a surrogate pair, or no JSON at all
+            pass  # half a surrogate pair, or no JSON at all
     return _decode(data.decode())

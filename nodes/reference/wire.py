@@ -25,7 +25,7 @@ def pack(header: bytes, blob: bytes = b"") -> bytes:
 
 
 def pack_json(header: dict[str, Any]) -> bytes:
-    """Return a frame with a header and no blob."""
+    """Return a frame with a header, whatever is in it, and no blob; raises what `to_json` does."""
     return pack(to_json(header))
 
 

@@ -110,6 +110,7 @@ NONSENSE = [
     struct.pack(">II", MAX_FRAME + 1, 5),
     struct.pack(">II", 10, 4) + b"{[}}zzzzzz",
     struct.pack(">II", 8, 4) + b"[12]",
+    struct.pack(">II", 4 + 41, 41) + b'{"op":"put","key":"k","value":NaN,"id":1}',
     pack_json({"is": "Nothing"}),
     pack_json({"is": "Hello", "name": "n9", "identity": "x", "blank": True}),
     pack_json({"is": "Hello", "name": "n1", "identity": 5, "blank": True}),
@@ -292,6 +293,43 @@ def test_a_crash_of_all_nodes_loses_nothing(nodes: Callable[..., Nodes]) -> None
         there = [len((await client.get(f"l{i}"))["value"]) for i in range(3)]
         assert there == [101, 100, 100]
         await client.close()
+
+    asyncio.run(main())
+
+
+VALUES: tuple[Any, ...] = (
+    None, True, 0, -0.0, 0.1, 1e300, 5e-324, 2**70, "", "ü\u2028\x7f\0", "\ud800", [], {}, [1.5, {"a": [None]}],
+)  # fmt: skip
+
+
+def test_values_of_all_kinds_outlive_a_crash(nodes: Callable[..., Nodes], tmp_path: Path) -> None:
+    """On their way through requests, the log, a snapshot and answers they stay what they were."""
+
+    async def main() -> None:
+        cluster = nodes(1, "--snapshot-kb", "1", "--retain-kb", "0")
+        await cluster.found()
+        client = cluster.client(session=True, timeout_s=20)
+        for place, value in enumerate(VALUES):
+            await client.write({"op": "put", "key": f"v{place}", "value": value})
+        for number in (float("nan"), float("inf")):
+            with pytest.raises(ValueError, match="JSON"):
+                await client.write({"op": "put", "key": "v0", "value": number})
+        assert await values(client) == repr(list(VALUES))
+        await client.write({"op": "put", "key": "filler", "value": "x" * 2000})
+        await eventually(snapshot_is_there, "a snapshot was made")
+        await client.write({"op": "append", "key": "late", "element": list(VALUES)})
+        cluster.crash("n1")
+        cluster.start("n1")
+        await client.write({"op": "put", "key": "filler", "value": "it is back"})
+        assert await values(client) == repr(list(VALUES))
+        assert repr((await client.get("late"))["value"]) == repr([list(VALUES)])
+        await client.close()
+
+    async def values(client: StoreClient) -> str:
+        return repr([(await client.get(f"v{place}"))["value"] for place in range(len(VALUES))])
+
+    async def snapshot_is_there() -> bool:
+        return (tmp_path / "n1" / "snapshot").exists()
 
     asyncio.run(main())
 

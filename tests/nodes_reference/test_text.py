@@ -1,4 +1,4 @@
-"""JSON is read the same with msgspec, where it is installed, and without."""
+"""JSON is read the same with msgspec, where it is installed, and without; what is written has the same value."""
 
 import json
 from typing import Any
@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from nodes.reference import text
 
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
+    st.none() | st.booleans() | st.integers() | FINITE | st.text(st.characters(), max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=10,
 )
@@ -23,15 +24,16 @@ OWN = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=10,
 )
+NO_NUMBERS = (float("nan"), float("inf"), float("-inf"))
 ODD = (
-    b"-0", b"-0.0", b"1e999", b"2e-324", b"1E+5", b"01", b"1.", b"NaN", b"-Infinity", b'{"a":1,"a":2}', b"[1,]",
+    b"-0", b"-0.0", b"1e999", b"[-1e999]", b"2e-324", b"1E+5", b"01", b"1.", b"NaN", b"-Infinity", b'{"a":1,"a":2}', b"[1,]",
     b" 1\t", b"\x0c1", b'"\x01"', b'"\\ud800"', b'"\\ud83d\\ude00"', b'"\\/"', b'"\\q"', b"\xff", b'"\xff"',
     b"\xef\xbb\xbf1", b"", b"nul", b"1 2", b"18446744073709551616", b"123456789.123456789123456789",
 )  # fmt: skip
 
 
 def read(data: bytes) -> str:
-    """Return what came of reading, NaN and the sign of zero included."""
+    """Return what came of reading, the sign of zero included."""
     try:
         return repr(text.from_json(data))
     except ValueError:
@@ -75,3 +77,24 @@ def test_what_a_node_says_is_written_the_same(value: Any) -> None:
 @given(value=VALUES)
 def test_what_is_written_is_read_again(value: Any) -> None:
     assert read(text.to_json(value)) == repr(value)
+    assert read(text.own_json(value)) == read_by_json_alone(text.own_json(value)) == repr(value)
+
+
+@given(value=VALUES)
+def test_what_was_read_is_written_again_without_msgspec(value: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text, "_encode_most", None)
+        assert read(text.own_json(value)) == repr(value)
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS)
+def test_what_json_does_not_have_is_not_written(number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        text.to_json({"value": [number]})
+    with pytest.raises(TypeError):
+        text.to_json({"value": b"bytes"})
+
+
+@pytest.mark.parametrize("data", [b"NaN", b"[Infinity]", b"-Infinity", b"1e999", b'{"a":-1e999}'])
+def test_what_json_does_not_have_is_not_read(data: bytes) -> None:
+    assert read(data) == read_by_json_alone(data) == "no JSON"

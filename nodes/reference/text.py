@@ -33,6 +33,9 @@ def _finite(text: str) -> float:
 
 
 _decode = json.JSONDecoder(parse_float=_finite, parse_constant=_no_number).decode
+_DELETE = 0x7F
+"""The one ASCII character that is no control character and that `json` escapes."""
+
 _decode_most: Callable[[bytes | bytearray], Any] | None = None
 _encode_most: Callable[[Any], bytes] | None = None
 
@@ -64,7 +67,7 @@ def own_json(value: Any) -> bytes:
             data = _encode_most(value)
         except (MsgspecError, UnicodeError, OverflowError):
             return to_json(value)  # half a surrogate pair, or a number of more than 64 bits
-        if data.isascii() and b"\x7f" not in data:
+        if data.isascii() and _DELETE not in data:
             return data
     return to_json(value)
 

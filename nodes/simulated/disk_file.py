@@ -67,7 +67,10 @@ class File:
         cached, end = self.cached, offset + len(data)
         if offset > len(cached):
             cached.extend(bytes(offset - len(cached)))
-        cached[offset:end] = data
+        if offset == len(cached):
+            cached += data
+        else:
+            cached[offset:end] = data
         self.size = max(self.size, end)
         self.unflushed.append((offset, b"", self.size) if landing is None else (landing, data, self.size))
 
@@ -198,7 +201,10 @@ def _apply(content: bytearray, offset: int, data: bytes | None) -> None:
     elif data:
         if offset > len(content):
             content.extend(bytes(offset - len(content)))
-        content[offset : offset + len(data)] = data
+        if offset == len(content):
+            content += data
+        else:
+            content[offset : offset + len(data)] = data
 
 
 def _cut_out(content: bytearray, size: int, start: int, end: int) -> bytes:

@@ -11,7 +11,6 @@ the order in which they were due.
 
 import asyncio
 import contextvars
-import itertools
 import math
 import weakref
 from asyncio import events
@@ -73,13 +72,12 @@ class Internet(Protocol):
 
 
 Event = list[Any]
-"""A callback that waits for its time: [time in ns, order, callback, args, context, owner].
+"""A callback that waits for its time: [time in ns, callback, args, context, owner].
 
-A list, because lists are made, compared and unpacked without a call of Python code, and there are thousands a
-second.
+A list, because lists are made and unpacked without a call of Python code, and there are thousands a second.
 """
 
-_CALLBACK = 2
+_CALLBACK = 1
 
 
 class Handle(Struct):
@@ -111,8 +109,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """The time of this instant; `time_ns` also has what whoever runs now has spent since."""
         self._owner: Owner | None = None
         self._ready: deque[Event] = deque()
-        self._timers: list[Event] = []
-        self._order = itertools.count()
+        self._times: list[int] = []
+        """A heap of the times for which something is due."""
+        self._due: dict[int, list[Event]] = {}
+        """What is due at each of them, in the order in which it was scheduled."""
         self._stopping = False
         self._running = False
         self._closed = False
@@ -139,7 +139,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     ) -> Handle:
         """Schedule a callback of whoever runs now, or of the one that `context` names."""
         owner = self._owner if context is None else context.get(_OWNER)
-        event = [self.now_ns, 0, callback, args, context, owner]
+        event = [self.now_ns, callback, args, context, owner]
         self._ready.append(event)
         return Handle(event)
 
@@ -147,7 +147,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> Handle:
         """Schedule a callback from a signal's handler, which comes at any moment: between two events."""
-        event = [self.now_ns, 0, callback, args, context, None]
+        event = [self.now_ns, callback, args, context, None]
         self._signalled.append(event)
         return Handle(event)
 
@@ -176,11 +176,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     ) -> None:
         """Schedule a callback of `owner` (None: of nature) at a time in nanoseconds; it can't be cancelled."""
         due_ns = when_ns if when_ns > self.now_ns else self.now_ns
-        heappush(self._timers, [due_ns, next(self._order), callback, args, None, owner])
+        self._put([due_ns, callback, args, None, owner])
 
     def run_as(self, owner: Owner, callback: Callable[..., Any], *args: Any) -> None:
         """Let something happen to a process, behind all that is due for it already."""
-        self._ready.append([self.now_ns, 0, callback, args, None, owner])
+        self._ready.append([self.now_ns, callback, args, None, owner])
 
     def tell(self, owner: Owner, callback: Callable[..., Any], *args: Any) -> None:
         """Let something that nature does happen to a process: at once, unless something else comes first."""
@@ -224,9 +224,18 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         due_ns = self.now_ns if current is None else self.now_ns + current.spent_ns
         if delay_ns > 0:
             due_ns += delay_ns
-        event = [due_ns, next(self._order), callback, args, context, owner]
-        heappush(self._timers, event)
+        event = [due_ns, callback, args, context, owner]
+        self._put(event)
         return Handle(event)
+
+    def _put(self, event: Event) -> None:
+        """Let something wait for its time."""
+        due_ns = event[0]
+        if (others := self._due.get(due_ns)) is not None:
+            others.append(event)
+        else:
+            self._due[due_ns] = [event]
+            heappush(self._times, due_ns)
 
     def _go_on(self, owner: Owner) -> None:
         """Let happen what had to wait for a process, before anything else, if it can go on."""
@@ -236,22 +245,20 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def _go(self) -> None:
         """Let everything happen that is due, then let time pass until something is, and so on."""
-        ready, timers = self._ready, self._timers
+        ready, times, due = self._ready, self._times, self._due
         while not self._stopping:
             if self._signalled:
                 ready.append(self._signalled.popleft())
-            if ready:
-                event = ready.popleft()
-            elif timers:
-                event = heappop(timers)
-                if event[0] > self.now_ns:
-                    self.now_ns = event[0]
+            if not ready:
+                if not times:
+                    raise HarnessError("the simulation has come to a standstill: nobody waits for a time")
+                due_ns = heappop(times)
+                ready.extend(due.pop(due_ns))
+                if due_ns > self.now_ns:
+                    self.now_ns = due_ns
                     self._budget = STANDSTILL
-                while timers and timers[0][0] <= self.now_ns:
-                    ready.append(heappop(timers))
-            else:
-                raise HarnessError("the simulation has come to a standstill: nobody waits for a time")
-            _, _, callback, args, context, owner = event
+            event = ready.popleft()
+            _, callback, args, context, owner = event
             if callback is None:
                 continue
             if owner is not None:
@@ -339,7 +346,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Forget everything."""
         self._closed = True
         self._ready.clear()
-        self._timers.clear()
+        self._times.clear()
+        self._due.clear()
 
     async def shutdown_asyncgens(self) -> None:
         """Nothing is to be done."""

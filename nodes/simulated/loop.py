@@ -118,8 +118,6 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._closed = False
         self._signalled: deque[Event] = deque()
         self._handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
-        self._budget = STANDSTILL
-        self.handled = 0
 
     # Time
 
@@ -182,19 +180,6 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Let something happen to a process, behind all that is due for it already."""
         self._ready.append([self.now_ns, callback, args, None, owner])
 
-    def tell(self, owner: Owner, callback: Callable[..., Any], *args: Any) -> None:
-        """Let something that nature does happen to a process: at once, unless something else comes first."""
-        if (
-            self._ready
-            or self._owner is not None
-            or owner.stopped
-            or owner.waiting
-            or owner.busy_until_ns > self.now_ns
-        ):
-            self.run_as(owner, callback, *args)
-        elif not owner.dead:
-            self._run(callback, args, owner.context, owner)
-
     def release(self, owner: Owner) -> None:
         """Let a stopped process go on with what it has missed, in order."""
         owner.stopped = False
@@ -245,10 +230,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def _go(self) -> None:
         """Let everything happen that is due, then let time pass until something is, and so on."""
-        ready, times, due = self._ready, self._times, self._due
+        ready, times, due, signalled = self._ready, self._times, self._due, self._signalled
+        left = STANDSTILL
         while not self._stopping:
-            if self._signalled:
-                ready.append(self._signalled.popleft())
+            if signalled:
+                ready.append(signalled.popleft())
             if not ready:
                 if not times:
                     raise HarnessError("the simulation has come to a standstill: nobody waits for a time")
@@ -256,7 +242,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 ready.extend(due.pop(due_ns))
                 if due_ns > self.now_ns:
                     self.now_ns = due_ns
-                    self._budget = STANDSTILL
+                    left = STANDSTILL
             event = ready.popleft()
             _, callback, args, context, owner = event
             if callback is None:
@@ -268,39 +254,28 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                     owner.waiting.append(event)
                     continue
                 context = context or owner.context
-            self._budget -= 1
-            if not self._budget:
-                self._budget = STANDSTILL  # for those who tidy up
+            left -= 1
+            if not left:
                 raise HarnessError(f"the simulation stands still at {self.time():.3f} s: {callback}")
             event[_CALLBACK] = None
-            self._run(callback, args, context, owner)
-
-    def _run(
-        self,
-        callback: Callable[..., Any],
-        args: tuple[Any, ...],
-        context: contextvars.Context | None,
-        owner: Owner | None,
-    ) -> None:
-        self.handled += 1
-        self._owner = owner
-        try:
-            if context is None:
-                callback(*args)
-            else:
-                context.run(callback, *args)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except ProcessDied:
-            pass
-        except BaseException as error:
-            self.call_exception_handler({"message": f"in {callback}", "exception": error})
-        finally:
-            self._owner = None
-            if owner is not None and owner.spent_ns:
-                owner.busy_until_ns = self.now_ns + owner.spent_ns
-                owner.spent_ns = 0
-                self.at_ns(owner.busy_until_ns, self._go_on, owner)
+            self._owner = owner
+            try:
+                if context is None:
+                    callback(*args)
+                else:
+                    context.run(callback, *args)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except ProcessDied:
+                pass
+            except BaseException as error:
+                self.call_exception_handler({"message": f"in {callback}", "exception": error})
+            finally:
+                self._owner = None
+                if owner is not None and owner.spent_ns:
+                    owner.busy_until_ns = self.now_ns + owner.spent_ns
+                    owner.spent_ns = 0
+                    self.at_ns(owner.busy_until_ns, self._go_on, owner)
 
     # Running
 

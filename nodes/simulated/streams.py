@@ -91,7 +91,7 @@ class Endpoint(asyncio.Transport):
         if self.owner is None:
             callback(*args)
         else:
-            self._net.loop.tell(self.owner, callback, *args)
+            self._net.loop.run_as(self.owner, callback, *args)
 
     def received(self, data: bytes) -> None:
         """Take bytes from the network."""
@@ -100,7 +100,7 @@ class Endpoint(asyncio.Transport):
         elif self.owner is None:
             self._read(data)
         else:
-            self._net.loop.tell(self.owner, self._read, data)
+            self._net.loop.run_as(self.owner, self._read, data)
 
     def _read(self, data: bytes) -> None:
         if not self._closed and self.protocol is not None:

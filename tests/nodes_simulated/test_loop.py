@@ -38,7 +38,6 @@ def test_time_jumps_from_event_to_event() -> None:
             async with asyncio.timeout(3600):
                 await here().create_future()
         assert here().time() == 90_000
-        assert here().handled < 50
 
     run(scenario)
 

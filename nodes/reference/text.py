@@ -58,9 +58,9 @@ def to_json(value: Any) -> bytes:
 
 
 def own_json(value: Any) -> bytes:
-    """Return what `to_json` does, for what a node says: what it has read from JSON, and things of its own as plain.
+    """Return what `to_json` does, for what a node says: what it has read from JSON, and what is as plain.
 
-    Not for what has yet to become JSON: msgspec makes something of bytes and dates too.
+    Not for what clients come with: msgspec makes something of bytes and dates too.
     """
     if _encode_most is not None:
         try:

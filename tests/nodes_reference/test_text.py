@@ -87,8 +87,13 @@ def test_what_was_read_is_written_again_without_msgspec(value: Any) -> None:
         assert read(text.own_json(value)) == repr(value)
 
 
+@pytest.mark.parametrize("in_c", [True, False])
 @pytest.mark.parametrize("number", NO_NUMBERS)
-def test_what_json_does_not_have_is_not_written(number: float) -> None:
+def test_what_json_does_not_have_is_not_written(
+    number: float, in_c: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not in_c:
+        monkeypatch.setattr(text, "_pieces", None)
     with pytest.raises(ValueError, match="not JSON compliant"):
         text.to_json({"value": [number]})
     with pytest.raises(TypeError):

@@ -28,7 +28,8 @@ class Client:
 
     def __init__(self, made: "Made", process: int, node: str | None) -> None:
         self.made, self.process, self.node = made, process, node
-        self.closed = self.let_go = False
+        self.closed = False
+        self.let_go = asyncio.Event()
 
     async def call(self, *args: Any) -> Reply:
         return await self.made.behaviour(self, *args)
@@ -41,7 +42,7 @@ class Client:
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                self.let_go = True
+                self.let_go.set()
                 if not deaf:
                     raise
 
@@ -345,7 +346,7 @@ def test_a_connection_that_does_not_close_holds_up_nothing(
     made = Made(behaviour)
     made.close_hangs = 1
     assert len(drive(numbered(4), made, path)) == 4
-    assert all(client.let_go for client in made.clients)
+    assert all(client.let_go.is_set() for client in made.clients)
 
 
 def test_a_connection_that_does_not_close_is_let_go_of_while_others_work(
@@ -358,8 +359,7 @@ def test_a_connection_that_does_not_close_is_let_go_of_while_others_work(
     async def behaviour(client: Client, *args: Any) -> Reply:
         if client.process == 0:
             raise ConnectionError("reset")
-        while not made.clients[0].let_go:
-            await asyncio.sleep(0.01)
+        await made.clients[0].let_go.wait()
         return Reply()
 
     made.behaviour = behaviour

@@ -278,13 +278,14 @@ def test_bad_options_are_told(nodes: Callable[..., Nodes], options: list[str]) -
     assert "Traceback" not in cluster.errors("n1")
 
 
-def test_a_crash_of_all_nodes_loses_nothing(nodes: Callable[..., Nodes]) -> None:
+def test_a_crash_of_all_nodes_loses_nothing(nodes: Callable[..., Nodes], tmp_path: Path) -> None:
     async def main() -> None:
-        cluster = nodes(3, "--mode", "sync", "--snapshot-kb", "16")
+        cluster = nodes(3, "--mode", "sync", "--snapshot-kb", "16", "--retain-kb", "0")
         await cluster.found()
         client = cluster.client(session=True, timeout_s=20)
         for value in range(300):
             await client.write({"op": "append", "key": f"l{value % 3}", "element": "x" * 100 + str(value)})
+        await eventually(snapshot_is_there, "a snapshot was made")
         for name in cluster.addresses:
             cluster.crash(name)
         for name in cluster.addresses:
@@ -293,6 +294,9 @@ def test_a_crash_of_all_nodes_loses_nothing(nodes: Callable[..., Nodes]) -> None
         there = [len((await client.get(f"l{i}"))["value"]) for i in range(3)]
         assert there == [101, 100, 100]
         await client.close()
+
+    async def snapshot_is_there() -> bool:
+        return (tmp_path / "n1" / "snapshot").exists()
 
     asyncio.run(main())
 

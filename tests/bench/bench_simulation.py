@@ -4,13 +4,15 @@
 
 Prints seeds an hour, simulated seconds a real one, and the CPU seconds of a seed, which other work on the same
 host changes least. Clients work for ten seconds of a seed; with its start, recovery and final reads it lasts
-longer, so it is told, too, how many times ten simulated seconds an hour brings. With --profile, where the time of
-one process goes.
+longer, so it is told, too, how many times ten simulated seconds an hour brings. How fast the host is just then is
+told by the time that a turn of a simple loop takes: where neighbours share the cores, it changes from minute to
+minute. With --profile, where the time of one process goes.
 """
 
 import cProfile
 import os
 import pstats
+import statistics
 import sys
 import time
 
@@ -27,8 +29,11 @@ def campaign(seeds: int) -> None:
     workers = LocalProcesses(os.cpu_count() or 1)
     for _ in settled(Search(AIM, first=0, limit=20 * workers.jobs), workers):
         pass  # every worker has imported what it needs, scipy included
+    outcomes, turns_ns = [], []
     before = time.perf_counter()
-    outcomes = [each.outcome for each in settled(Search(AIM, first=1, limit=seeds), workers)]
+    for each in settled(Search(AIM, first=1, limit=seeds), workers):
+        outcomes.append(each.outcome)
+        turns_ns.append(turn_ns())
     took_s = time.perf_counter() - before
     workers.close()
     cpu_s = cpu(min(seeds, 40))
@@ -40,6 +45,16 @@ def campaign(seeds: int) -> None:
     print(f"simulated seconds a second: {speed:.0f}, or {360 * speed:,.0f} times ten an hour")
     print(f"operations of a seed: {operations[0]} to {operations[-1]}, median {operations[seeds // 2]}")
     print(f"seconds of a seed: {sum(each.seconds for each in outcomes) / seeds:.3f}, of CPU {cpu_s:.3f}")
+    low, middle, high = statistics.quantiles(turns_ns, n=4)
+    print(f"a turn of a simple loop meanwhile: {low:.0f} to {high:.0f} ns, median {middle:.0f}")
+
+
+def turn_ns(turns: int = 4000) -> float:
+    """Return the CPU time of one turn of a loop that fits in any cache, in nanoseconds."""
+    before, number = time.thread_time_ns(), 0
+    for turn in range(turns):
+        number = (number * 5 + turn) & 0xFFFF
+    return (time.thread_time_ns() - before) / turns
 
 
 def cpu(seeds: int) -> float:

@@ -135,7 +135,8 @@ class ReferenceSystem:
         deadline = loop.time() + self._form_s
         while True:
             try:
-                await self._ask(first, {"op": "bootstrap"})
+                # One whose answer nobody waited for could not be had again: the node refuses a second founding.
+                await self._ask(first, {"op": "bootstrap"}, timeout_s=max(ANSWER_S, deadline - loop.time()))
             except NodeError:
                 if loop.time() > deadline:
                     raise
@@ -212,8 +213,8 @@ class ReferenceSystem:
             return variant.code_of(bug)
         return str(self._settings.get("code") or OWN_CODE)
 
-    async def _ask(self, node: str, body: dict[str, Any]) -> dict[str, Any]:
-        client = StoreClient(self._addresses, only=node, timeout_s=ANSWER_S)
+    async def _ask(self, node: str, body: dict[str, Any], *, timeout_s: float = ANSWER_S) -> dict[str, Any]:
+        client = StoreClient(self._addresses, only=node, timeout_s=timeout_s)
         try:
             return await client.ask(body)
         except Exception as error:

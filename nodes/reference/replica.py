@@ -232,7 +232,7 @@ class Replica(Quiet):
             self.fresh_ns = self._fresh_at.popleft()[1]
         mine = (node.flushed, node.written)
         if self.accepted and self.primary is not None and mine != self._acknowledged:
-            if not self._slow_flush and node.flushed == self._acknowledged[0]:
+            if not self._slow_flush and mine[0] == self._acknowledged[0]:
                 return
             self._acknowledged = mine
             node.send(

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness import assembly, cli_workers, results, schema, verify
-from harness.campaign import one, sequence
+from harness import assembly, cli_workers, results, schema, sequence_text, verify
+from harness.campaign import one
 from harness.campaign import replay as replays
 from harness.campaign import shrink as shrinking
 from harness.cli_display import story
@@ -164,7 +164,7 @@ def _lines(told: Replayed) -> Iterator[str]:
         yield "  interrupted: this is what was done until then"
     run = Path(told.folder) / f"seed-{told.seed}"
     if told.same is not None and told.violations:
-        yield from (f"  {line}" for line in sequence.chart(run).splitlines())
+        yield from (f"  {line}" for line in sequence_text.chart(run).splitlines())
     yield f"  kept in {told.folder}"
 
 
@@ -180,7 +180,7 @@ def shrink(run_folder: Path, *, as_json: bool) -> int:
     results.write(file, schema.dump(shrunk.scenario).encode())
     with tempfile.TemporaryDirectory(prefix="acked-") as scratch:
         one.attempt(one.Try(seed=scenario.seed, scenario=shrunk.scenario), keep=Path(scratch))
-        results.write(chart, sequence.chart(Path(scratch) / f"seed-{scenario.seed}").encode())
+        results.write(chart, sequence_text.chart(Path(scratch) / f"seed-{scenario.seed}").encode())
     told = ShrunkRun(
         verdict=Verdict.VIOLATED,
         checker=shrunk.checker,

@@ -1,5 +1,6 @@
 """What nodes reported, as marks for the timeline: who became primary when, who waited, what was cut off."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from harness.charts import Mark
@@ -15,6 +16,9 @@ from harness.events import (
     Waiting,
 )
 
+MOST_ALIKE = 2
+"""How often the same is marked of a node that does it again and again."""
+
 MOST = 40
 """More marks than this hide what they mark; the first ones tell how it began."""
 
@@ -24,12 +28,16 @@ _MOST_LETTERS = 90
 def of(events: Iterable[NodeEvent]) -> Iterator[Mark]:
     """Yield the marks of a run's events, at most `MOST`; what a node says again at once is said once."""
     said: dict[str, str] = {}
+    alike: Counter[tuple[str, str]] = Counter()
     count = 0
     for event in events:
         words = _words(event)
         if words is None or said.get(event.node) == words:
             continue
         said[event.node] = words
+        alike[event.node, words] += 1
+        if alike[event.node, words] > MOST_ALIKE:
+            continue
         label = f"{event.node} {words}"
         if len(label) > _MOST_LETTERS:
             label = label[: _MOST_LETTERS - 1] + "…"

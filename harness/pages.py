@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from harness import charts, deaths, summary
 from harness.verdict import Verdict
-from harness.words import plural
+from harness.words import brief, plural
 
 SYMBOLS: Mapping[Verdict, str] = {
     Verdict.HOLDS: "✔",
@@ -40,6 +40,7 @@ def environment() -> jinja2.Environment:
         clock=_clock,
         told=deaths.told,
         plural=plural,
+        brief=brief,
         drawing=_drawing,
     )
     return made

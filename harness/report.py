@@ -23,6 +23,7 @@ from harness import (
     pages,
     pictures,
     results,
+    sequence,
     summary,
 )
 from harness.charts import Timeline
@@ -32,6 +33,7 @@ from harness.events import NodeEvent
 from harness.result import RunResult
 from harness.results import RESULTS_FILE, RunInfo
 from harness.scenario import Scenario
+from harness.sequence import Chart
 from harness.summary import RunSummary
 from harness.system import SettingError, System
 from harness.verdict import Verdict
@@ -74,6 +76,8 @@ class RunPage(Struct, frozen=True, kw_only=True):
     commands: tuple[tuple[str, str], ...]
     pictures: Mapping[str, tuple[str, ...]] = {}
     """What the certificates show, as SVG, by checker."""
+    sequence: Chart | None = None
+    """How it came to the violation, step by step; None without one, and for long runs."""
 
 
 def write(folder: Path) -> Path:
@@ -153,7 +157,7 @@ def load(folder: Path) -> RunPage:
     system = _system(scenario)
     went = course.read(folder)
     started_ns = went.started_ns if went else None
-    timeline = None
+    timeline = chart = None
     if (folder / "history.jsonl").is_file():
         history = History.open(folder / "history.jsonl")
         columns = history.columns()
@@ -161,6 +165,8 @@ def load(folder: Path) -> RunPage:
         if scenario and system and history.origin:
             nodes = assembly.node_names(scenario.nodes)
             events = evidence.read(folder, nodes, system, history.origin).events
+            if result.verdict is Verdict.VIOLATED and columns.id.size <= sequence.MOST_OPERATIONS:
+                chart = sequence.judged(folder, result.checks)
         lost_ns: tuple[int, ...] = ()
         if scenario and result.lost:
             lost_ns = losses.times_ns(history, assembly.workload(scenario), went, lost=result.lost)
@@ -180,6 +186,7 @@ def load(folder: Path) -> RunPage:
             ("Judge the recording again", f"acked check {shlex.quote(str(folder))}"),
         ),
         pictures=pictures.of_checks(result.checks, result.episodes),
+        sequence=chart,
     )
 
 

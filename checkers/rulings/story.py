@@ -14,9 +14,13 @@ from harness.checker import Finding
 from harness.episode import Episode
 from harness.events import Elected
 from harness.verdict import Verdict
+from harness.words import plural
 
 STORIES = 10
 """How many have their story told; the others are counted."""
+
+COPIES = 3
+"""How many copies that a node had one after the other are told; of more the first ones and the last."""
 
 LOST = "was acknowledged and is lost"
 """What the titles of all stories say."""
@@ -91,8 +95,7 @@ def tell(case: Case, lost: Lost) -> Finding:
         (lost.write.call_ns, f"called: {lost.write.element}"),
         (lost.write.return_ns or lost.write.call_ns, _acknowledged(case, lost)),
     ]
-    for copy in lost.judgement.copies:
-        events += _copy(copy)
+    events += _copies(lost.judgement.copies)
     events += [(episode.from_ns, _fault(episode)) for episode in episodes]
     if lost.judgement.election is not None:
         events.append((lost.judgement.election.at_ns, _election(lost.judgement.election)))
@@ -111,6 +114,22 @@ def _acknowledged(case: Case, lost: Lost) -> str:
     entry = "" if write.offset is None else f" as offset {write.offset} of epoch {write.epoch}"
     degraded = ", marked as degraded" if write.degraded else ""
     return f"acknowledged by {case.primary_of(write) or 'a node that is not known'}{entry}{degraded}"
+
+
+def _copies(copies: Iterable[Copy]) -> Iterator[tuple[int, str]]:
+    """Yield what became of copies; of many that one node had in turn the first ones and the last."""
+    by_node: dict[str, list[Copy]] = {}
+    for copy in copies:
+        by_node.setdefault(copy.node, []).append(copy)
+    for node, each in by_node.items():
+        own = sorted(each, key=lambda copy: copy.memory_ns)
+        told = own
+        if len(own) > COPIES:
+            told = [*own[: COPIES - 1], own[-1]]
+            between = own[COPIES - 1 : -1]
+            yield between[0].memory_ns, f"{node} had it again, and lost it, {plural(len(between), 'time')}"
+        for copy in told:
+            yield from _copy(copy)
 
 
 def _copy(copy: Copy) -> Iterator[tuple[int, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from harness.campaign import sequence
+from harness import sequence_text
 from harness.campaign.one import Outcome, Try, attempt
 from harness.campaign.shrink import Shrunk, shrink
 
@@ -49,7 +49,9 @@ def examined(outcome: Outcome) -> Examined:
         shrunk = shrink(outcome, tries=TRIES)
         first = _run(Try(seed=outcome.seed, scenario=outcome.scenario), Path(scratch, "first"))
         run = _run(Try(seed=outcome.seed, scenario=shrunk.scenario), Path(scratch, "shrunk"))
-        return Examined(shrunk=shrunk, chart=sequence.chart(run), run=_files(run), first_run=_files(first))
+        return Examined(
+            shrunk=shrunk, chart=sequence_text.chart(run), run=_files(run), first_run=_files(first)
+        )
 
 
 def _run(wanted: Try, keep: Path) -> Path:

@@ -518,6 +518,25 @@ def test_memory_may_be_lost_with_the_power_if_the_primary_is_out_of_reach():
     assert result.figures["rpo_seconds"] == pytest.approx(0.109)
 
 
+def test_a_copy_that_was_had_and_lost_again_and_again_is_told_in_a_few_lines():
+    script = Script(Mode.SEMI_SYNC)
+    script.bootstrap()
+    script.write(0, at=100, entry=(1, 1), on=NODES)
+    script.write(1, at=200, entry=(1, 2), on=("n1", "n2"))
+    script.episode("pause", "n1", at=300, until=900)
+    script.elected("n3", 2, at=400, log=(1, 1), heard=("n2", "n3"))
+    for at in range(500, 900, 20):
+        script.truncated("n2", 1, 2, 2, at=at)
+        script.stored("n2", (1, 2), at=at + 10)
+    script.truncated("n2", 1, 2, 2, at=900)
+    script.final("n3", {"list-0": [0]})
+    ruling, text, _ = judged(script, "n3")
+    assert ruling == "forbidden"
+    assert "n2 had it again, and lost it, 18 times" in text
+    assert text.count("n2 had it on disk") == 3
+    assert text.count("n2 had it no longer") == 3
+
+
 @pytest.mark.parametrize(
     ("cut", "heard", "ruling"),
     [

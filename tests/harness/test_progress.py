@@ -105,6 +105,12 @@ def test_what_is_said_again_at_once_is_said_once() -> None:
     assert [mark.label for mark in marks.of(events)] == ["n1 waits for n2"]
 
 
+def test_what_a_node_does_again_and_again_is_marked_twice() -> None:
+    cuts = [Truncated(node="n1", at_ns=at, epoch=1 + at % 2, first=5, last=9) for at in range(40)]
+    last = elected("n2", 3, 40)
+    assert [mark.at_ns for mark in marks.of([*cuts, last])] == [0, 1, 2, 3, 40]
+
+
 def test_marks_are_bounded() -> None:
     events = [Waiting(node="n1", at_ns=at, epoch=at, reason=f"{at} {'x' * 200}") for at in range(1000)]
     found = list(marks.of(events))

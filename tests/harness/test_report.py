@@ -29,6 +29,7 @@ from harness.report import RunPage
 from harness.result import Latency, Rpo, RunResult
 from harness.results import RunInfo
 from harness.scenario import Scenario
+from harness.sequence import Chart, Gap, Row
 from harness.verdict import Verdict
 from harness.verify import VerifyResult
 
@@ -92,6 +93,16 @@ def page(text: str = "plain", verdict: Verdict = Verdict.VIOLATED) -> RunPage:
         started_ns=2 * S,
         commands=((text, text),),
         pictures=pictures.of_checks(checks, (episode,)),
+        sequence=Chart(
+            columns=("clients", text),
+            rows=(
+                Row(at_ns=2 * S, who="clients", kind="call", text=text),
+                Gap(rows=3),
+                Row(at_ns=3 * S, who=None, kind="fault", text=text),
+                Row(at_ns=4 * S, who=text, kind="grave", text=f"PRIMARY {text}"),
+            ),
+            violations=(),
+        ),
     )
 
 
@@ -220,6 +231,14 @@ def test_the_page_of_a_run_tells_all_that_counts(verdict: Verdict) -> None:
         "after a failover: a suffix", "2.000 s", "3.000 s", "4.000 s", "seed 7",
     ):  # fmt: skip
         assert expected in text
+
+
+def test_the_page_of_a_violation_tells_it_step_by_step() -> None:
+    text = Tags(report.render_run(page("plain"))).text
+    assert "Step by step" in text
+    assert "3 rows left out" in text
+    assert "PRIMARY plain" in text
+    assert "Step by step" not in report.render_run(msgspec.structs.replace(page("plain"), sequence=None))
 
 
 def test_an_expectation_alone_is_no_broken_promise() -> None:

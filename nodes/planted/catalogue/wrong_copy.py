@@ -24,7 +24,7 @@ BUGS = (
             Edit("primary.py", "peer: feed.written if memory else feed.flushed", "peer: feed.written"),
             Edit(
                 "replica.py",
-                "            if not self._slow_flush and node.flushed == self._acknowledged[0]:\n"
+                "            if not self._slow_flush and mine[0] == self._acknowledged[0]:\n"
                 "                return\n",
                 "",
             ),

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from harness import running, schema
-from harness.campaign import draw, sequence
+from harness import running, schema, sequence_text
+from harness.campaign import draw
 from harness.campaign.one import Outcome, Try, attempt
 from harness.campaign.shrink import shrink, written_out
 from harness.contract import Mode
@@ -57,9 +57,9 @@ def test_it_shrinks_to_a_few_operations(failing, tmp_path):
     assert kept == shrunk.scenario
     result = running.perform(kept, tmp_path)
     assert result.verdict is Verdict.VIOLATED
-    told = sequence.chart(tmp_path)
+    told = sequence_text.chart(tmp_path)
     assert f"VIOLATED, says {shrunk.checker}: " in told
-    assert "→ append" in told
+    assert ": append " in told
     assert len(told.splitlines()) < 150
 
 

@@ -21,6 +21,50 @@ BASES: Mapping[str, Callable[[Mapping[str, Any]], Workload]] = {"append": append
 _FIELDS = ("at", "by", "f", "args", "node")
 
 
+def _key(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _whole_or_none(value: Any) -> bool:
+    return value is None or _whole(value)
+
+
+def _keys(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(map(_key, value))
+
+
+def _step(value: Any) -> bool:
+    match value:
+        case ["append" | "add" | "put", key, written]:
+            return _key(key) and _whole(written)
+        case ["get", key, None]:
+            return _key(key)
+    return False
+
+
+def _steps(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(map(_step, value))
+
+
+_WRITE = ("a key and a whole number", (_key, _whole))
+_ARGS: Mapping[str, tuple[str, tuple[Callable[[Any], bool], ...]]] = {
+    "append": _WRITE,
+    "add": _WRITE,
+    "put": _WRITE,
+    "increment": _WRITE,
+    "cas": ("a key, a whole number or null, and a whole number", (_key, _whole_or_none, _whole)),
+    "get": ("a key", (_key,)),
+    "get_within": ("a key and a whole number of milliseconds", (_key, _whole)),
+    "peek": ("a list of keys", (_keys,)),
+    "txn": ("a list of steps such as [append, k, 1] or [get, k, null]", (_steps,)),
+}
+"""What each operation takes, in words and as tests, one for each argument."""
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """One operation to come: `at_ns` after the clients have begun, worker `by` does `invocation`."""
 
@@ -47,6 +91,7 @@ class script:  # noqa: N801 - an entry point is called as scenarios spell it
         if not isinstance(calls, list | tuple):
             raise SettingError("calls", f"calls is a list of operations, not {calls!r}")
         self._calls = tuple(_call(place, entry) for place, entry in enumerate(calls))
+        self.least_clients = 1 + max((call.by for call in self._calls), default=0)
         self.checkers = self._base.checkers
 
     def generator(self, nodes: tuple[str, ...], *, seed: int) -> Generator:
@@ -122,6 +167,11 @@ def _call(place: int, entry: Any) -> Call:
         raise SettingError("calls", f"{where}.by is the number of a client from 0 on, not {by!r}")
     if not isinstance(f, str) or not isinstance(args, list | tuple) or not isinstance(node, str | None):
         raise SettingError("calls", f"{where} needs f (a name) and args (a list); node is a node's name")
+    if f not in _ARGS:
+        raise SettingError("calls", f"{where}.f does not know {f!r}; allowed: {', '.join(_ARGS)}")
+    words, tests = _ARGS[f]
+    if len(args) != len(tests) or not all(test(value) for test, value in zip(tests, args, strict=True)):
+        raise SettingError("calls", f"{where}.args: {f} takes {words}, not {args!r}")
     return Call(at_ns=round(at * 1e9), by=by, invocation=Invocation(f=f, args=_tuples(args), node=node))
 
 

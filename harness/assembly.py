@@ -12,8 +12,8 @@ from harness.fault import Fault
 from harness.hosts import Hosts, OnHosts
 from harness.machine import MachineKind, RefusesFolders, Unhurried
 from harness.scenario import FaultStep, Scenario
-from harness.system import System, SystemConfig
-from harness.workload import Workload
+from harness.system import SettingError, System, SystemConfig
+from harness.workload import Manned, Workload
 
 
 def node_names(count: int) -> tuple[str, ...]:
@@ -87,6 +87,12 @@ def workload(scenario: Scenario) -> Workload:
     if not made.checkers:
         raise UsageError(
             f"the workload {scenario.workload} names no checkers: nothing would judge its writes"
+        )
+    if isinstance(made, Manned) and made.least_clients > scenario.clients:
+        raise SettingError(
+            "clients",
+            f"the operations are those of {made.least_clients} clients (by counts from 0), "
+            f"there are {scenario.clients}",
         )
     return made
 

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from harness import cli_campaigns, cli_cluster, cli_histories, cli_hosts
+from harness.cli_numbers import Finite
 from harness.errors import AckedError, UsageError
 from harness.verdict import ExitCode, Verdict
 
@@ -95,7 +96,7 @@ def run(
 )
 @click.option("--system", default="reference", show_default=True, help="A name, or ./mine.py:MySystem")
 @click.option("--nodes", type=click.IntRange(3, 99), default=3, show_default=True)
-@click.option("--time-limit", type=click.FloatRange(min=1), default=4.0, show_default=True, metavar="S")
+@click.option("--time-limit", type=Finite(min=1), default=4.0, show_default=True, metavar="S")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time. [default: as many as CPUs]")
 @click.option("--expect-no-loss", is_flag=True, help="Call a permitted loss a violation too.")
@@ -193,7 +194,9 @@ def main(args: Sequence[str]) -> int:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         return _object(args, ExitCode.USAGE, "no command is named")
     except click.ClickException as error:
-        error.show()
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        command = context.command_path if context else "acked"
+        click.echo(f"{command}: {' '.join(error.format_message().split())}", err=True)
         return _object(args, ExitCode.USAGE, error.format_message())
     except (click.Abort, KeyboardInterrupt):
         return interrupted(args)

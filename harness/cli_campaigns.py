@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from harness.cli_numbers import Finite
 from harness.errors import UsageError
 
 _RESULTS = click.option(
@@ -19,7 +20,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 _JOBS = click.option("--jobs", type=click.IntRange(min=1), help="Runs at a time. [default: as many as CPUs]")
 _SEED = click.option("--seed", "first", type=click.IntRange(min=0), help="The first seed. [default: 1]")
 _SEEDS = click.IntRange(min=1)
-_TIME = click.FloatRange(min=0, min_open=True)
+_TIME = Finite(min=0, min_open=True)
 
 
 @click.command()
@@ -34,7 +35,7 @@ _TIME = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--every-crash",
     is_flag=True,
-    help="Nothing drawn: crash each node at each step of a short run, seed by seed.",
+    help="Nothing drawn: crash each node at each step of a short run, seed by seed from 0 on.",
 )
 @click.option(
     "--executor",
@@ -60,7 +61,9 @@ def fuzz(
     """Search many seeds for a violation, in simulation, and shrink what is found."""
     from harness import cli_fuzz, cli_workers
 
-    if resume is not None and any(value not in (None, (), False) for value in named.values()):
+    if resume is not None and any(
+        value is not None and value is not False and value != () for value in named.values()
+    ):
         raise UsageError(f"--resume: what is searched for is what {resume} began with; leave the others out")
     with cli_workers.workers(executor, jobs, scheduler) as workers:
         book = cli_fuzz.resume(resume) if resume else cli_fuzz.begin(**named, results_dir=results_dir)

@@ -12,7 +12,7 @@ from harness import progress
 from harness.campaign.conduct import Tally
 from harness.campaign.findings import Finding
 from harness.campaign.selftest import Hunt
-from harness.words import plural
+from harness.words import brief, plural
 
 LINE_S = 5.0
 """How often a plain line tells how far a search is, where there is no terminal."""
@@ -68,7 +68,7 @@ class Display:
             now = "shrinking it"
         else:
             now = f"shrunk to {story(finding.faults, finding.operations or 0)}"
-        self.say(f"seed {finding.seed}: {finding.checker}: {finding.title}; {now}", style="bold red")
+        self.say(f"seed {finding.seed}: {finding.checker}: {brief(finding.title)}; {now}", style="bold red")
 
     def shrinking(self, count: int) -> None:
         """Show what is waited for."""

@@ -20,7 +20,7 @@ from harness.campaign.executors import Executor
 from harness.campaign.findings import Finding
 from harness.interrupts import Interrupts
 from harness.verdict import exit_code
-from harness.words import plural
+from harness.words import brief, plural
 
 SEEDS = 1000
 """How many seeds are tried when neither a number nor a time is given."""
@@ -44,7 +44,8 @@ def begin(
     aim = aims.aim(modes=modes, faults=faults, nodes=nodes, bug=bug, every_crash=every_crash)
     if seeds is None and time_s is None:
         seeds = SEEDS
-    first = 1 if first is None else first
+    if first is None:
+        first = 0 if every_crash else 1
     started = datetime.now(UTC)
     folder = results.create(results_dir, NAME, first, started).resolve()
     results.write_json(folder / "run.json", results.describe(first, ["acked", *sys.argv[1:]], started))
@@ -84,20 +85,23 @@ def _show(console: Console, outcome: FuzzResult) -> None:
     for line in _told(outcome):
         console.print(line, soft_wrap=True)
     verdict = Text(str(outcome.verdict).upper(), style=progress.STYLES[outcome.verdict])
-    last = outcome.first + outcome.seeds - 1
-    console.print(
-        Text.assemble(
-            verdict,
-            f": {plural(outcome.seeds, 'seed')} ({outcome.first} to {last}) in {outcome.seconds:.0f} s, "
-            f"{outcome.seeds_per_hour:,.0f} an hour; {outcome.simulated_seconds / 3600:.1f} hours simulated, "
-            f"{outcome.speed:.0f} × real time",
-        ),
-        soft_wrap=True,
-    )
+    console.print(Text.assemble(verdict, f": {_pace(outcome)}"), soft_wrap=True)
     if outcome.interrupted:
         again = f"acked fuzz --resume {shlex.quote(outcome.folder)}"
         console.print(f"interrupted; to go on: {again}", soft_wrap=True)
     console.print(f"kept in {outcome.folder}", soft_wrap=True)
+
+
+def _pace(outcome: FuzzResult) -> str:
+    """Return how many seeds there were, and how fast those went that were tried now."""
+    last = outcome.first + outcome.seeds - 1
+    seeds = f"{plural(outcome.seeds, 'seed')} ({outcome.first} to {last})" if outcome.seeds else "no seeds"
+    simulated = f"{outcome.simulated_seconds / 3600:.1f} hours simulated"
+    if not outcome.tried:
+        return f"{seeds}, none of them now; {simulated}"
+    now = "" if outcome.tried == outcome.seeds else f", {outcome.tried} of them now"
+    pace = f"{outcome.seconds:.0f} s, {outcome.seeds_per_hour:,.0f} an hour"
+    return f"{seeds}{now} in {pace}; {simulated}, {outcome.speed:.0f} × real time"
 
 
 def _coverage(outcome: FuzzResult) -> Table:
@@ -116,7 +120,7 @@ def _told(outcome: FuzzResult) -> Iterator[str]:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in outcome.verdicts.items())
     yield f"seeds: {verdicts or 'none'}; {outcome.acknowledged:,} writes acknowledged"
     for error in outcome.errors:
-        yield f"  error: seed {error.seed}: {error.error}"
+        yield f"  error: seed {error.seed}: {brief(error.error)}"
     for finding in outcome.findings:
         yield from story(finding)
 
@@ -126,7 +130,7 @@ def story(finding: Finding) -> Iterator[str]:
     yield ""
     more = ", …" if finding.count > len(finding.seeds) else ""
     seeds = f"{', '.join(map(str, finding.seeds))}{more}"
-    yield f"violated: {finding.checker}: {finding.title}"
+    yield f"violated: {finding.checker}: {brief(finding.title)}"
     yield f"  in {plural(finding.count, 'seed')}: {seeds}"
     if finding.problem is not None:
         yield f"  {finding.problem}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from harness.cli_numbers import Finite
 from harness.errors import UsageError
 
 FORMATS = ("acked", "edn", "log", "json", "parquet")
@@ -31,7 +32,7 @@ _FORMAT = click.option(
     "--format", "format_name", type=click.Choice(FORMATS), help="Read this format. [default: recognized]"
 )
 _JOBS = click.option("--jobs", type=click.IntRange(min=1), help="Processes. [default: as many as CPUs]")
-_POSITIVE = click.FloatRange(min=0, min_open=True)
+_POSITIVE = Finite(min=0, min_open=True)
 
 
 @click.command()
@@ -182,7 +183,7 @@ def _cores() -> int:
 @click.option("--keys", type=click.IntRange(min=1), default=1, show_default=True, help="Registers, in turn.")
 @click.option(
     "--unknown",
-    type=click.FloatRange(min=0, max=1, max_open=True),
+    type=Finite(min=0, max=1, max_open=True),
     default=0.0,
     show_default=True,
     metavar="SHARE",

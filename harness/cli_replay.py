@@ -23,7 +23,7 @@ from harness.matrix import Cell
 from harness.scenario import SIMULATED, Scenario
 from harness.verdict import Verdict, exit_code, merge
 from harness.verify import CellResult
-from harness.words import plural
+from harness.words import brief, plural
 
 SHRUNK_FILE = "shrunk.yaml"
 CHART_FILE = "shrunk.txt"
@@ -153,7 +153,7 @@ class _Told:
 
 def _lines(told: Replayed) -> Iterator[str]:
     yield f"{told.name}: {str(told.verdict).upper()} (seed {told.seed}, machines {told.machines})"
-    yield from (f"  violated: {checker}: {title}" for checker, title in told.violations)
+    yield from (f"  violated: {checker}: {brief(title)}" for checker, title in told.violations)
     if told.error:
         yield f"  error: {told.error}"
     if told.same:
@@ -194,7 +194,7 @@ def shrink(run_folder: Path, *, as_json: bool) -> int:
     if as_json:
         click.echo(msgspec.json.encode(told))
     else:
-        click.echo(f"violated: {told.checker}: {told.title}")
+        click.echo(f"violated: {told.checker}: {brief(told.title)}")
         click.echo(f"  shrunk to {story(told.faults, told.operations)}, in {plural(told.tries, 'run')}")
         click.echo(chart.read_text(encoding="utf-8"), nl=False)
         click.echo(f"again: acked replay {shlex.quote(told.file)}")

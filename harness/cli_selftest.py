@@ -28,7 +28,7 @@ from harness.hosts import OnHosts
 from harness.machine import Unhurried
 from harness.scenario import SIMULATED
 from harness.verdict import ExitCode, Verdict
-from harness.words import plural
+from harness.words import brief, plural
 from nodes.planted import BUGS, Bug
 
 RESULT = "selftest.json"
@@ -43,10 +43,15 @@ REAL_CANARY = 12
 REAL_SHARE = 0.9
 """How many of the bugs must be found with real processes, whose runs no seed determines."""
 
+_WORDS = {
+    ExitCode.HOLDS: ("PASSED", Verdict.HOLDS),
+    ExitCode.INTERRUPTED: ("INTERRUPTED", Verdict.INCONCLUSIVE),
+}
+
 
 def bugs_of(names: Sequence[str]) -> tuple[Bug, ...]:
     """Return the planted bugs of these names, all where none is named; raises UsageError."""
-    return tuple(aims.of(name) for name in names) or tuple(BUGS.values())
+    return tuple(aims.of(name) for name in dict.fromkeys(names)) or tuple(BUGS.values())
 
 
 def limits(
@@ -86,6 +91,8 @@ def run(
 ) -> int:
     """Carry out a self-test; returns 0 only if enough bugs were found, and the correct store never accused."""
     console = cli_console.console(stderr=as_json)
+    for checker in blind:
+        aims.one_of(checker, plugins.installed("acked.checkers"), "--blind")
     if table is not None and not table.resolve().parent.is_dir():
         raise UsageError(f"--table {table}: there is no folder {table.parent}")
     if isinstance(plugins.load("acked.machines", machines), Unhurried):
@@ -104,7 +111,7 @@ def run(
                 stop=interrupts.stop.is_set,
             )
             outcome = hunter.run(bugs)
-    if table is not None:
+    if table is not None and not outcome.interrupted:
         text = table.read_text(encoding="utf-8") if table.exists() else ""
         results.write(table, tables.placed(text, machines, tables.table(outcome)).encode())
     if folder is not None:
@@ -113,6 +120,8 @@ def run(
         click.echo(msgspec.json.encode(outcome))
     else:
         _show(console, outcome)
+        if table is not None and outcome.interrupted:
+            console.print(f"{table} is left as it was", soft_wrap=True)
         if folder is not None:
             console.print(f"violated runs are kept in {folder}", soft_wrap=True)
     return _code(outcome)
@@ -127,7 +136,7 @@ def _folder(machines: str, results_dir: Path, seed: int) -> Path:
     return results.create(results_dir, "selftest", seed, datetime.now(UTC)).resolve()
 
 
-def _code(outcome: SelfTest) -> int:
+def _code(outcome: SelfTest) -> ExitCode:
     """Return what the outcome comes to: what was shown to be wrong outranks an interrupt, and that an error."""
     if outcome.passed:
         return ExitCode.HOLDS
@@ -157,8 +166,7 @@ def _show(console: Console, outcome: SelfTest) -> None:
     console.print(table)
     for line in _told(outcome):
         console.print(line, soft_wrap=True)
-    verdict = Verdict.HOLDS if outcome.passed else Verdict.VIOLATED
-    word = "PASSED" if outcome.passed else "FAILED"
+    word, verdict = _WORDS.get(_code(outcome), ("FAILED", Verdict.VIOLATED))
     console.print(
         Text.assemble(
             Text(word, style=progress.STYLES[verdict]),
@@ -185,7 +193,7 @@ def _told(outcome: SelfTest) -> Iterator[str]:
         found = (
             "not found, as it must be"
             if canary.seed is None
-            else f"FOUND in seed {canary.seed}: {canary.title}"
+            else f"FOUND in seed {canary.seed}: {brief(canary.title or '')}"
         )
         yield f"canary (the store without a bug, hunted like one): {found}; {plural(canary.seeds, 'seed')}"
     if silence is not None:
@@ -194,7 +202,7 @@ def _told(outcome: SelfTest) -> Iterator[str]:
             f"correct store: {accused} in {plural(silence.seeds, 'seed')}, {silence.holds} of them hold, "
             f"{silence.inconclusive} are inconclusive"
         )
-        yield from (f"  accused: seed {each.seed}: {each.error}" for each in silence.accused)
+        yield from (f"  accused: seed {each.seed}: {brief(each.error)}" for each in silence.accused)
         yield from (f"  error: seed {each.seed}: {each.error}" for each in silence.errors)
     if outcome.interrupted:
         yield "interrupted: this is not all"

@@ -53,6 +53,8 @@ def _executor(kind: str, jobs: int | None, scheduler: str | None, scratch: Path 
     except ImportError as error:
         raise MissingError("Dask is not installed: pip install 'acked[dask]'") from error
     try:
+        # What is no address is refused first: a client that was never connected takes 20 s to go, and complains.
+        dask.comm.get_address_host_port(scheduler)
         client = dask.Client(scheduler, timeout=10, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError(f"--scheduler {scheduler}: no Dask scheduler answers there: {error}") from error

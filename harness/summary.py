@@ -10,7 +10,7 @@ from harness.deaths import told
 from harness.machine import Death
 from harness.result import Latency, Rpo, RunResult
 from harness.verdict import Verdict
-from harness.words import plural
+from harness.words import brief, plural
 
 
 class CheckLine(Struct, frozen=True, kw_only=True):
@@ -150,7 +150,7 @@ def stories(checks: tuple[CheckResult, ...]) -> Iterator[str]:
     for verdict in (Verdict.VIOLATED, Verdict.ERROR, Verdict.INCONCLUSIVE):
         for finding in findings:
             if finding.verdict is verdict:
-                yield f"  {verdict}: {finding.title}"
+                yield f"  {verdict}: {brief(finding.title)}"
                 yield from (f"    {line}" for line in finding.lines)
 
 

@@ -1,13 +1,21 @@
 """What a workload is: operations to do, and how to read from a history which writes survived."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from harness.generator import Generator
 from harness.operation import Invocation, Operation, Outcome
 
 Element = tuple[str, int]
 """The trace that one write leaves: (key, value), unique in the run, so that its fate can be told for sure."""
+
+
+@runtime_checkable
+class Manned(Protocol):
+    """A workload whose operations belong to certain clients."""
+
+    least_clients: int
+    """How many clients there must be."""
 
 
 class Workload(Protocol):

@@ -5,12 +5,16 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
+from harness.campaign import exhaust
 from harness.campaign.draw import Aim
 from harness.campaign.plan import KINDS
 from harness.contract import Mode
 from harness.errors import UsageError
 from harness.schema import LEAST_NODES
 from nodes.planted import BUGS, Bug
+
+MOST_NAMES = 20
+"""How many names are listed where one is wrong."""
 
 
 def aim(
@@ -23,10 +27,14 @@ def aim(
 ) -> Aim:
     """Return the aim for what was named; raises UsageError for names that there are none of.
 
-    With a bug it is the bug's own aim, except for what is named.
+    With a bug it is the bug's own aim, except for what is named. For every crash, faults are those which crash.
     """
+    kinds = exhaust.FAULTS if every_crash else tuple(KINDS)
+    named = tuple(
+        one_of(name, kinds, "--every-crash: --fault" if every_crash else "--fault") for name in faults
+    )
     base = Aim() if bug is None else planted(of(bug))
-    wanted = tuple(Mode(_one_of(name, tuple(Mode), "--mode")) for name in modes) or base.modes
+    wanted = tuple(Mode(one_of(name, tuple(Mode), "--mode")) for name in modes) or base.modes
     for mode in wanted or tuple(Mode):
         least, why = LEAST_NODES.get(mode, (1, ""))
         if nodes is not None and nodes < least:
@@ -34,7 +42,7 @@ def aim(
     return replace(
         base,
         modes=wanted,
-        faults=tuple(_one_of(name, tuple(KINDS), "--fault") for name in faults) or base.faults,
+        faults=named or (() if every_crash else base.faults),
         nodes=base.nodes if nodes is None else nodes,
         every_crash=every_crash,
     )
@@ -53,12 +61,14 @@ def planted(bug: Bug) -> Aim:
 
 def of(name: str) -> Bug:
     """Return the planted bug that is called so; raises UsageError when there is none."""
-    return BUGS[_one_of(name, tuple(BUGS), "--bug")]
+    return BUGS[one_of(name, tuple(BUGS), "--bug")]
 
 
-def _one_of(name: str, names: Iterable[str], option: str) -> str:
+def one_of(name: str, names: Iterable[str], option: str) -> str:
+    """Return the name if it is one of these; raises UsageError, with the nearest, for one that is not."""
     if name in (names := tuple(names)):
         return name
-    nearest = difflib.get_close_matches(name, names, n=1)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     hint = f"; did you mean {nearest[0]}?" if nearest else ""
-    raise UsageError(f"{option} {name}: there is none of this name (there are: {', '.join(names)}){hint}")
+    known = ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)}, see docs/teeth.md"
+    raise UsageError(f"{option} {name}: there is none of this name (there are: {known}){hint}")

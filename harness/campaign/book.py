@@ -12,6 +12,7 @@ errors/seed-N.yaml  the scenarios with which the harness failed
 fuzz.json           the outcome, as `acked fuzz --json` prints it
 """
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -47,7 +48,10 @@ class Campaign(Struct, frozen=True, kw_only=True):
 
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is kept of an outcome; `features` are those that no earlier seed has."""
+    """What is kept of an outcome; `features` are those that no earlier seed has.
+
+    `at_s` is how long the campaign had taken then, all its parts together.
+    """
 
     seed: int
     verdict: Verdict
@@ -59,6 +63,10 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: str = ""
     seconds: float = 0.0
     simulated_s: float = 0.0
+    at_s: float = 0.0
+
+
+_KEPT = tuple(name for name in Line.__struct_fields__ if name != "at_s")
 
 
 class Book:
@@ -68,6 +76,9 @@ class Book:
         self.folder = folder
         self.campaign = campaign
         self._lines = lines
+        self._began = time.monotonic()
+        self.spent_s = max((line.at_s for line in lines.values()), default=0.0)
+        """How long earlier parts of the campaign took."""
         with results.storing(folder):
             self._file = (folder / OUTCOMES).open("ab", buffering=0)
 
@@ -86,6 +97,10 @@ class Book:
             raise UsageError(f"{folder}: not the folder of a campaign: there is no {FILE} in it") from error
         except msgspec.DecodeError as error:
             raise DamagedError(f"{folder / FILE}: damaged: {error}") from error
+        if campaign.format != FORMAT:
+            raise UsageError(
+                f"{folder / FILE}: format {campaign.format}; this version of Acked goes on with format {FORMAT}"
+            )
         lines = _lines(folder / OUTCOMES)
         return cls(folder, campaign, {line.seed: line for line in lines})
 
@@ -98,16 +113,15 @@ class Book:
         line = self._lines.get(wanted.seed)
         if line is None:
             return None
-        return Outcome(
-            scenario=wanted.scenario, **{name: getattr(line, name) for name in line.__struct_fields__}
-        )
+        return Outcome(scenario=wanted.scenario, **{name: getattr(line, name) for name in _KEPT})
 
     def add(self, settled: Settled) -> bool:
         """Record an outcome, and the scenario where the harness failed with it; False if it is recorded."""
         outcome = settled.outcome
         if outcome.seed in self._lines:
             return False
-        line = Line(**{name: getattr(outcome, name) for name in Line.__struct_fields__})
+        at_s = round(self.spent_s + time.monotonic() - self._began, 1)
+        line = Line(at_s=at_s, **{name: getattr(outcome, name) for name in _KEPT})
         with results.storing(self.folder):
             self._file.write(msgspec.json.encode(line) + b"\n")
             if outcome.verdict is Verdict.ERROR:

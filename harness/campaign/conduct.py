@@ -42,14 +42,16 @@ class Kind(Struct, frozen=True, kw_only=True):
 class FuzzResult(Struct, frozen=True, kw_only=True):
     """The outcome of a campaign: what `acked fuzz --json` prints and `fuzz.json` holds.
 
-    `seconds`, `seeds_per_hour` and `speed` (simulated seconds a second) are of this part of a campaign that was
-    gone on with; everything else is of the whole. `errors` are the first that there were of the harness.
+    `tried` (seeds), `seconds`, `seeds_per_hour` and `speed` (simulated seconds a second) are of this part of a
+    campaign that was gone on with; everything else is of the whole. `errors` are the first that there were of the
+    harness.
     """
 
     verdict: Verdict
     interrupted: bool
     first: int
     seeds: int
+    tried: int
     seconds: float
     simulated_seconds: float
     seeds_per_hour: float
@@ -120,14 +122,14 @@ def conduct(
     """Carry out a campaign, or what is left of it, and keep its outcome.
 
     When `stop` says so no more seeds are tried, and what is being shrunk is given up; at KeyboardInterrupt those
-    under way, too. The time limit of the campaign only keeps more seeds from being tried.
+    under way, too. The time limit of the campaign, all its parts together, only keeps more seeds from being tried.
     """
     began = time.monotonic()
     campaign = book.campaign
     search = Search(campaign.aim, first=campaign.first, limit=campaign.seeds)
     findings = Findings(executor)
     tally = Tally()
-    over = drive.deadline(campaign.time_s)
+    over = drive.deadline(None if campaign.time_s is None else campaign.time_s - book.spent_s)
     spent_s = None
     with contextlib.suppress(KeyboardInterrupt):
         for settled in drive.settled(search, executor, stop=lambda: stop() or over(), known=book.known):
@@ -151,6 +153,7 @@ def conduct(
         interrupted=stop(),
         first=campaign.first,
         seeds=tally.seeds,
+        tried=tally.fresh,
         seconds=round(time.monotonic() - began, 1),
         simulated_seconds=round(tally.simulated_s, 1),
         seeds_per_hour=round(tally.fresh / spent_s * 3600),

@@ -5,6 +5,7 @@ says what a node reported, in which rough state the cluster was then, and which 
 the same features have seen much the same; a run with a new one is worth varying.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from harness.episode import Episode
@@ -23,6 +24,7 @@ from harness.events import (
 )
 
 _MANY = 4
+_NUMBERED = re.compile(r"\w*\d\w*")
 
 
 class _Cluster:
@@ -67,7 +69,7 @@ class _Cluster:
                 self._degraded = False
                 return "restored"
             case Waiting(reason=reason):
-                return f"waits: {''.join(c for c in reason if not c.isdigit())[:40]}"
+                return f"waits, {_NUMBERED.sub('#', reason.removeprefix('waits '))}"
             case Damaged():
                 return "damaged"
         return type(event).__name__.lower()

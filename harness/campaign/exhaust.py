@@ -22,7 +22,8 @@ def crash(seed: int, aim: Aim) -> Scenario:
     modes = aim.modes or tuple(Mode)
     nodes = assembly.node_names(aim.nodes or 3)
     rest, mode = divmod(seed, len(modes))
-    rest, fault = divmod(rest, len(FAULTS))
+    faults = aim.faults or FAULTS
+    rest, fault = divmod(rest, len(faults))
     step, node = divmod(rest, len(nodes))
     options = {"at": "any", "count": step + 1, "within_s": SPAN_S - AT_S - DOWN_S}
     return Scenario(
@@ -37,6 +38,6 @@ def crash(seed: int, aim: Aim) -> Scenario:
         time_limit_s=SPAN_S,
         seed=0,
         faults=(
-            FaultStep(fault=FAULTS[fault], target=nodes[node], at_s=AT_S, for_s=DOWN_S, options=options),
+            FaultStep(fault=faults[fault], target=nodes[node], at_s=AT_S, for_s=DOWN_S, options=options),
         ),
     )

@@ -21,6 +21,7 @@ _NUMBERS = re.compile(r"[^\s,]*\d[^\s,]*(?:(?:,| and|, and) [^\s,]*\d[^\s,]*)*")
 class Finding(Struct, frozen=True, kw_only=True):
     """Violations of one kind: how many, in which seeds (the first ones), and the shortest story of the first.
 
+    `title` is that of the shortest story, once there is one.
     `faults` and `operations` are those that are left after `tries` of shrinking; None while it is not shrunk,
     and `problem` says why if it can't be. `file` is the scenario that shows it, `run` the folder of its run and
     `chart` its sequence chart.
@@ -96,7 +97,11 @@ class Findings:
                 continue
             shrunk = result.shrunk
             found = replace(
-                self._found[key], faults=shrunk.faults, operations=shrunk.operations, tries=shrunk.tries
+                self._found[key],
+                title=shrunk.title,
+                faults=shrunk.faults,
+                operations=shrunk.operations,
+                tries=shrunk.tries,
             )
             self._found[key] = found
             yield found, result

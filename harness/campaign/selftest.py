@@ -82,7 +82,7 @@ class SelfTest(Struct, frozen=True, kw_only=True):
     """The outcome: what `acked selftest --json` prints. `passed` is True if the harness has teeth.
 
     `wanted` is how many bugs were to be hunted, and `needed` how many of them to be found; an interrupt may leave
-    fewer hunts.
+    fewer hunts, and the one that it cut short is none of them.
     """
 
     passed: bool
@@ -158,9 +158,10 @@ class Hunter:
         left_alone = {each.name for each in waiting}
         prey = [bug for bug in bugs if bug.name not in left_alone]
         for bug in prey:
-            if self._stop():
+            hunt = None if self._stop() else self._hunt(bug)
+            if hunt is None:
                 break
-            hunts[bug.name] = self._hunt(bug)
+            hunts[bug.name] = hunt
         canary = None if self._stop() else self._canary(prey)
         silence = None if self._stop() else self._silence()
         hunts.update((hunt.name, hunt) for hunt in self._shrunk(hunts))
@@ -171,6 +172,7 @@ class Hunter:
             waiting=waiting,
             wanted=len(prey),
             share=self._limits.share,
+            interrupted=self._stop(),
             seconds=time.monotonic() - began,
         )
 
@@ -180,8 +182,11 @@ class Hunter:
             if fault is not None:
                 yield Waiting(name=bug.name, way=bug.way, summary=bug.summary, fault=fault)
 
-    def _hunt(self, bug: Bug) -> Hunt:
+    def _hunt(self, bug: Bug) -> Hunt | None:
+        """Hunt a bug; None if this was cut short before it was found."""
         hunt, outcome = self._search(bug.name, aims.planted(bug), self._limits.bug_seeds)
+        if outcome is None and self._stop():
+            return None
         hunt = replace(hunt, way=bug.way, summary=bug.summary)
         if outcome is not None and self._stage.shorten is None:
             faults = len(outcome.scenario.faults)
@@ -191,11 +196,13 @@ class Hunter:
         self._watcher.hunted(hunt)
         return hunt
 
-    def _canary(self, bugs: Sequence[Bug]) -> Hunt:
-        """Hunt for nothing, where the first of the bugs was hunted."""
+    def _canary(self, bugs: Sequence[Bug]) -> Hunt | None:
+        """Hunt for nothing, where the first of the bugs was hunted; None if this was cut short."""
         aim = aims.planted(bugs[0]) if bugs else Aim()
         settings = {name: value for name, value in aim.settings.items() if name != "bug"}
-        hunt, _ = self._search(CANARY, replace(aim, settings=settings), self._limits.canary)
+        hunt, outcome = self._search(CANARY, replace(aim, settings=settings), self._limits.canary)
+        if outcome is None and self._stop():
+            return None
         self._watcher.hunted(hunt)
         return hunt
 
@@ -287,12 +294,12 @@ def conclude(
     waiting: tuple[Waiting, ...] = (),
     wanted: int,
     share: float = 1.0,
+    interrupted: bool = False,
     seconds: float,
 ) -> SelfTest:
     """Sum up. It is passed only if all was done, enough found, and the store without a bug never accused."""
     found = sum(hunt.seed is not None for hunt in hunts)
     needed = math.ceil(share * wanted)
-    complete = len(hunts) == wanted and canary is not None and silence is not None
     silent = (
         canary is not None
         and silence is not None
@@ -303,8 +310,8 @@ def conclude(
         and silence.holds > 0
     )
     return SelfTest(
-        passed=complete and silent and found >= needed,
-        interrupted=not complete,
+        passed=not interrupted and silent and found >= needed,
+        interrupted=interrupted,
         wanted=wanted,
         needed=needed,
         found=found,

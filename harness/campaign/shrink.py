@@ -46,7 +46,9 @@ class Shrunk(Struct, frozen=True, kw_only=True):
 def shrink(outcome: Outcome, *, tries: int = 400) -> Shrunk:
     """Return the smallest scenario found that the same checker calls violated; raises UsageError if none is."""
     if not outcome.violations:
-        raise UsageError(f"{outcome.scenario.name} is {outcome.verdict}: only what is violated can be shrunk")
+        raise UsageError(
+            f"the run of {outcome.scenario.name} came to {outcome.verdict}: only what is violated can be shrunk"
+        )
     return _Shrinker(outcome, tries).shrunk()
 
 

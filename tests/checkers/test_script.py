@@ -3,7 +3,9 @@
 import pytest
 
 from checkers.script import script
-from checkers.workloads import append
+from checkers.workloads import append, mixed
+from harness import schema
+from harness.errors import UsageError
 from harness.generator import Context, Wait
 from harness.operation import Invocation
 from harness.system import SettingError
@@ -67,6 +69,19 @@ def test_the_harness_gets_its_writes_from_the_workload_that_it_stands_for():
         ({"calls": [{"at": 1, "by": "x", "f": "get"}]}, "calls.0.by is the number of a client"),
         ({"calls": [{"at": 1, "f": "get", "when": 3}]}, "calls.0 has an unknown field 'when'"),
         ({"calls": [{"at": 1}]}, "calls.0 needs f"),
+        ({"calls": [{"at": 1, "f": "shout"}]}, "calls.0.f does not know 'shout'; allowed: append, add, put"),
+        (
+            {"calls": [{"at": 1, "f": "append", "args": ["k"]}]},
+            "calls.0.args: append takes a key and a whole",
+        ),
+        ({"calls": [{"at": 1, "f": "put", "args": ["k", {"a": 1}]}]}, "calls.0.args: put takes"),
+        ({"calls": [{"at": 1, "f": "put", "args": ["k", True]}]}, "calls.0.args: put takes"),
+        ({"calls": [{"at": 1, "f": "cas", "args": ["k", None]}]}, "calls.0.args: cas takes a key, a whole"),
+        ({"calls": [{"at": 1, "f": "peek", "args": ["k"]}]}, "calls.0.args: peek takes a list of keys"),
+        (
+            {"calls": [{"at": 1, "f": "txn", "args": [[["get", "k"]]]}]},
+            "calls.0.args: txn takes a list of steps",
+        ),
         ({"of": "banana"}, "of does not know 'banana'"),
         ({"calls": "all"}, "calls is a list"),
     ],
@@ -74,3 +89,21 @@ def test_the_harness_gets_its_writes_from_the_workload_that_it_stands_for():
 def test_mistakes_are_told(options, message):
     with pytest.raises(SettingError, match=message.replace("(", r"\(")):
         script(options)
+
+
+def test_whatever_a_workload_asks_for_can_be_listed():
+    generator = mixed({"reads": 0.5, "bounded": 0.5}).generator(("n1", "n2"), seed=3)
+    seen = set()
+    for _ in range(500):
+        step, generator = asked(generator, 0, 0)
+        entry = {"at": 0, "f": step.f, "args": list(step.args), "node": step.node}
+        script({"of": "mixed", "calls": [entry]})
+        seen.add(step.f)
+    assert seen == {"append", "add", "put", "increment", "cas", "get", "get_within", "peek", "txn"}
+
+
+def test_there_must_be_as_many_clients_as_have_calls():
+    text = "name: x\nmode: sync\nworkload: {name: script, clients: 2, of: append, until: 1.0, calls: [%s]}\n"
+    schema.parse(text % "{at: 0.5, by: 1, f: append, args: [k, 1]}", "s.yaml")
+    with pytest.raises(UsageError, match=r"s.yaml:3:\d+: workload.clients: .* 3 clients .*there are 2"):
+        schema.parse(text % "{at: 0.5, by: 2, f: append, args: [k, 1]}", "s.yaml")

@@ -22,12 +22,19 @@ def test_what_is_named_comes_before_what_fits_the_bug() -> None:
     assert (aim.modes, aim.faults, aim.nodes) == ((Mode.SYNC,), ("kill",), 4)
 
 
+def test_every_crash_is_one_whatever_the_bug_needs() -> None:
+    assert aims.aim(bug="count-one-replica-twice", every_crash=True).faults == ()
+    assert aims.aim(faults=("kill",), every_crash=True).faults == ("kill",)
+
+
 @pytest.mark.parametrize(
     "named,message",
     [
         ({"modes": ("semisync",)}, "--mode semisync: .* did you mean semi_sync?"),
         ({"faults": ("kil",)}, "--fault kil: .* did you mean kill?"),
         ({"bug": "ack-before-local-flus"}, "--bug .* did you mean ack-before-local-flush?"),
+        ({"bug": "zzz"}, r"--bug zzz: there is none of this name \(there are: \d+, see docs/teeth.md\)$"),
+        ({"every_crash": True, "faults": ("clog",)}, "--every-crash: --fault clog: .*kill, power-cut"),
         ({"nodes": 2, "modes": ("quorum",)}, "--nodes 2: too few for quorum, which needs at least 3"),
         ({"nodes": 1}, "--nodes 1: too few for semi_sync"),
     ],

@@ -1,10 +1,12 @@
 """A campaign: what it counts, finds and keeps; and that it may stop and go on without a difference."""
 
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from stand_ins import Here, Watching, outcome
 
 from harness import schema
@@ -104,12 +106,18 @@ class Stop:
 def timeless(result: FuzzResult) -> dict[str, Any]:
     """Return what must be the same however long it took, and wherever."""
     told = msgspec.to_builtins(result)
-    for name in ("seconds", "seeds_per_hour", "speed", "folder", "interrupted"):
+    for name in ("tried", "seconds", "seeds_per_hour", "speed", "folder", "interrupted"):
         del told[name]
     for finding in told["findings"]:
         for name in ("file", "run", "chart"):
             del finding[name]
     return dict(told)
+
+
+def recorded(folder: Path) -> list[dict[str, Any]]:
+    """Return the lines of the outcomes without when they came."""
+    lines = [msgspec.json.decode(line) for line in (folder / "outcomes.jsonl").read_bytes().splitlines()]
+    return [{name: value for name, value in line.items() if name != "at_s"} for line in lines]
 
 
 @pytest.mark.parametrize("asked", [1, 2, 5, 7, 9])
@@ -122,8 +130,11 @@ def test_a_campaign_that_is_gone_on_with_ends_like_one_that_never_stopped(tmp_pa
     rest = run(Book.open(tmp_path / "part"), workers)
     assert [wanted.seed for wanted in workers.tried] == list(range(part.seeds + 1, 151))
     assert timeless(rest) == timeless(whole)
-    lines = [(tmp_path / name / "outcomes.jsonl").read_bytes() for name in ("whole", "part")]
-    assert lines[0] == lines[1]
+    assert (rest.seeds, rest.tried) == (150, 150 - part.seeds)
+    told = {each.seed for each in part.findings if each.file is not None}
+    assert not told & set(workers.examined), "what is kept is not shrunk again"
+    assert told | set(workers.examined) == {3, 6}
+    assert recorded(tmp_path / "whole") == recorded(tmp_path / "part")
 
 
 def test_a_line_that_was_cut_off_is_tried_again_and_damage_is_told(tmp_path: Path) -> None:
@@ -134,9 +145,18 @@ def test_a_line_that_was_cut_off_is_tried_again_and_damage_is_told(tmp_path: Pat
     workers = Here(rule)
     assert timeless(run(Book.open(tmp_path / "c"), workers)) == timeless(whole)
     assert [wanted.seed for wanted in workers.tried] == [10]
-    assert path.read_bytes() == text
+    assert path.read_bytes().count(b"\n") == text.count(b"\n")
     path.write_bytes(b"{]\n" + text)
     with pytest.raises(DamagedError, match=r"outcomes.jsonl:1: damaged"):
+        Book.open(tmp_path / "c")
+
+
+def test_a_campaign_of_another_version_is_refused(tmp_path: Path) -> None:
+    begin(tmp_path / "c").close()
+    path = tmp_path / "c" / "campaign.json"
+    told = msgspec.json.decode(path.read_bytes())
+    path.write_bytes(msgspec.json.encode({**told, "format": told["format"] + 1}))
+    with pytest.raises(UsageError, match=r"campaign.json: format 2; .* goes on with format 1"):
         Book.open(tmp_path / "c")
 
 
@@ -150,6 +170,34 @@ def test_the_time_limit_ends_a_campaign_between_two_tries(tmp_path: Path) -> Non
     result = run(begin(tmp_path / "c", seeds=None, time_s=1e-9), workers)
     assert (result.seeds, result.verdict, result.interrupted) == (0, Verdict.INCONCLUSIVE, False)
     assert workers.tried == []
+
+
+def test_all_parts_of_a_campaign_share_its_time(tmp_path: Path) -> None:
+    part = run(begin(tmp_path / "c", seeds=None, time_s=3600.0), Here(rule), stop=Stop(5))
+    assert part.interrupted
+    path = tmp_path / "c" / "outcomes.jsonl"
+    *lines, last = path.read_bytes().splitlines()
+    spent = msgspec.json.encode({**msgspec.json.decode(last), "at_s": 3600.0})
+    path.write_bytes(b"\n".join([*lines, spent]) + b"\n")
+    rest = run(Book.open(tmp_path / "c"), workers := Here(rule))
+    assert workers.tried == []
+    assert not rest.interrupted
+
+
+def test_a_finding_has_the_title_of_its_shortest_story(tmp_path: Path) -> None:
+    class Retold(Here):
+        def submit(self, call: Any, given: Any) -> Any:
+            future = super().submit(call, given)
+            if isinstance(given, Try):
+                return future
+            told: Future[Any] = Future()
+            found = future.result()
+            told.set_result(replace(found, shrunk=replace(found.shrunk, title="list-0=1 was lost")))
+            return told
+
+    result = run(begin(tmp_path / "c"), Retold(rule))
+    assert [each.title for each in result.findings] == ["list-0=1 was lost", "list-0=1 was lost"]
+    assert [each.count for each in result.findings] == [3, 1], "kinds are told by the titles of the runs"
 
 
 def test_a_second_interrupt_ends_at_once_and_what_was_found_is_told(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from harness.campaign.coverage import features
 from harness.episode import Episode
-from harness.events import Cause, Elected, Medium, Started, Stored, Truncated
+from harness.events import Cause, Elected, Medium, Started, Stored, Truncated, Waiting
 
 
 def story(one: str, two: str, *, start: int = 1, at: int = 0):
@@ -25,6 +25,16 @@ def story(one: str, two: str, *, start: int = 1, at: int = 0):
 
 def test_names_times_and_offsets_make_no_difference():
     assert features(story("n1", "n2"), ()) == features(story("n3", "n1", start=70, at=10**9), ())
+
+
+def test_who_waits_for_what_is_told_whole_and_without_numbers():
+    def waits(reason):
+        return features([Waiting(node="n1", at_ns=1, epoch=1, reason=reason)], ())[0].partition(";")[0]
+
+    has_two = waits("waits for a majority: has n1, n3, needs 3 of 5")
+    assert has_two == "waits, for a majority: has #, #, needs # of #"
+    assert has_two == waits("waits for a majority: has n2, n5, needs 4 of 7")
+    assert waits("waits for one of the pair: n1, n2") == "waits, for one of the pair: #, #"
 
 
 def test_faults_at_work_make_one():

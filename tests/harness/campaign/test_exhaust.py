@@ -20,6 +20,12 @@ def test_the_numbers_go_through_all_modes_nodes_and_faults_before_the_next_step(
     assert {count for *_, count in seen[36:]} == {2}
 
 
+def test_one_fault_alone_goes_through_all_modes_and_nodes() -> None:
+    crashes = [exhaust.crash(seed, Aim(faults=("power-cut",))) for seed in range(6 * 3 + 1)]
+    assert {crash.faults[0].fault for crash in crashes} == {"power-cut"}
+    assert [crash.faults[0].options["count"] for crash in crashes] == [1] * 18 + [2]
+
+
 def test_each_is_a_scenario_that_a_file_can_hold():
     scenario = exhaust.crash(77, Aim(modes=(Mode.SYNC,), nodes=4))
     assert schema.parse(schema.dump(scenario), "s.yaml") == scenario

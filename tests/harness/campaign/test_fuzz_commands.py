@@ -16,7 +16,9 @@ from stand_ins import Here
 from test_executors import until
 
 from harness import cli, cli_workers, schema, signals
+from harness.campaign import one
 from harness.campaign.draw import Aim, scenario
+from harness.interrupts import Interrupts
 from harness.verdict import Verdict
 
 Acked = Callable[..., tuple[int, str, str]]
@@ -106,9 +108,19 @@ def test_a_campaign_is_gone_on_with_by_its_folder_alone(
     acked("fuzz", "--seeds", "3")
     code, _, err = acked("fuzz", "--resume", "runs/latest", "--seeds", "4")
     assert (code, "leave the others out" in err) == (64, True)
+    code, _, err = acked("fuzz", "--resume", "runs/latest", "--seed", "0")
+    assert (code, "leave the others out" in err) == (64, True)
     code, out, _ = acked("fuzz", "--resume", "runs/latest", "--json")
-    assert (code, json.loads(out)["seeds"]) == (0, 3)
+    assert (code, json.loads(out)["seeds"], json.loads(out)["tried"]) == (0, 3, 0)
     assert made[-1].tried == []
+    assert "HOLDS: 3 seeds (1 to 3), none of them now;" in acked("fuzz", "--resume", "runs/latest")[1]
+
+
+def test_every_crash_begins_with_the_first(acked: Acked, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = answer(monkeypatch, lambda seed: {})
+    acked("fuzz", "--every-crash", "--fault", "kill", "--mode", "sync", "--seeds", "4")
+    struck = [(wanted.seed, wanted.scenario.faults[0].fault) for wanted in made[-1].tried]
+    assert struck == [(seed, "kill") for seed in range(4)]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +128,23 @@ def test_a_campaign_is_gone_on_with_by_its_folder_alone(
     [
         (("fuzz", "--mode", "semisync"), "did you mean semi_sync?"),
         (("fuzz", "--bug", "none"), "--bug none"),
-        (("fuzz", "--seeds", "0"), "--seeds"),
+        (
+            ("fuzz", "--bug", "zzz"),
+            "--bug zzz: there is none of this name (there are: 72, see docs/teeth.md)",
+        ),
+        (("fuzz", "--seeds", "0"), "acked fuzz: Invalid value for '--seeds': 0 is not in the range x>=1."),
+        (("fuzz", "--time", "nan"), "'nan' is not a finite number"),
+        (("selftest", "--time", "inf"), "'inf' is not a finite number"),
+        (("verify", "--time-limit", "nan"), "'nan' is not a finite number"),
+        (
+            ("fuzz", "--every-crash", "--fault", "clog"),
+            "--fault clog: there is none of this name (there are: kill,",
+        ),
+        (
+            ("fuzz", "--executor", "dask", "--scheduler", "garbage"),
+            "missing port number in address 'garbage'",
+        ),
+        (("selftest", "--blind", "copiez"), "did you mean copies?"),
         (("fuzz", "--scheduler", "tcp://x:1"), "only with --executor dask"),
         (("fuzz", "--executor", "dask"), "name the scheduler"),
         (("fuzz", "--executor", "dask", "--jobs", "2", "--scheduler", "tcp://x:1"), "--jobs"),
@@ -150,6 +178,25 @@ def test_selftest_ends_with_1_unless_all_is_found_and_the_rest_silent(
     assert "| `ack-before-local-flush` | 1 |" in (tmp_path / "teeth.md").read_text()
     answer(monkeypatch, lambda seed: {"verdict": Verdict.ERROR})
     assert acked(*options)[0] == 3
+    answer(monkeypatch, lambda seed: LOST)
+    _, out, _ = acked(*options, "--bug", "ack-before-local-flush", "--json")
+    assert [hunt["name"] for hunt in json.loads(out)["bugs"]] == ["ack-before-local-flush"], "named twice"
+    assert not json.loads(out)["interrupted"]
+
+
+def test_an_interrupted_selftest_leaves_the_table_as_it_was(
+    acked: Acked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    table = tmp_path / "teeth.md"
+    table.write_text("good\n")
+    answer(monkeypatch, lambda seed: {})
+    interrupts = Interrupts()
+    interrupts.stop.set()
+    monkeypatch.setattr(cli_workers, "asked_to_stop", lambda: interrupts)
+    code, out, _ = acked("selftest", "--table", str(table))
+    assert (code, table.read_text()) == (130, "good\n")
+    assert "INTERRUPTED: 0 of " in out
+    assert "FAILED" not in out
 
 
 def test_a_finding_is_replayed_exactly_and_shrunk(acked: Acked, tmp_path: Path) -> None:
@@ -173,6 +220,19 @@ def test_a_finding_is_replayed_exactly_and_shrunk(acked: Acked, tmp_path: Path) 
     assert code == 1
     assert "done twice, with the same bytes" in out
     assert "violated: copies: " in out
+
+
+def test_a_run_that_is_not_the_same_twice_is_an_error(
+    acked: Acked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "s.yaml").write_text(schema.dump(scenario(2, Aim(faults=("kill",), nodes=3, span_s=3.0))))
+    digests = iter(("one", "another"))
+    true = one.digest
+    monkeypatch.setattr(one, "digest", lambda folder: true(folder) and next(digests))
+    code, out, _ = acked("replay", "s.yaml", "--json")
+    told = json.loads(out)
+    assert (code, told["verdict"], told["same"]) == (3, "error", False)
+    assert told["error"] == "two runs of the same scenario and seed gave different bytes"
 
 
 def test_what_holds_can_not_be_shrunk(acked: Acked, tmp_path: Path) -> None:

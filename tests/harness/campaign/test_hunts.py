@@ -101,6 +101,29 @@ def test_it_fails_when_it_was_interrupted() -> None:
     assert (result.passed, result.interrupted, result.bugs) == (False, True, ())
 
 
+@pytest.mark.parametrize("bugs,seen", [(0, 5), (1, 15), (2, 30), (2, 62)])
+def test_what_an_interrupt_cut_short_is_not_said_not_to_be_found(bugs: int, seen: int) -> None:
+    watching = Watching()
+    stores = Stores(lambda bug, seed: {})
+    hunter = Hunter(
+        stores, limits=LIMITS, watcher=watching, stage=Simulated(), stop=lambda: len(stores.tried) >= seen
+    )
+    result = hunter.run(BUGS)
+    assert (result.interrupted, result.passed, len(result.bugs)) == (True, False, bugs)
+    assert all(hunt.seeds == LIMITS.bug_seeds for hunt in result.bugs)
+    assert (result.canary is None) == (seen < 60)
+
+
+def test_what_was_found_before_an_interrupt_counts() -> None:
+    stores = Stores(right)
+    hunter = Hunter(
+        stores, limits=LIMITS, watcher=Watching(), stage=Simulated(), stop=lambda: len(stores.tried) >= 3
+    )
+    result = hunter.run(BUGS)
+    assert [(hunt.name, hunt.seed) for hunt in result.bugs] == [("one", 3)]
+    assert result.interrupted
+
+
 def test_only_the_correct_store_is_tried_without_a_bug() -> None:
     stores = Stores(right)
     Hunter(stores, limits=LIMITS, watcher=Watching(), stage=Simulated()).run(BUGS)

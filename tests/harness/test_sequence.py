@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from harness import schema, sequence, sequence_text
+from harness import report, schema, sequence, sequence_text
 from harness.campaign.one import Try, attempt
 from harness.checker import Finding
 from harness.sequence import CLIENTS, Chart, Gap, Row, around, moments, told_together
@@ -164,7 +164,18 @@ def test_of_many_findings_the_first_are_told() -> None:
     assert "2 more violations" in text
 
 
+def test_the_page_of_a_violated_run_has_it(recorded: Path) -> None:
+    assert report.load(recorded).sequence == sequence.of(recorded)
+
+
+def test_a_long_run_has_none(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequence, "MOST_OPERATIONS", 10)
+    assert report.load(recorded).sequence is None
+
+
 def test_the_story_of_a_primary_without_a_fence_can_be_read_in_a_minute(recorded: Path) -> None:
+    rows = [row for row in sequence.of(recorded).rows if isinstance(row, Row)]
+    assert any(row.text.endswith(" times in all") for row in rows)
     lines = sequence_text.chart(recorded).splitlines()
     assert len(lines) < 200
     assert any("left out)" in line for line in lines)

@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import Struct
 
 from checkers.workloads import append, mixed
+from harness import readiness
 from harness.generator import BLOCKED, Context, Generator, Step, Wait, in_order
-from harness.generators import limit
 from harness.operation import Invocation, Operation
 from harness.options import Options
 from harness.system import SettingError
@@ -76,17 +76,15 @@ class Call(Struct, frozen=True, kw_only=True):
 class script:  # noqa: N801 - an entry point is called as scenarios spell it
     """Operations as they are listed.
 
-    Options: `of`, the workload whose meaning they have (append or mixed), `with` its options; `passed`, how
-    many of that workload's operations were used up before (the harness's own writes are taken from there);
-    `until`, the time in seconds at which the run ends, at least; and `calls`, a list of `{at: seconds, by:
-    client, f: …, args: […], node: n1}`, where `node` may be left out.
+    Options: `of`, the workload whose meaning they have (append or mixed) and whose writes the harness takes for
+    its own, `with` its options; `until`, the time in seconds at which the run ends, at least; and `calls`, a list
+    of `{at: seconds, by: client, f: …, args: […], node: n1}`, where `node` may be left out.
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        read = Options(options, ("of", "with", "until", "passed", "calls"))
+        read = Options(options, ("of", "with", "until", "calls"))
         self._base: Workload = BASES[read.choice("of", "append", list(BASES))](options.get("with", {}))
         self._until_ns = round(read.number("until", 1.0, above=0, below=86_400) * 1e9)
-        self._passed = read.whole("passed", 0)
         calls = options.get("calls", ())
         if not isinstance(calls, list | tuple):
             raise SettingError("calls", f"calls is a list of operations, not {calls!r}")
@@ -95,7 +93,9 @@ class script:  # noqa: N801 - an entry point is called as scenarios spell it
         self.checkers = self._base.checkers
 
     def generator(self, nodes: tuple[str, ...], *, seed: int) -> Generator:
-        """Return the operations of the base that the harness takes for itself, then the listed ones."""
+        """Return the writes of the base that the harness takes for itself, then the listed operations."""
+        base = self._base.generator(nodes, seed=seed)
+        own, _ = readiness.reserve(self._base, base, readiness.RESERVED)
         lines: dict[int, list[Call]] = {}
         for call in sorted(self._calls, key=lambda call: call.at_ns):
             lines.setdefault(call.by, []).append(call)
@@ -106,7 +106,7 @@ class script:  # noqa: N801 - an entry point is called as scenarios spell it
             span_ns=self._until_ns,
             start_ns=None,
         )
-        return in_order([limit(self._base.generator(nodes, seed=seed), self._passed), listed])
+        return in_order([*own, listed])
 
     def writes(self, operation: Operation | Invocation) -> tuple[Element, ...]:
         """Return what the base says."""

@@ -31,6 +31,9 @@ WAITS = 3
 MOST_ATTEMPTS = 100
 """How many writes are kept for one wait; attempts are spread so that they last to its deadline."""
 
+RESERVED = WAITS * MOST_ATTEMPTS
+"""How many of a workload's writes are taken from it before its clients begin."""
+
 
 def reserve(workload: Workload, generator: Generator, count: int) -> tuple[tuple[Invocation, ...], Generator]:
     """Take `count` writes from a workload's generator; return them and the generator that goes on after.

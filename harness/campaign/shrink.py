@@ -14,15 +14,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness import assembly, course, episodes, readiness, running
+from harness import course, episodes, running
 from harness.analysis import EPISODES_FILE, HISTORY_FILE
 from harness.campaign.minimize import Budget, minimized
 from harness.campaign.one import Outcome, Try, attempt
-from harness.draws import derive
 from harness.episode import Episode
 from harness.errors import HarnessError, UsageError
-from harness.generator import Context
-from harness.operation import Invocation
 from harness.recording import CallLine
 from harness.scenario import FaultStep, Scenario
 
@@ -155,7 +152,6 @@ def written_out(scenario: Scenario) -> Written:
     options = {
         "of": scenario.workload,
         "with": dict(scenario.workload_options),
-        "passed": _passed(scenario),
         "until": scenario.time_limit_s,
         "calls": calls,
     }
@@ -187,20 +183,6 @@ def _entry(call: CallLine, started_ns: int, clients: int) -> dict[str, Any]:
     at = round((call.call - started_ns) / 1e9, 6)
     entry = {"at": at, "by": call.process % clients, "f": call.f, "args": list(call.args)}
     return entry | ({"node": call.node} if call.node else {})
-
-
-def _passed(scenario: Scenario) -> int:
-    """Return how many of the workload's operations the harness takes for itself before the clients begin."""
-    workload = assembly.workload(scenario)
-    nodes = assembly.system(scenario).contract().nodes
-    generator = workload.generator(nodes, seed=derive(scenario.seed, "workload"))
-    asking = Context(now_ns=0, worker=0, process=0, members=1, busy=0)
-    passed = writes = 0
-    while writes < readiness.WAITS * readiness.MOST_ATTEMPTS:
-        step, generator = generator.next(asking)
-        passed += 1
-        writes += isinstance(step, Invocation) and bool(workload.writes(step))
-    return passed
 
 
 def _calls(scenario: Scenario) -> tuple[Mapping[str, Any], ...]:

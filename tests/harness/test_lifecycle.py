@@ -28,7 +28,7 @@ from harness.spool import LineFile, Spool
 from harness.system import NodeStatus
 from harness.verdict import Verdict
 
-RESERVED = readiness.WAITS * readiness.MOST_ATTEMPTS
+RESERVED = readiness.RESERVED
 """The first write of the clients: those before it are kept for the waits."""
 
 KILL = FaultStep(fault="kill", target="n2", at_s=0.05, for_s=0.05)

@@ -100,7 +100,8 @@ def _pace(outcome: FuzzResult) -> str:
     if not outcome.tried:
         return f"{seeds}, none of them now; {simulated}"
     now = "" if outcome.tried == outcome.seeds else f", {outcome.tried} of them now"
-    pace = f"{outcome.seconds:.0f} s, {outcome.seeds_per_hour:,.0f} an hour"
+    shrinking = " (with the shrinking)" if outcome.findings else ""
+    pace = f"{outcome.seconds:.0f} s{shrinking}, {outcome.seeds_per_hour:,.0f} an hour"
     return f"{seeds}{now} in {pace}; {simulated}, {outcome.speed:.0f} × real time"
 
 

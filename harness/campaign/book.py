@@ -104,6 +104,11 @@ class Book:
         lines = _lines(folder / OUTCOMES)
         return cls(folder, campaign, {line.seed: line for line in lines})
 
+    @property
+    def recorded(self) -> int:
+        """How many seeds earlier parts of the campaign have settled: the first ones."""
+        return len(self._lines)
+
     def close(self) -> None:
         """Close the file of outcomes."""
         self._file.close()

@@ -132,7 +132,12 @@ def conduct(
     over = drive.deadline(None if campaign.time_s is None else campaign.time_s - book.spent_s)
     spent_s = None
     with contextlib.suppress(KeyboardInterrupt):
-        for settled in drive.settled(search, executor, stop=lambda: stop() or over(), known=book.known):
+        for settled in drive.settled(
+            search,
+            executor,
+            stop=lambda: stop() or (tally.seeds >= book.recorded and over()),
+            known=book.known,
+        ):
             fresh = book.add(settled)
             tally.add(settled, fresh=fresh)
             if settled.outcome.violations:

@@ -12,7 +12,7 @@ from functools import reduce
 from itertools import groupby
 from operator import and_
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeGuard
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -95,7 +95,7 @@ def judged(folder: Path, checks: Iterable[CheckResult]) -> Chart:
     system, workload = assembly.system(scenario), assembly.workload(scenario)
     stopped_ns = went.stopped_ns if went is not None and went.stopped_ns is not None else None
     rows = [
-        *_operations(history, workload, stopped_ns),
+        *operations(history, workload, stopped_ns),
         *_events(evidence.read(folder, nodes, system, history.origin).events),
         *_faults(episodes.read(folder / analysis.EPISODES_FILE)),
     ]
@@ -164,7 +164,7 @@ def around(rows: Sequence[Row], moments_ns: Iterable[int], most: int = MOST_ROWS
     return tuple(parts)
 
 
-def _operations(history: History, workload: Workload, stopped_ns: int | None) -> Iterator[Row]:
+def operations(history: History, workload: Workload, stopped_ns: int | None) -> Iterator[Row]:
     """Yield calls and answers, which have a number in common."""
     final: list[Operation] = []
     others: list[Operation] = []
@@ -216,20 +216,41 @@ def _return(operation: Operation) -> str:
         case Outcome.OK:
             place = (operation.epoch, operation.offset)
             where = "" if None in place else " {}:{}".format(*place)
-            value = "" if operation.value is None else f" = {_plain(operation.value)}"
+            value = _value(operation)
+            shown = f" = {value}" if value else ""
             degraded = ", degraded" if operation.degraded else ""
-            return f"{operation.f} ok, {operation.node}{where}{degraded}{value}"
+            return f"{operation.f} ok, {operation.node}{where}{degraded}{shown}"
         case Outcome.FAIL:
             return f"{operation.f} refused"
         case Outcome.INFO:
             return f"{operation.f} unknown"
 
 
-def _plain(value: object) -> str:
-    """Return a value for reading: of a transaction its steps, one after the other, without what is not known."""
-    if isinstance(value, list | tuple) and value and all(isinstance(step, list | tuple) for step in value):
-        return "; ".join(" ".join(str(part) for part in step if part is not None) for step in value)
-    return str(value)
+def _value(operation: Operation) -> str:
+    """Return what an answer showed, "" if it was nothing: of a transaction the steps that were read."""
+    value, asked = operation.value, operation.args[0] if operation.args else None
+    if value is None:
+        return ""
+    if not (_steps(asked) and _steps(value) and len(asked) == len(value)):
+        return str(value)
+    read = [step for step, before in zip(value, asked, strict=True) if before[-1] is None]
+    return "; ".join(" ".join(map(str, step)) for step in read)
+
+
+def _plain(argument: Any) -> str:
+    """Return an argument for reading: of a transaction its steps, one after the other, without what is asked."""
+    if _steps(argument):
+        return "; ".join(" ".join(str(part) for part in step if part is not None) for step in argument)
+    return str(argument)
+
+
+def _steps(value: Any) -> TypeGuard[Sequence[Sequence[Any]]]:
+    """Tell whether a value is that of a transaction: a list of lists."""
+    return (
+        isinstance(value, list | tuple)
+        and bool(value)
+        and all(isinstance(step, list | tuple) and bool(step) for step in value)
+    )
 
 
 def _events(events: Iterable[NodeEvent]) -> Iterator[Row]:

@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from checkers.workloads import append
 from harness import report, schema, sequence, sequence_text
 from harness.campaign.one import Try, attempt
 from harness.checker import Finding
+from harness.history import History
+from harness.operation import Operation, Outcome
 from harness.sequence import CLIENTS, Chart, Gap, Row, around, moments, told_together
 from harness.verdict import Verdict
 from harness.words import brief
@@ -138,6 +141,43 @@ def test_a_recorded_run_tells_of_clients_nodes_and_faults(recorded: Path) -> Non
     assert any(who == "n2" and text.startswith("has 1") for who, _, text in seen)
     assert {who for who, kind, _ in seen if kind == "read"} == {"n1", "n2", "n3"}
     assert {finding.verdict for _, finding in chart.violations} == {Verdict.VIOLATED}
+
+
+def operation(**fields: object) -> Operation:
+    usual = {"id": 1, "process": 0, "f": "txn", "call_ns": S, "return_ns": 2 * S, "outcome": Outcome.OK}
+    return Operation(**{**usual, "node": "n1", **fields})  # type: ignore[arg-type]
+
+
+def texts(*operations: Operation) -> list[str]:
+    rows = sequence.operations(History.of(operations), append({}), None)
+    return [row.text for row in sorted(rows, key=lambda row: row.at_ns)]
+
+
+def test_of_a_transaction_the_answer_tells_what_was_read() -> None:
+    asked = (("append", "k", 1), ("get", "l", None), ("get", "m", None))
+    answered = [["append", "k", None], ["get", "l", [3, 4]], ["get", "m", None]]
+    assert texts(operation(args=(asked,), value=answered, epoch=1, offset=7)) == [
+        "→ 1: txn append k 1; get l; get m",
+        "← 1: txn ok, n1 1:7 = get l [3, 4]; get m None",
+    ]
+    blind = operation(args=((("append", "k", 1),),), value=[["append", "k", None]])
+    assert texts(blind)[1] == "← 1: txn ok, n1"
+
+
+@pytest.mark.parametrize("value", [[], [[]], [["get"], 3], "x", {"a": 1}, [["get", "k", 1], ["get", "l", 2]]])
+def test_an_answer_of_any_shape_is_told(value: object) -> None:
+    asked = (("get", "k", None),)
+    assert texts(operation(args=(asked,), value=value))[1] == f"← 1: txn ok, n1 = {value}"
+    assert texts(operation(f="odd", args=(), value=value))[1] == f"← 1: odd ok, n1 = {value}"
+
+
+def test_what_is_not_known_is_told_so() -> None:
+    open_ended = operation(f="put", args=("k", 1), outcome=Outcome.INFO, return_ns=None)
+    assert texts(open_ended) == ["→ 1: put k 1"]
+    assert texts(operation(f="put", args=("k", 1), outcome=Outcome.INFO))[1] == "← 1: put unknown"
+    assert texts(operation(f="put", args=("k", 1), outcome=Outcome.FAIL))[1] == "← 1: put refused"
+    degraded = operation(f="put", args=("k", 1), degraded=True, epoch=2, offset=None)
+    assert texts(degraded)[1] == "← 1: put ok, n1, degraded"
 
 
 def test_calls_and_answers_share_a_number_and_those_of_the_harness_are_named(recorded: Path) -> None:

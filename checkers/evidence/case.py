@@ -55,7 +55,7 @@ class Case:
 
     @cached_property
     def survivor_epoch(self) -> int | None:
-        """Return the newest epoch of which the surviving node was the primary; None if none was reported."""
+        """Return the last epoch of which the surviving node was the primary; None if none was reported."""
         survivor = self.run.survivor
         last = self.lineage.last_of(survivor) if survivor is not None else None
         return last.epoch if last else None
@@ -76,6 +76,8 @@ class Case:
             if survivor_epoch is not None and 0 <= epoch < survivor_epoch:
                 known = self.lineage.reach(survivor_epoch, epoch)
                 reach[index] = ENDLESS if known is None else known
+            elif survivor_epoch is not None and self.lineage.forgotten_by(survivor_epoch, epoch) is not None:
+                reach[index] = -1
         survived: NDArray[np.bool_] = ledger.present & (ledger.offset <= reach[ranks])
         return survived
 

@@ -4,35 +4,45 @@ A log entry is named by its epoch and its offset. A primary elected with (`log_e
 last entry of its log continues that history up to there, and nothing else; what the older epoch appended
 beyond it is cut off on every node that follows. So the elections alone tell which entries a surviving
 history must contain, and which election dropped an entry that it does not.
+
+Epochs grow, with one exception: a node that has lost its disk has forgotten them, and whom an operator promotes then
+asks nobody. Its epoch may have a lower number than one before, or even the same.
 """
 
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from harness.events import Elected, NodeEvent
+from harness.events import Cause, Elected, NodeEvent
 
 ENDLESS = (1 << 62) - 1
 """The reach of an epoch into itself: all that it ever appends."""
 
 
 class Lineage(Struct, frozen=True, kw_only=True):
-    """The elections of a run. `rivals` are pairs of primaries that were elected for the same epoch."""
+    """The elections of a run. `rivals` are pairs of primaries that were elected for the same epoch.
+
+    `begun_twice` are the epochs for which an operator promoted the same node again.
+    """
 
     elections: Mapping[int, Elected]
     rivals: tuple[tuple[Elected, Elected], ...] = ()
+    begun_twice: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, events: Iterable[NodeEvent]) -> "Lineage":
         """Build the tree from a run's events; the first primary reported for an epoch counts."""
         elections: dict[int, Elected] = {}
         rivals = []
+        again = set()
         for event in events:
             if isinstance(event, Elected):
                 first = elections.setdefault(event.epoch, event)
                 if first.node != event.node:
                     rivals.append((first, event))
-        return cls(elections=elections, rivals=tuple(rivals))
+                elif first is not event and event.cause is Cause.OPERATOR:
+                    again.add(event.epoch)
+        return cls(elections=elections, rivals=tuple(rivals), begun_twice=frozenset(again))
 
     def reach(self, epoch: int, ancestor: int) -> int | None:
         """Return the offset of the last entry of `ancestor` that the history of `epoch` contains.
@@ -65,9 +75,27 @@ class Lineage(Struct, frozen=True, kw_only=True):
         return tuple(epochs)
 
     def last_of(self, node: str) -> Elected | None:
-        """Return the newest election that `node` won."""
+        """Return the latest election that `node` won."""
         won = [election for election in self.elections.values() if election.node == node]
-        return max(won, key=lambda election: election.epoch, default=None)
+        return max(won, key=lambda election: election.at_ns, default=None)
+
+    def forgotten_by(self, survivor_epoch: int, epoch: int) -> Elected | None:
+        """Return who became primary later than `epoch` began, with a lower number, in the history that survived.
+
+        The first such promotion by an operator; None if there was none.
+        """
+        begun = self.elections.get(epoch)
+        if begun is None:
+            return None
+        later = [
+            election
+            for number in self.chain(survivor_epoch)
+            if (election := self.elections.get(number)) is not None
+            and number < epoch
+            and election.cause is Cause.OPERATOR
+            and election.at_ns > begun.at_ns
+        ]
+        return later[-1] if later else None
 
     def drops(self, entry_epoch: int, offset: int) -> tuple[Elected, ...]:
         """Return all elections whose winner's history lacks the entry, of later epochs, by epoch."""
@@ -85,5 +113,7 @@ class Lineage(Struct, frozen=True, kw_only=True):
         """
         if self.contains(survivor_epoch, entry_epoch, offset) is not False:
             return None
+        if (forgetful := self.forgotten_by(survivor_epoch, entry_epoch)) is not None:
+            return forgetful
         later = [epoch for epoch in self.chain(survivor_epoch) if epoch > entry_epoch]
         return self.elections[later[-1]] if later else None

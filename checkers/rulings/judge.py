@@ -56,6 +56,8 @@ class Judge:
         if survivor_epoch is None:
             return unproved("the election of the surviving primary was not reported")
         lineage = self._case.lineage
+        if lineage.begun_twice & {epoch, *lineage.chain(survivor_epoch)}:
+            return unproved("a node that had lost its disk was promoted for the same epoch again")
         contained = lineage.contains(survivor_epoch, epoch, offset)
         if contained is None:
             return unproved("an election before the surviving primary's was not reported")

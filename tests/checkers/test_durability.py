@@ -518,6 +518,39 @@ def test_memory_may_be_lost_with_the_power_if_the_primary_is_out_of_reach():
     assert result.figures["rpo_seconds"] == pytest.approx(0.109)
 
 
+def forgetful_run(*, entry, on, again=1002):
+    """A run in which n2, promoted for epoch 1102, loses its disk, and is then promoted blank; n1 follows it."""
+    script = Script(Mode.SEMI_SYNC, ("n1", "n2"), failover=Failover.MANUAL, degrades=True)
+    script.elected("n1", 101, at=10, cause=Cause.BOOTSTRAP)
+    script.write(0, at=50, entry=(101, 1), on=("n1", "n2"))
+    script.episode("partition", "n1", at=200, until=900)
+    script.elected("n2", 1102, at=300, log=(101, 1), heard=("n2",), cause=Cause.OPERATOR)
+    script.write(1, at=350, entry=entry, on=on, by="n2" if entry[0] == 1102 else "n1", degraded=True)
+    script.episode("disk-loss", "n2", at=500, until=600)
+    script.elected("n2", again, at=700, heard=("n2",), cause=Cause.OPERATOR)
+    script.truncated("n1", 101, 1, 2, at=1000)
+    script.write(2, at=1100, entry=(again, 2), on=("n1", "n2"), by="n2")
+    script.final("n2", {"list-0": [2]})
+    return check(script, "n2")
+
+
+@pytest.mark.parametrize(
+    ("entry", "on"),
+    [((1102, 2), ("n2",)), ((101, 2), ("n1",))],
+    ids=["in the epoch that was forgotten", "in the one before"],
+)
+def test_an_operator_may_promote_a_node_that_has_forgotten_an_epoch_with_its_disk(entry, on):
+    result = forgetful_run(entry=entry, on=on)
+    assert (result.figures["lost"], result.figures["permitted"]) == (2, 2), told(result)
+    assert "an operator promoted n2, which did not hold it" in told(result)
+
+
+def test_an_epoch_that_was_begun_twice_leaves_doubt():
+    result = forgetful_run(entry=(1102, 2), on=("n2",), again=1102)
+    assert (result.figures["lost"], result.figures["unproved"]) == (2, 2), told(result)
+    assert "was promoted for the same epoch again" in told(result)
+
+
 def test_a_copy_that_was_had_and_lost_again_and_again_is_told_in_a_few_lines():
     script = Script(Mode.SEMI_SYNC)
     script.bootstrap()

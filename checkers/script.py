@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from checkers.workloads import append, mixed
 from harness import readiness
+from harness.errors import UsageError
 from harness.generator import BLOCKED, Context, Generator, Step, Wait, in_order
 from harness.operation import Invocation, Operation
 from harness.options import Options
@@ -26,7 +27,7 @@ def _key(value: Any) -> bool:
 
 
 def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
 def _whole_or_none(value: Any) -> bool:
@@ -64,6 +65,12 @@ _ARGS: Mapping[str, tuple[str, tuple[Callable[[Any], bool], ...]]] = {
 }
 """What each operation takes, in words and as tests, one for each argument."""
 
+_OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "append": ("append", "get", "get_within", "peek"),
+    "mixed": tuple(_ARGS),
+}
+"""Which operations there are, by the workload whose meaning they have."""
+
 
 class Call(Struct, frozen=True, kw_only=True):
     """One operation to come: `at_ns` after the clients have begun, worker `by` does `invocation`."""
@@ -78,17 +85,20 @@ class script:  # noqa: N801 - an entry point is called as scenarios spell it
 
     Options: `of`, the workload whose meaning they have (append or mixed) and whose writes the harness takes for
     its own, `with` its options; `until`, the time in seconds at which the run ends, at least; and `calls`, a list
-    of `{at: seconds, by: client, f: …, args: […], node: n1}`, where `node` may be left out.
+    of `{at: seconds, by: client, f: …, args: […], node: n1}`, where `node` may be left out. What becomes of each
+    write must be plain in the end: no two write the same value to a key, and what is put is put once.
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         read = Options(options, ("of", "with", "until", "calls"))
-        self._base: Workload = BASES[read.choice("of", "append", list(BASES))](options.get("with", {}))
+        of = read.choice("of", "append", list(BASES))
+        self._base: Workload = BASES[of](options.get("with", {}))
         self._until_ns = round(read.number("until", 1.0, above=0, below=86_400) * 1e9)
         calls = options.get("calls", ())
         if not isinstance(calls, list | tuple):
             raise SettingError("calls", f"calls is a list of operations, not {calls!r}")
-        self._calls = tuple(_call(place, entry) for place, entry in enumerate(calls))
+        self._calls = tuple(_call(place, entry, _OPERATIONS[of]) for place, entry in enumerate(calls))
+        self._refuse_ambiguous()
         self.least_clients = 1 + max((call.by for call in self._calls), default=0)
         self.checkers = self._base.checkers
 
@@ -96,6 +106,10 @@ class script:  # noqa: N801 - an entry point is called as scenarios spell it
         """Return the writes of the base that the harness takes for itself, then the listed operations."""
         base = self._base.generator(nodes, seed=seed)
         own, _ = readiness.reserve(self._base, base, readiness.RESERVED)
+        taken = {element for write in own for element in self._base.writes(write)}
+        for place, call in enumerate(self._calls):
+            for key, value in taken.intersection(self._base.writes(call.invocation)):
+                raise UsageError(f"calls.{place}: {key}={value} is among what the harness writes for itself")
         lines: dict[int, list[Call]] = {}
         for call in sorted(self._calls, key=lambda call: call.at_ns):
             lines.setdefault(call.by, []).append(call)
@@ -108,6 +122,22 @@ class script:  # noqa: N801 - an entry point is called as scenarios spell it
         )
         return in_order([*own, listed])
 
+    def _refuse_ambiguous(self) -> None:
+        """Refuse writes of which nobody could tell afterwards what became of each."""
+        seen: dict[Element, int] = {}
+        kinds: dict[str, tuple[str, int]] = {}
+        for place, call in enumerate(self._calls):
+            for element in self._base.writes(call.invocation):
+                if element in seen:
+                    told = f"calls.{place} writes {element[0]}={element[1]}, as calls.{seen[element]} does"
+                    raise SettingError("calls", f"{told}: each write needs a value of its own")
+                seen[element] = place
+            for f, key in _written(call.invocation):
+                kind, before = kinds.setdefault(key, (_KINDS[f], place))
+                if kind != _KINDS[f] or (kind == "register" and before != place):
+                    told = f"calls.{place} writes {key}, as calls.{before} does"
+                    raise SettingError("calls", f"{told}: a key is one list, one set, or written once")
+
     def writes(self, operation: Operation | Invocation) -> tuple[Element, ...]:
         """Return what the base says."""
         return self._base.writes(operation)
@@ -119,6 +149,17 @@ class script:  # noqa: N801 - an entry point is called as scenarios spell it
     def final_reads(self, keys: Iterable[str], node: str) -> Iterator[Invocation]:
         """Yield the base's reads."""
         yield from self._base.final_reads(keys, node)
+
+
+_KINDS = {"append": "list", "add": "set", "put": "register", "cas": "register", "increment": "counter"}
+
+
+def _written(invocation: Invocation) -> Iterator[tuple[str, str]]:
+    """Yield what an operation does to which keys."""
+    if invocation.f == "txn":
+        yield from ((f, key) for f, key, _ in invocation.args[0] if f in _KINDS)
+    elif invocation.f in _KINDS:
+        yield invocation.f, invocation.args[0]
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -150,7 +191,7 @@ class Listed(Struct, frozen=True, kw_only=True):
         return Listed(**{**fields, **changes})
 
 
-def _call(place: int, entry: Any) -> Call:
+def _call(place: int, entry: Any, known: tuple[str, ...]) -> Call:
     where = f"calls.{place}"
     if not isinstance(entry, Mapping):
         raise SettingError(
@@ -167,8 +208,8 @@ def _call(place: int, entry: Any) -> Call:
         raise SettingError("calls", f"{where}.by is the number of a client from 0 on, not {by!r}")
     if not isinstance(f, str) or not isinstance(args, list | tuple) or not isinstance(node, str | None):
         raise SettingError("calls", f"{where} needs f (a name) and args (a list); node is a node's name")
-    if f not in _ARGS:
-        raise SettingError("calls", f"{where}.f does not know {f!r}; allowed: {', '.join(_ARGS)}")
+    if f not in known:
+        raise SettingError("calls", f"{where}.f does not know {f!r}; allowed: {', '.join(known)}")
     words, tests = _ARGS[f]
     if len(args) != len(tests) or not all(test(value) for test, value in zip(tests, args, strict=True)):
         raise SettingError("calls", f"{where}.args: {f} takes {words}, not {args!r}")

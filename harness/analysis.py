@@ -22,7 +22,7 @@ from harness.history import History
 from harness.observer import Observer
 from harness.result import Rpo, RunResult
 from harness.scenario import SIMULATED, Scenario
-from harness.system import Reports, System
+from harness.system import Reports, SettingError, System
 from harness.verdict import Verdict, merge
 from harness.workload import Workload
 
@@ -45,6 +45,14 @@ def read_scenario(folder: Path) -> Scenario:
         raise DamagedError(f"{path}: can't be read: {error.strerror or error}") from error
     except msgspec.DecodeError as error:
         raise DamagedError(f"{path}: damaged: {error}") from error
+
+
+def made(folder: Path, scenario: Scenario) -> tuple[System, Workload]:
+    """Make the system and the workload of a recorded run; raises UsageError where they can't be made here."""
+    try:
+        return assembly.system(scenario), assembly.workload(scenario)
+    except SettingError as error:
+        raise UsageError(f"{folder / SCENARIO_FILE}: {error.field}: {error}") from error
 
 
 def analyse(
@@ -71,7 +79,8 @@ def analyse(
         return unjudged(
             scenario, went or Course(), Verdict.ERROR if went and went.error else Verdict.INCONCLUSIVE
         )
-    system, workload = system or assembly.system(scenario), workload or assembly.workload(scenario)
+    if system is None or workload is None:
+        system, workload = made(folder, scenario)
     limits = limits or Limits()
     with memory.limited(limits.memory_limit_mb or memory.available_mb()):
         run = _recorded(folder, scenario, went, system, workload, limits=limits)

@@ -18,7 +18,7 @@ _RESULTS = click.option(
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 _JOBS = click.option("--jobs", type=click.IntRange(min=1), help="Runs at a time. [default: as many as CPUs]")
-_SEED = click.option("--seed", "first", type=click.IntRange(min=0), help="The first seed. [default: 1]")
+_FIRST = click.IntRange(min=0)
 _SEEDS = click.IntRange(min=1)
 _TIME = Finite(min=0, min_open=True)
 
@@ -28,7 +28,7 @@ _TIME = Finite(min=0, min_open=True)
 @click.option("--bug", metavar="NAME", help="Search the store with this planted bug.")
 @click.option("--seeds", type=_SEEDS, help="How many seeds. [default: 1000, without --time]")
 @click.option("--time", "time_s", type=_TIME, metavar="S", help="Try no more seeds after this time.")
-@_SEED
+@click.option("--seed", "first", type=_FIRST, help="The first seed. [default: 1; 0 with --every-crash]")
 @_JOBS
 @click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Only this fault (repeatable).")
 @click.option("--nodes", type=click.IntRange(2, 99), help="Nodes of each cluster. [default: drawn]")
@@ -81,7 +81,7 @@ def fuzz(
 @click.option("--silence", "silence_s", type=_TIME, metavar="S", help="How long the correct store is tried.")
 @click.option("--bug-seeds", type=_SEEDS, help="How many seeds for each bug. [default: no limit]")
 @click.option("--machines", default="sim", show_default=True, metavar="KIND", help="On these machines.")
-@_SEED
+@click.option("--seed", "first", type=_FIRST, help="The first seed. [default: 1]")
 @_JOBS
 @click.option(
     "--blind",

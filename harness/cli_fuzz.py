@@ -121,7 +121,7 @@ def _told(outcome: FuzzResult) -> Iterator[str]:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in outcome.verdicts.items())
     yield f"seeds: {verdicts or 'none'}; {outcome.acknowledged:,} writes acknowledged"
     for error in outcome.errors:
-        yield f"  error: seed {error.seed}: {brief(error.error)}"
+        yield f"  error: seed {error.seed}: {error.error}"
     for finding in outcome.findings:
         yield from story(finding)
 
@@ -132,7 +132,8 @@ def story(finding: Finding) -> Iterator[str]:
     more = ", …" if finding.count > len(finding.seeds) else ""
     seeds = f"{', '.join(map(str, finding.seeds))}{more}"
     yield f"violated: {finding.checker}: {brief(finding.title)}"
-    yield f"  in {plural(finding.count, 'seed')}: {seeds}"
+    met = "" if finding.kind == finding.title else f", met as: {brief(finding.kind)}"
+    yield f"  in {plural(finding.count, 'seed')}: {seeds}{met}"
     if finding.problem is not None:
         yield f"  {finding.problem}"
     if finding.chart is None or finding.file is None:

@@ -111,7 +111,8 @@ def run(
                 stop=interrupts.stop.is_set,
             )
             outcome = hunter.run(bugs)
-    if table is not None and not outcome.interrupted:
+    whole = not interrupts.stop.is_set()
+    if table is not None and whole:
         text = table.read_text(encoding="utf-8") if table.exists() else ""
         results.write(table, tables.placed(text, machines, tables.table(outcome)).encode())
     if folder is not None:
@@ -120,7 +121,7 @@ def run(
         click.echo(msgspec.json.encode(outcome))
     else:
         _show(console, outcome)
-        if table is not None and outcome.interrupted:
+        if table is not None and not whole:
             console.print(f"{table} is left as it was", soft_wrap=True)
         if folder is not None:
             console.print(f"violated runs are kept in {folder}", soft_wrap=True)
@@ -144,7 +145,8 @@ def _code(outcome: SelfTest) -> ExitCode:
     accused = (silence is not None and silence.accused) or (canary is not None and canary.seed is not None)
     if accused:
         return ExitCode.VIOLATED
-    if outcome.interrupted:
+    missed = sum(hunt.seed is None for hunt in outcome.bugs)
+    if outcome.interrupted and outcome.wanted - missed >= outcome.needed:
         return ExitCode.INTERRUPTED
     errors = (silence is not None and silence.errors) or (canary is not None and canary.errors)
     if errors:

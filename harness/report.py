@@ -28,7 +28,7 @@ from harness import (
 )
 from harness.charts import Timeline
 from harness.contract import TEXTS, Contract
-from harness.errors import DamagedError, PluginError, UsageError
+from harness.errors import AckedError, DamagedError, PluginError, UsageError
 from harness.events import NodeEvent
 from harness.result import RunResult
 from harness.results import RESULTS_FILE, RunInfo
@@ -38,6 +38,7 @@ from harness.summary import RunSummary
 from harness.system import SettingError, System
 from harness.verdict import Verdict
 from harness.verify import VERIFY_FILE, VerifyResult
+from harness.workload import Workload
 
 T = TypeVar("T")
 
@@ -78,6 +79,8 @@ class RunPage(Struct, frozen=True, kw_only=True):
     """What the certificates show, as SVG, by checker."""
     sequence: Chart | None = None
     """How it came to the violation, step by step; None without one, and for long runs."""
+    untold: str | None = None
+    """Why there is no such sequence though there should be one."""
 
 
 def write(folder: Path) -> Path:
@@ -157,7 +160,7 @@ def load(folder: Path) -> RunPage:
     system = _system(scenario)
     went = course.read(folder)
     started_ns = went.started_ns if went else None
-    timeline = chart = None
+    timeline = chart = untold = None
     if (folder / "history.jsonl").is_file():
         history = History.open(folder / "history.jsonl")
         columns = history.columns()
@@ -166,10 +169,11 @@ def load(folder: Path) -> RunPage:
             nodes = assembly.node_names(scenario.nodes)
             events = evidence.read(folder, nodes, system, history.origin).events
             if result.verdict is Verdict.VIOLATED and columns.id.size <= sequence.MOST_OPERATIONS:
-                chart = sequence.judged(folder, result.checks)
+                chart, untold = _sequence(folder, result)
         lost_ns: tuple[int, ...] = ()
-        if scenario and result.lost:
-            lost_ns = losses.times_ns(history, assembly.workload(scenario), went, lost=result.lost)
+        workload = _workload(scenario)
+        if workload and result.lost:
+            lost_ns = losses.times_ns(history, workload, went, lost=result.lost)
         timeline = charts.timeline(
             columns, result.episodes, marks.of(events), from_ns=started_ns, lost_ns=lost_ns
         )
@@ -187,6 +191,7 @@ def load(folder: Path) -> RunPage:
         ),
         pictures=pictures.of_checks(result.checks, result.episodes),
         sequence=chart,
+        untold=untold,
     )
 
 
@@ -194,6 +199,24 @@ def _link(folder: Path, name: str) -> str | None:
     """Return the address of a cell's page as seen from the verification's, if it has one."""
     page = Path("cells") / name / REPORT_FILE
     return quote(str(page)) if (folder / page).is_file() else None
+
+
+def _sequence(folder: Path, result: RunResult) -> tuple[Chart | None, str | None]:
+    """Return the sequence of a run, or why it can't be told: the rest of the page is worth having without it."""
+    try:
+        return sequence.judged(folder, result.checks), None
+    except (AckedError, OSError) as error:
+        return None, str(error)
+
+
+def _workload(scenario: Scenario | None) -> Workload | None:
+    """Return the workload; None when it is not installed where the report is made."""
+    if scenario is None:
+        return None
+    try:
+        return assembly.workload(scenario)
+    except (UsageError, SettingError, PluginError):
+        return None
 
 
 def _system(scenario: Scenario | None) -> System | None:

@@ -44,10 +44,12 @@ MOST_OPERATIONS: Final = 20_000
 """Of how many operations a page still has a chart: all of them are held in memory for it."""
 MOST_STORIES: Final = 3
 """How many findings are told, and have what is around them shown."""
-MOST_REPEATS: Final = 3
+MOST_REPEATS: Final = 5
 """How often a node may do the same until the times between are left out."""
 MOST_VALUES: Final = 12
-"""How many values of a final read are told."""
+"""How many values of a read are told."""
+FARTHER: Final = 10
+"""By how many rows what is near a fault counts as farther than what is near a moment of a story."""
 
 _MOMENT = re.compile(r"(\d+\.\d+) s: ")
 """What a line of a story begins with, if it tells of a moment."""
@@ -92,7 +94,7 @@ def judged(folder: Path, checks: Iterable[CheckResult]) -> Chart:
     assert history.origin is not None, "a history on disk has its origin"
     went = course.read(folder)
     nodes = assembly.node_names(scenario.nodes)
-    system, workload = assembly.system(scenario), assembly.workload(scenario)
+    system, workload = analysis.made(folder, scenario)
     stopped_ns = went.stopped_ns if went is not None and went.stopped_ns is not None else None
     rows = [
         *operations(history, workload, stopped_ns),
@@ -125,7 +127,7 @@ def told_together(rows: Iterable[Row]) -> list[Row]:
     for row in rows:
         what = (row.who, row.text)
         seen[what] += 1
-        if total[what] <= MOST_REPEATS or seen[what] <= MOST_REPEATS - 1:
+        if total[what] <= MOST_REPEATS or seen[what] <= 2:
             kept.append(row)
         elif seen[what] == total[what]:
             kept.append(replace(row, text=f"{row.text}, {total[what]} times in all"))
@@ -144,15 +146,13 @@ def around(rows: Sequence[Row], moments_ns: Iterable[int], most: int = MOST_ROWS
     if len(rows) <= most:
         return tuple(rows)
     times_ns = [row.at_ns for row in rows]
-    told = {bisect_left(times_ns, at_ns) for at_ns in moments_ns}
-    struck = {place for place, row in enumerate(rows) if row.kind == "fault"}
-    centres = sorted(told | struck) or [0]
+    told = sorted({bisect_left(times_ns, at_ns) for at_ns in moments_ns})
+    struck = [place for place, row in enumerate(rows) if row.kind == "fault"]
     edge = most // 8
 
     def far(place: int) -> tuple[bool, int]:
-        after = bisect_left(centres, place)
-        distance = min(abs(centre - place) for centre in centres[max(0, after - 1) : after + 1])
-        return edge <= place < len(rows) - edge, distance
+        nearest = min(_distance(told, place), _distance(struck, place) + FARTHER)
+        return edge <= place < len(rows) - edge, nearest
 
     kept = set(sorted(range(len(rows)), key=far)[:most])
     parts: list[Row | Gap] = []
@@ -162,6 +162,12 @@ def around(rows: Sequence[Row], moments_ns: Iterable[int], most: int = MOST_ROWS
         else:
             parts.append(Gap(rows=sum(1 for _ in places)))
     return tuple(parts)
+
+
+def _distance(centres: Sequence[int], place: int) -> int:
+    """Return how far it is to the nearest of some places, which are sorted."""
+    after = bisect_left(centres, place)
+    return min((abs(centre - place) for centre in centres[max(0, after - 1) : after + 1]), default=1 << 62)
 
 
 def operations(history: History, workload: Workload, stopped_ns: int | None) -> Iterator[Row]:
@@ -187,36 +193,41 @@ def operations(history: History, workload: Workload, stopped_ns: int | None) -> 
                 at_ns=operation.return_ns,
                 who=CLIENTS,
                 kind=str(operation.outcome),
-                text=brief(f"← {number}: {_return(operation)}"),
+                text=brief(f"← {number}: {_return(operation, workload)}"),
             )
     yield from _final_reads(final, workload)
 
 
 def _final_reads(reads: Sequence[Operation], workload: Workload) -> Iterator[Row]:
     """Yield what each node had in the end; what all of them had is only counted if it is much."""
-    seen = [Counter(f"{key}={value}" for key, value in workload.sees(read)) for read in reads]
-    shared = reduce(and_, seen) if len(seen) > 1 else Counter()
+    seen: dict[str, Counter[str]] = {}
+    at_ns: dict[str, int] = {}
+    for read in reads:
+        assert read.node is not None, "a final read asks one node"
+        seen.setdefault(read.node, Counter()).update(f"{key}={value}" for key, value in workload.sees(read))
+        at_ns[read.node] = read.return_ns or read.call_ns
+    shared = reduce(and_, seen.values()) if len(seen) > 1 else Counter()
     if shared.total() <= MOST_VALUES:
         shared = Counter()
-    for read, values in zip(reads, seen, strict=True):
+    for node, values in seen.items():
         own = list((values - shared).elements())
         told = [f"{shared.total()} that all have"] if shared else []
         told += own[:MOST_VALUES]
         told += [f"{len(own) - MOST_VALUES} more"] if len(own) > MOST_VALUES else []
         yield Row(
-            at_ns=read.return_ns or read.call_ns,
-            who=read.node,
+            at_ns=at_ns[node],
+            who=node,
             kind="read",
             text=brief(f"final read: {', '.join(told) or 'nothing'}"),
         )
 
 
-def _return(operation: Operation) -> str:
+def _return(operation: Operation, workload: Workload) -> str:
     match operation.outcome:
         case Outcome.OK:
             place = (operation.epoch, operation.offset)
             where = "" if None in place else " {}:{}".format(*place)
-            value = _value(operation)
+            value = _value(operation, blind=bool(workload.writes(operation)))
             shown = f" = {value}" if value else ""
             degraded = ", degraded" if operation.degraded else ""
             return f"{operation.f} ok, {operation.node}{where}{degraded}{shown}"
@@ -226,22 +237,38 @@ def _return(operation: Operation) -> str:
             return f"{operation.f} unknown"
 
 
-def _value(operation: Operation) -> str:
-    """Return what an answer showed, "" if it was nothing: of a transaction the steps that were read."""
+def _value(operation: Operation, *, blind: bool) -> str:
+    """Return what an answer showed: of a transaction the steps that read, "" if it shows nothing by its nature."""
     value, asked = operation.value, operation.args[0] if operation.args else None
-    if value is None:
+    if value is None and blind:
         return ""
-    if not (_steps(asked) and _steps(value) and len(asked) == len(value)):
+    if _steps(asked) and _steps(value) and len(asked) == len(value):
+        read = [step for step, before in zip(value, asked, strict=True) if before[-1] is None]
+        return "; ".join(" ".join((*map(str, step[:-1]), _short(step[-1]))) for step in read)
+    if _keys(asked) and isinstance(value, list | tuple) and len(asked) == len(value):
+        return "; ".join(f"{key} {_short(each)}" for key, each in zip(asked, value, strict=True))
+    return _short(value)
+
+
+def _short(value: Any) -> str:
+    """Return a value for reading, of a long list its ends."""
+    if not isinstance(value, list | tuple) or len(value) <= MOST_VALUES:
         return str(value)
-    read = [step for step, before in zip(value, asked, strict=True) if before[-1] is None]
-    return "; ".join(" ".join(map(str, step)) for step in read)
+    half = MOST_VALUES // 2
+    ends = [*map(str, value[:half]), f"… {len(value) - 2 * half} more …", *map(str, value[-half:])]
+    return f"[{', '.join(ends)}]"
 
 
 def _plain(argument: Any) -> str:
     """Return an argument for reading: of a transaction its steps, one after the other, without what is asked."""
     if _steps(argument):
         return "; ".join(" ".join(str(part) for part in step if part is not None) for step in argument)
-    return str(argument)
+    return ", ".join(argument) if _keys(argument) else _short(argument)
+
+
+def _keys(value: Any) -> TypeGuard[Sequence[str]]:
+    """Tell whether a value is a list of keys."""
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(part, str) for part in value)
 
 
 def _steps(value: Any) -> TypeGuard[Sequence[Sequence[Any]]]:

@@ -150,8 +150,9 @@ def stories(checks: tuple[CheckResult, ...]) -> Iterator[str]:
     for verdict in (Verdict.VIOLATED, Verdict.ERROR, Verdict.INCONCLUSIVE):
         for finding in findings:
             if finding.verdict is verdict:
-                yield f"  {verdict}: {brief(finding.title)}"
-                yield from (f"    {line}" for line in finding.lines)
+                told = str if verdict is Verdict.ERROR else brief
+                yield f"  {verdict}: {told(finding.title)}"
+                yield from (f"    {told(line)}" for line in finding.lines)
 
 
 def losses(result: RunResult | RunSummary) -> str:

@@ -5,8 +5,8 @@ last entry of its log continues that history up to there, and nothing else; what
 beyond it is cut off on every node that follows. So the elections alone tell which entries a surviving
 history must contain, and which election dropped an entry that it does not.
 
-Epochs grow, with one exception: a node that has lost its disk has forgotten them, and whom an operator promotes then
-asks nobody. Its epoch may have a lower number than one before, or even the same.
+Epochs grow, with one exception: a node that has lost its disk has forgotten them, and whom an operator promotes
+then asks nobody. Its epoch may have a lower number than one before, or even the same.
 """
 
 from collections.abc import Iterable, Mapping

@@ -14,7 +14,8 @@ from harness.schema import LEAST_NODES
 from nodes.planted import BUGS, Bug
 
 MOST_NAMES = 20
-"""How many names are listed where one is wrong."""
+"""Of how many names all are listed where one is wrong; of more the `NEAREST`."""
+NEAREST = 6
 
 
 def aim(
@@ -68,7 +69,10 @@ def one_of(name: str, names: Iterable[str], option: str) -> str:
     """Return the name if it is one of these; raises UsageError, with the nearest, for one that is not."""
     if name in (names := tuple(names)):
         return name
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    nearest = difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean {nearest[0]}?" if nearest else ""
-    known = ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)}, see docs/teeth.md"
-    raise UsageError(f"{option} {name}: there is none of this name (there are: {known}){hint}")
+    known = f"there are: {', '.join(names)}"
+    if len(names) > MOST_NAMES:
+        some = difflib.get_close_matches(name, names, n=NEAREST, cutoff=0.0)
+        known = f"the nearest of {len(names)} are: {', '.join(some)}"
+    raise UsageError(f"{option} {name}: there is none of this name ({known}){hint}")

@@ -34,7 +34,7 @@ OUTCOMES: Final = "outcomes.jsonl"
 FINDINGS: Final = "findings"
 ERRORS: Final = "errors"
 RESULT: Final = "fuzz.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 class Campaign(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,8 @@ _NUMBERS = re.compile(r"[^\s,]*\d[^\s,]*(?:(?:,| and|, and) [^\s,]*\d[^\s,]*)*")
 class Finding(Struct, frozen=True, kw_only=True):
     """Violations of one kind: how many, in which seeds (the first ones), and the shortest story of the first.
 
-    `title` is that of the shortest story, once there is one.
+    `kind` is the title of the run that was met: those of the other seeds are the same, apart from numbers. `title`
+    is that of the shortest story, once there is one.
     `faults` and `operations` are those that are left after `tries` of shrinking; None while it is not shrunk,
     and `problem` says why if it can't be. `file` is the scenario that shows it, `run` the folder of its run and
     `chart` its sequence chart.
@@ -30,6 +31,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     seed: int
     checker: str
     title: str
+    kind: str
     count: int = 1
     seeds: tuple[int, ...]
     faults: int | None = None
@@ -77,7 +79,7 @@ class Findings:
             self._found[key] = replace(found, count=found.count + 1, seeds=seeds)
             return None
         checker, title = outcome.violations[0]
-        found = Finding(seed=outcome.seed, checker=checker, title=title, seeds=(outcome.seed,))
+        found = Finding(seed=outcome.seed, checker=checker, title=title, kind=title, seeds=(outcome.seed,))
         if before is not None:
             found = replace(before, count=1, seeds=found.seeds)
         else:

@@ -164,6 +164,7 @@ class Hunter:
             hunts[bug.name] = hunt
         canary = None if self._stop() else self._canary(prey)
         silence = None if self._stop() else self._silence()
+        cut_short = self._stop()
         hunts.update((hunt.name, hunt) for hunt in self._shrunk(hunts))
         return conclude(
             tuple(hunts.values()),
@@ -172,7 +173,7 @@ class Hunter:
             waiting=waiting,
             wanted=len(prey),
             share=self._limits.share,
-            interrupted=self._stop(),
+            interrupted=cut_short,
             seconds=time.monotonic() - began,
         )
 

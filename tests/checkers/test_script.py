@@ -70,6 +70,10 @@ def test_the_harness_gets_its_writes_from_the_workload_that_it_stands_for():
     )
 
 
+def write(f, key, value):
+    return {"at": 1, "f": f, "args": [key, value]}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -78,18 +82,43 @@ def test_the_harness_gets_its_writes_from_the_workload_that_it_stands_for():
         ({"calls": [{"at": 1, "by": "x", "f": "get"}]}, "calls.0.by is the number of a client"),
         ({"calls": [{"at": 1, "f": "get", "when": 3}]}, "calls.0 has an unknown field 'when'"),
         ({"calls": [{"at": 1}]}, "calls.0 needs f"),
-        ({"calls": [{"at": 1, "f": "shout"}]}, "calls.0.f does not know 'shout'; allowed: append, add, put"),
+        (
+            {"calls": [{"at": 1, "f": "shout"}]},
+            "calls.0.f does not know 'shout'; allowed: append, get, get_within",
+        ),
         (
             {"calls": [{"at": 1, "f": "append", "args": ["k"]}]},
             "calls.0.args: append takes a key and a whole",
         ),
-        ({"calls": [{"at": 1, "f": "put", "args": ["k", {"a": 1}]}]}, "calls.0.args: put takes"),
-        ({"calls": [{"at": 1, "f": "put", "args": ["k", True]}]}, "calls.0.args: put takes"),
-        ({"calls": [{"at": 1, "f": "cas", "args": ["k", None]}]}, "calls.0.args: cas takes a key, a whole"),
+        (
+            {"of": "mixed", "calls": [{"at": 1, "f": "put", "args": ["k", {"a": 1}]}]},
+            "calls.0.args: put takes",
+        ),
+        ({"of": "mixed", "calls": [{"at": 1, "f": "put", "args": ["k", True]}]}, "calls.0.args: put takes"),
+        (
+            {"of": "mixed", "calls": [{"at": 1, "f": "cas", "args": ["k", None]}]},
+            "calls.0.args: cas takes a key, a whole",
+        ),
         ({"calls": [{"at": 1, "f": "peek", "args": ["k"]}]}, "calls.0.args: peek takes a list of keys"),
         (
-            {"calls": [{"at": 1, "f": "txn", "args": [[["get", "k"]]]}]},
+            {"of": "mixed", "calls": [{"at": 1, "f": "txn", "args": [[["get", "k"]]]}]},
             "calls.0.args: txn takes a list of steps",
+        ),
+        (
+            {"calls": [{"at": 1, "f": "append", "args": ["k", 1 << 63]}]},
+            "calls.0.args: append takes a key and a",
+        ),
+        (
+            {"calls": [write("append", "k", 7), write("append", "k", 7)]},
+            "calls.1 writes k=7, as calls.0 does",
+        ),
+        (
+            {"of": "mixed", "calls": [write("append", "k", 7), write("put", "k", 8)]},
+            "calls.1 writes k, as calls.0 does: a key is one list, one set, or written once",
+        ),
+        (
+            {"of": "mixed", "calls": [write("put", "k", 7), write("put", "k", 8)]},
+            "calls.1 writes k, as calls.0",
         ),
         ({"of": "banana"}, "of does not know 'banana'"),
         ({"calls": "all"}, "calls is a list"),
@@ -116,3 +145,13 @@ def test_there_must_be_as_many_clients_as_have_calls():
     schema.parse(text % "{at: 0.5, by: 1, f: append, args: [k, 1]}", "s.yaml")
     with pytest.raises(UsageError, match=r"s.yaml:3:\d+: workload.clients: .* 3 clients .*there are 2"):
         schema.parse(text % "{at: 0.5, by: 2, f: append, args: [k, 1]}", "s.yaml")
+
+
+def test_what_the_harness_writes_for_itself_is_not_written_again():
+    with pytest.raises(UsageError, match=r"calls\.1: list-0=0 is among what the harness writes for itself"):
+        begun({"calls": [write("append", "list-0", 5000), write("append", "list-0", 0)]})
+
+
+def test_lists_sets_and_counters_are_written_many_times():
+    calls = [write(f, f"{f}-key", value) for f in ("append", "add", "increment") for value in (7001, 7002)]
+    begun({"of": "mixed", "calls": calls})

@@ -241,6 +241,30 @@ def test_the_page_of_a_violation_tells_it_step_by_step() -> None:
     assert "Step by step" not in report.render_run(msgspec.structs.replace(page("plain"), sequence=None))
 
 
+def test_what_keeps_it_from_being_told_step_by_step_does_not_cost_the_page() -> None:
+    untold = msgspec.structs.replace(page("plain"), sequence=None, untold="no workload is called 'x'")
+    text = Tags(report.render_run(untold)).text
+    assert "It can't be told step by step: no workload is called 'x'" in text
+
+
+def test_lines_of_errors_are_told_whole() -> None:
+    long = f'  File "/home/{"x" * 60}/ledger.py", line 203, in ^^^^^^^^^^^^'
+    result = page("plain").result
+    checks = tuple(
+        msgspec.structs.replace(
+            check, findings=(Finding(verdict=verdict, title=verdict, lines=(long,)),), certificate=None
+        )
+        for check, verdict in zip(result.checks, (Verdict.ERROR, Verdict.VIOLATED), strict=True)
+    )
+    text = Tags(report.render_run(msgspec.structs.replace(
+        page("plain"), result=msgspec.structs.replace(result, checks=checks), pictures={}
+    ))).text  # fmt: skip
+    assert text.count(long) == 1
+    told = list(summary.stories(checks))
+    assert f"    {long}" in told
+    assert sum("long)" in line for line in told) == 1
+
+
 def test_an_expectation_alone_is_no_broken_promise() -> None:
     result = page().result
     unmet = CheckResult(checker="expectations", verdict=Verdict.VIOLATED, summary="0 of 1 met")

@@ -1,9 +1,11 @@
 """The sequence of a run tells what happened, in order, and stays short enough to read."""
 
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from checkers.workloads import append
 from harness import report, schema, sequence, sequence_text
 from harness.campaign.one import Try, attempt
 from harness.checker import Finding
+from harness.errors import UsageError
 from harness.history import History
 from harness.operation import Operation, Outcome
 from harness.sequence import CLIENTS, Chart, Gap, Row, around, moments, told_together
@@ -94,7 +97,7 @@ def test_what_a_node_does_again_and_again_is_told_together() -> None:
 
 
 def test_a_few_times_and_what_clients_do_are_told_each() -> None:
-    few = [told(number, "has 1:1 on disk") for number in range(3)]
+    few = [told(number, "has 1:1 on disk") for number in range(5)]
     calls = [told(10 + number, "→ append", who=CLIENTS, kind="call") for number in range(9)]
     assert told_together([*few, *calls]) == [*few, *calls]
 
@@ -110,8 +113,15 @@ def test_of_a_long_run_what_lies_around_its_moments_and_faults_is_told() -> None
     rows[300] = told(300, "pause n1", who=None, kind="fault")
     kept = around(rows, [700 * S], most=40)
     shown = [row.at_ns // S for row in kept if isinstance(row, Row)]
-    assert shown == [*range(5), *range(293, 308), *range(693, 708), *range(995, 1000)]
-    assert [row.rows for row in kept if isinstance(row, Gap)] == [288, 385, 287]
+    assert shown == [*range(5), *range(298, 303), *range(688, 713), *range(995, 1000)]
+    assert [row.rows for row in kept if isinstance(row, Gap)] == [293, 385, 282]
+
+
+def test_many_faults_do_not_hide_the_moments_of_a_story() -> None:
+    rows = [told(number, f"{number}", kind="fault" if number % 5 == 0 else "told") for number in range(2000)]
+    kept = around(rows, [1800 * S, 1900 * S], most=40)
+    shown = {row.at_ns // S for row in kept if isinstance(row, Row)}
+    assert shown >= {*range(1796, 1805), *range(1896, 1905)}
 
 
 @given(
@@ -171,6 +181,37 @@ def test_an_answer_of_any_shape_is_told(value: object) -> None:
     assert texts(operation(f="odd", args=(), value=value))[1] == f"← 1: odd ok, n1 = {value}"
 
 
+def test_what_a_read_showed_is_told_even_if_it_is_nothing() -> None:
+    assert texts(operation(f="get", args=("k",), value=None))[1] == "← 1: get ok, n1 = None"
+    assert texts(operation(f="append", args=("k", 7), value=None))[1] == "← 1: append ok, n1"
+    assert texts(operation(f="peek", args=(("k", "l"),), value=[[1], None])) == [
+        "→ 1: peek k, l",
+        "← 1: peek ok, n1 = k [1]; l None",
+    ]
+    long = operation(f="get", args=("k",), value=list(range(100)))
+    assert texts(long)[1] == "← 1: get ok, n1 = [0, 1, 2, 3, 4, 5, … 88 more …, 94, 95, 96, 97, 98, 99]"
+
+
+def test_final_reads_in_parts_are_compared_node_by_node() -> None:
+    def read(node: str, keys: range, number: int) -> Operation:
+        asked = tuple(f"k{key}" for key in keys)
+        value = [[key] for key in keys if (node, key) != ("n2", 7)]
+        value += [[]] * (len(asked) - len(value))
+        fields = {"id": number, "f": "peek", "args": (asked,), "value": value, "node": node, "process": -1}
+        return operation(**fields, call_ns=(10 + number) * S, return_ns=(11 + number) * S)
+
+    reads = [
+        read(node, keys, 2 * place + part)
+        for place, node in enumerate(("n1", "n2"))
+        for part, keys in enumerate((range(20, 40), range(7, 8)))
+    ]
+    rows = [row for row in sequence.operations(History.of(reads), append({}), 5 * S) if row.kind == "read"]
+    assert [(row.who, row.text) for row in rows] == [
+        ("n1", "final read: 20 that all have, k7=7"),
+        ("n2", "final read: 20 that all have"),
+    ]
+
+
 def test_what_is_not_known_is_told_so() -> None:
     open_ended = operation(f="put", args=("k", 1), outcome=Outcome.INFO, return_ns=None)
     assert texts(open_ended) == ["→ 1: put k 1"]
@@ -206,6 +247,24 @@ def test_of_many_findings_the_first_are_told() -> None:
 
 def test_the_page_of_a_violated_run_has_it(recorded: Path) -> None:
     assert report.load(recorded).sequence == sequence.of(recorded)
+
+
+def test_a_page_says_why_it_has_none(recorded: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(recorded, folder)
+    told = msgspec.json.decode((folder / "scenario.json").read_bytes())
+    for workload, options, message in (
+        ("nothere", {}, "no workload is called 'nothere'"),
+        ("script", {"passed": 3}, r"scenario.json: passed: unknown option 'passed'"),
+    ):
+        changed = {**told, "workload": workload, "workload_options": options}
+        (folder / "scenario.json").write_bytes(msgspec.json.encode(changed))
+        page = report.load(folder)
+        assert page.sequence is None
+        assert page.untold is not None
+        assert message in page.untold
+        with pytest.raises(UsageError, match=message):
+            sequence.of(folder)
 
 
 def test_a_long_run_has_none(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:

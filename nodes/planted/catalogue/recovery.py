@@ -119,9 +119,10 @@ BUGS = (
         summary="A node that must go back takes any snapshot, though it ends before what both logs have.",
         edits=(Edit("primary.py", "max(node.log.base, self._worth(common), 1)", "max(node.log.base, 1)"),),
         where=Where(
-            modes=(Mode.ASYNC,),
-            settings={"failover": "mirror", "snapshot_kb": 4, "retain_kb": 0, "timeout_ms": 100},
+            modes=(Mode.SEMI_SYNC,),
+            nodes=2,
+            settings={"failover": "manual", "degrade_after_ms": 100, "snapshot_kb": 4, "retain_kb": 0},
         ),
-        needs=("partition", "pause", "kill"),
+        needs=("partition", "promote", "disk-loss"),
     ),
 )

@@ -156,7 +156,7 @@ def test_a_campaign_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c" / "campaign.json"
     told = msgspec.json.decode(path.read_bytes())
     path.write_bytes(msgspec.json.encode({**told, "format": told["format"] + 1}))
-    with pytest.raises(UsageError, match=r"campaign.json: format 2; .* goes on with format 1"):
+    with pytest.raises(UsageError, match=r"campaign.json: format 3; .* goes on with format 2"):
         Book.open(tmp_path / "c")
 
 
@@ -197,6 +197,7 @@ def test_a_finding_has_the_title_of_its_shortest_story(tmp_path: Path) -> None:
 
     result = run(begin(tmp_path / "c"), Retold(rule))
     assert [each.title for each in result.findings] == ["list-0=1 was lost", "list-0=1 was lost"]
+    assert [each.kind for each in result.findings] == ["list-3=7 was lost", "n1 and n2 differ"]
     assert [each.count for each in result.findings] == [3, 1], "kinds are told by the titles of the runs"
 
 

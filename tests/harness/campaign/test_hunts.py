@@ -114,6 +114,20 @@ def test_what_an_interrupt_cut_short_is_not_said_not_to_be_found(bugs: int, seen
     assert (result.canary is None) == (seen < 60)
 
 
+def test_an_interrupt_of_the_shrinking_alone_changes_nothing() -> None:
+    whole = LIMITS.bug_seeds * 2 + LIMITS.canary + LIMITS.silence
+    stores = Stores(lambda bug, seed: {})
+    asked = []
+
+    def stop() -> bool:
+        asked.append(len(stores.tried))
+        return asked.count(whole) > 3
+
+    result = Hunter(stores, limits=LIMITS, watcher=Watching(), stage=Simulated(), stop=stop).run(BUGS)
+    assert len(stores.tried) == whole
+    assert (result.interrupted, result.passed, len(result.bugs)) == (False, False, 2)
+
+
 def test_what_was_found_before_an_interrupt_counts() -> None:
     stores = Stores(right)
     hunter = Hunter(

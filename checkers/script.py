@@ -9,13 +9,12 @@ from typing import Any
 from msgspec import Struct
 
 from checkers.workloads import append, mixed
-from harness import readiness
 from harness.errors import UsageError
 from harness.generator import BLOCKED, Context, Generator, Step, Wait, in_order
 from harness.operation import Invocation, Operation
 from harness.options import Options
 from harness.system import SettingError
-from harness.workload import Element, Workload
+from harness.workload import RESERVED, Element, Workload, reserve
 
 BASES: Mapping[str, Callable[[Mapping[str, Any]], Workload]] = {"append": append, "mixed": mixed}
 
@@ -105,7 +104,7 @@ class script:  # noqa: N801 - an entry point is called as scenarios spell it
     def generator(self, nodes: tuple[str, ...], *, seed: int) -> Generator:
         """Return the writes of the base that the harness takes for itself, then the listed operations."""
         base = self._base.generator(nodes, seed=seed)
-        own, _ = readiness.reserve(self._base, base, readiness.RESERVED)
+        own, _ = reserve(self._base, base, RESERVED)
         taken = {element for write in own for element in self._base.writes(write)}
         for place, call in enumerate(self._calls):
             for key, value in taken.intersection(self._base.writes(call.invocation)):

@@ -12,46 +12,16 @@ from msgspec import Struct
 
 from harness import logs
 from harness.deaths import Deaths
-from harness.errors import NodeError, UsageError
-from harness.generator import Context, Generator, lift
+from harness.errors import NodeError
 from harness.operation import Invocation, Outcome
 from harness.parts import Parts
 from harness.session import Answer, Session
 from harness.system import NodeStatus, System
 from harness.targets import ask, describe, primary_of
 from harness.tasks import together
-from harness.workload import Workload
 
 PAUSE_S = 0.1
 """How long to wait between attempts, at least."""
-
-WAITS = 3
-"""How many waits there are in a run: for the start, for recovery, and for the end of degrading."""
-
-MOST_ATTEMPTS = 100
-"""How many writes are kept for one wait; attempts are spread so that they last to its deadline."""
-
-RESERVED = WAITS * MOST_ATTEMPTS
-"""How many of a workload's writes are taken from it before its clients begin."""
-
-
-def reserve(workload: Workload, generator: Generator, count: int) -> tuple[tuple[Invocation, ...], Generator]:
-    """Take `count` writes from a workload's generator; return them and the generator that goes on after.
-
-    Reads that come in between are passed over. Raises UsageError when no writes come.
-    """
-    generator = lift(generator)
-    context = Context(now_ns=0, worker=0, process=0, members=1, busy=0)
-    writes: list[Invocation] = []
-    for _ in range(100 * count):
-        if len(writes) == count:
-            break
-        step, generator = generator.next(context)
-        if isinstance(step, Invocation) and workload.writes(step):
-            writes.append(step)
-    if not writes:
-        raise UsageError("the workload does not write: there is nothing that could be lost")
-    return tuple(writes), generator
 
 
 async def bring_up(

@@ -39,6 +39,7 @@ from harness.session import Desk, Session
 from harness.spool import LineFile, Spool
 from harness.targets import ANSWER_S, SILENT_S, Targets, ask, primary_of
 from harness.tasks import own_cancellation
+from harness.workload import MOST_ATTEMPTS, reserve
 from harness.world import RunWorld
 
 QUICK_S = 5.0
@@ -206,13 +207,9 @@ class Trial:
     async def _work(self, books: Books) -> None:
         parts, stop = self._parts, self._interrupts.stop.wait
         generator = parts.workload.generator(self._nodes, seed=derive(parts.scenario.seed, "workload"))
-        first, generator = readiness.reserve(parts.workload, generator, readiness.MOST_ATTEMPTS)
-        self._recovery_writes, generator = readiness.reserve(
-            parts.workload, generator, readiness.MOST_ATTEMPTS
-        )
-        self._protection_writes, generator = readiness.reserve(
-            parts.workload, generator, readiness.MOST_ATTEMPTS
-        )
+        first, generator = reserve(parts.workload, generator, MOST_ATTEMPTS)
+        self._recovery_writes, generator = reserve(parts.workload, generator, MOST_ATTEMPTS)
+        self._protection_writes, generator = reserve(parts.workload, generator, MOST_ATTEMPTS)
         with self.phase("up"):
             await unless(stop(), parts.cluster.up())
         plan = zip(parts.scenario.faults, parts.faults, strict=True)

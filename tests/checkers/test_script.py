@@ -4,11 +4,12 @@ import pytest
 
 from checkers.script import script
 from checkers.workloads import append, mixed
-from harness import readiness, schema
+from harness import schema
 from harness.errors import UsageError
 from harness.generator import Context, Wait
 from harness.operation import Invocation
 from harness.system import SettingError
+from harness.workload import RESERVED, reserve
 
 S = 1_000_000_000
 CALLS = [
@@ -21,9 +22,7 @@ CALLS = [
 def begun(options, *, seed=3):
     """Return what the clients get, after the harness has taken its writes."""
     workload = script(options)
-    _, generator = readiness.reserve(
-        workload, workload.generator(("n1", "n2"), seed=seed), readiness.RESERVED
-    )
+    _, generator = reserve(workload, workload.generator(("n1", "n2"), seed=seed), RESERVED)
     return generator
 
 
@@ -60,10 +59,7 @@ def test_it_does_not_end_before_every_call_was_made():
 
 def test_the_harness_gets_its_writes_from_the_workload_that_it_stands_for():
     base, listed = append({"reads": 0.5}), script({"of": "append", "with": {"reads": 0.5}, "calls": CALLS})
-    taken = [
-        readiness.reserve(each, each.generator(("n1",), seed=3), readiness.RESERVED)[0]
-        for each in (base, listed)
-    ]
+    taken = [reserve(each, each.generator(("n1",), seed=3), RESERVED)[0] for each in (base, listed)]
     assert taken[0] == taken[1]
     assert asked(begun({"calls": CALLS}), 0, 0)[0] == Wait(S // 10), (
         "and nothing is left over for the clients"

@@ -12,7 +12,7 @@ from fakes import Appends, FakeClient, FakeCluster, FakeSystem, KillFault, Repor
 from own_signals import received_by
 from test_spool import SmallDisk
 
-from harness import analysis, course, lifecycle, readiness, results, signals
+from harness import analysis, course, lifecycle, results, signals
 from harness.contract import Mode
 from harness.errors import DamagedError, FolderError, MissingError, NodeError, UsageError
 from harness.history import History
@@ -27,9 +27,7 @@ from harness.schedule import Schedule
 from harness.spool import LineFile, Spool
 from harness.system import NodeStatus
 from harness.verdict import Verdict
-
-RESERVED = readiness.RESERVED
-"""The first write of the clients: those before it are kept for the waits."""
+from harness.workload import RESERVED
 
 KILL = FaultStep(fault="kill", target="n2", at_s=0.05, for_s=0.05)
 

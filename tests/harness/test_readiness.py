@@ -17,6 +17,7 @@ from harness.recording import Recorder
 from harness.session import Desk, Session
 from harness.spool import Spool
 from harness.system import NodeStatus, Role
+from harness.workload import reserve
 
 READ = Invocation(f="peek", args=(["k"],), node="n1")
 
@@ -28,16 +29,16 @@ def writes(count: int) -> tuple[Invocation, ...]:
 def test_reserved_writes_are_not_given_to_the_clients() -> None:
     workload = Appends()
     source = mix([workload.generator(("n1",), seed=0), repeat(READ)], seed=3)
-    first, rest = readiness.reserve(workload, source, 5)  # type: ignore[arg-type]
-    more, _ = readiness.reserve(workload, rest, 5)  # type: ignore[arg-type]
+    first, rest = reserve(workload, source, 5)  # type: ignore[arg-type]
+    more, _ = reserve(workload, rest, 5)  # type: ignore[arg-type]
     assert [write.args[1] for write in (*first, *more)] == list(range(10))
 
 
 def test_a_workload_that_does_not_write_is_refused() -> None:
     with pytest.raises(UsageError, match="does not write"):
-        readiness.reserve(Appends(), repeat(READ), 5)  # type: ignore[arg-type]
+        reserve(Appends(), repeat(READ), 5)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="does not write"):
-        readiness.reserve(Appends(), stateful(lambda c, s, d: (None, s), 0, seed=0), 5)  # type: ignore[arg-type]
+        reserve(Appends(), stateful(lambda c, s, d: (None, s), 0, seed=0), 5)  # type: ignore[arg-type]
 
 
 def attempt(

@@ -98,7 +98,7 @@ def judged(folder: Path, checks: Iterable[CheckResult]) -> Chart:
     stopped_ns = went.stopped_ns if went is not None and went.stopped_ns is not None else None
     rows = [
         *operations(history, workload, stopped_ns),
-        *_events(evidence.read(folder, nodes, system, history.origin).events),
+        *node_rows(evidence.read(folder, nodes, system, history.origin).events),
         *_faults(episodes.read(folder / analysis.EPISODES_FILE)),
     ]
     violations = tuple(
@@ -280,7 +280,8 @@ def _steps(value: Any) -> TypeGuard[Sequence[Sequence[Any]]]:
     )
 
 
-def _events(events: Iterable[NodeEvent]) -> Iterator[Row]:
+def node_rows(events: Iterable[NodeEvent]) -> Iterator[Row]:
+    """Yield what nodes reported."""
     for event in events:
         text = _told(event)
         if text:
@@ -297,7 +298,7 @@ def _told(event: NodeEvent) -> str:
         case SteppedDown(epoch=epoch, reason=reason):
             return f"steps down from {epoch}: {reason}"
         case Waiting(reason=reason):
-            return f"waits: {reason}"
+            return reason if reason.startswith("waits") else f"waits: {reason}"
         case Truncated(epoch=epoch, first=first, last=last):
             return f"CUTS {epoch}:{_span(first, last)} off its log"
         case Started(log_epoch=epoch, log_offset=last):

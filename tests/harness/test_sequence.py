@@ -16,6 +16,7 @@ from harness import report, schema, sequence, sequence_text
 from harness.campaign.one import Try, attempt
 from harness.checker import Finding
 from harness.errors import UsageError
+from harness.events import Waiting
 from harness.history import History
 from harness.operation import Operation, Outcome
 from harness.sequence import CLIENTS, Chart, Gap, Row, around, moments, told_together
@@ -210,6 +211,16 @@ def test_final_reads_in_parts_are_compared_node_by_node() -> None:
         ("n1", "final read: 20 that all have, k7=7"),
         ("n2", "final read: 20 that all have"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [("waits for a majority: has n1", "waits for a majority: has n1"), ("no quorum", "waits: no quorum")],
+)
+def test_who_waits_says_for_what(reason: str, text: str) -> None:
+    event = Waiting(node="n1", at_ns=S, epoch=1, reason=reason)
+    (row,) = sequence.node_rows([event])
+    assert (row.who, row.kind, row.text) == ("n1", "grave", text)
 
 
 def test_what_is_not_known_is_told_so() -> None:

@@ -62,21 +62,23 @@ class Judge:
         if contained is None:
             return unproved("an election before the surviving primary's was not reported")
         if contained:
-            return self._forgotten(write, copies, survivor_epoch)
+            must = f"no election left it out: the log of epoch {survivor_epoch} must contain it"
+            return self._forgotten(write, copies, must)
         election = lineage.dropped_by(survivor_epoch, epoch, offset)
         if election is None:
-            return forbidden(f"it was acknowledged in epoch {epoch}, after epoch {survivor_epoch} survived")
+            older = f"it was acknowledged in epoch {epoch}, after epoch {survivor_epoch} survived"
+            return self._forgotten(write, copies, older)
         return self._left_out(write, copies, election)
 
-    def _forgotten(self, write: Write, copies: tuple[Copy, ...], survivor_epoch: int) -> Judgement:
-        """Rule on a write that the surviving log must contain, since no election left it out."""
+    def _forgotten(self, write: Write, copies: tuple[Copy, ...], objection: str) -> Judgement:
+        """Rule on a write that no election left out: only lost disks excuse what `objection` says."""
         counted = self._counted(copies)
         if counted and not self._short[write.row] and all(copy.loss in DISK_GONE for copy in counted):
             return disks_lost(self._case.contract, counted)
         deceived = self._case.deceived(since_ns=write.call_ns)
         if not counted and deceived and not self._short[write.row]:
             return disks_deceived(self._case.contract, deceived)
-        return forbidden(f"no election left it out: the log of epoch {survivor_epoch} must contain it")
+        return forbidden(objection)
 
     def _left_out(self, write: Write, copies: tuple[Copy, ...], election: Elected) -> Judgement:
         """Rule on a write at an election whose winner lacked it, and at earlier ones that cost it copies."""

@@ -545,6 +545,23 @@ def test_an_operator_may_promote_a_node_that_has_forgotten_an_epoch_with_its_dis
     assert "an operator promoted n2, which did not hold it" in told(result)
 
 
+@pytest.mark.parametrize("lost,ruling", [(True, "permitted"), (False, "forbidden")])
+def test_what_a_second_primary_had_alone_may_go_with_its_disk_only(lost, ruling):
+    script = Script(Mode.SEMI_SYNC, ("n1", "n2"), failover=Failover.MANUAL, degrades=True)
+    script.elected("n1", 101, at=10, cause=Cause.BOOTSTRAP)
+    script.write(0, at=50, entry=(101, 1), on=("n1", "n2"))
+    script.episode("partition", "n1", at=200, until=900)
+    script.elected("n2", 1102, at=300, log=(101, 1), heard=("n2",), cause=Cause.OPERATOR)
+    script.write(1, at=350, entry=(1102, 2), on=("n2",), by="n2", degraded=True)
+    if lost:
+        script.episode("disk-loss", "n2", at=500, until=600)
+    script.write(2, at=1100, entry=(101, 2), on=("n1", "n2"), by="n1")
+    script.final("n1", {"list-0": [0, 2]})
+    found, text, _ = judged(script, "n1")
+    assert found == ruling
+    assert ("it was acknowledged in epoch 1102, after epoch 101 survived" in text) is not lost
+
+
 def test_an_epoch_that_was_begun_twice_leaves_doubt():
     result = forgetful_run(entry=(1102, 2), on=("n2",), again=1102)
     assert (result.figures["lost"], result.figures["unproved"]) == (2, 2), told(result)

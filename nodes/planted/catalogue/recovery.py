@@ -113,16 +113,4 @@ BUGS = (
         where=Where(settings={"retries": False}),
         needs=("partition", "kill"),
     ),
-    Bug(
-        name="older-snapshot-replaces-the-log",
-        way=7,
-        summary="A node that must go back takes any snapshot, though it ends before what both logs have.",
-        edits=(Edit("primary.py", "max(node.log.base, self._worth(common), 1)", "max(node.log.base, 1)"),),
-        where=Where(
-            modes=(Mode.SEMI_SYNC,),
-            nodes=2,
-            settings={"failover": "manual", "degrade_after_ms": 100, "snapshot_kb": 4, "retain_kb": 0},
-        ),
-        needs=("partition", "promote", "disk-loss"),
-    ),
 )

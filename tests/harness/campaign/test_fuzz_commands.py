@@ -20,6 +20,7 @@ from harness.campaign import one
 from harness.campaign.draw import Aim, scenario
 from harness.interrupts import Interrupts
 from harness.verdict import Verdict
+from nodes.planted import BUGS
 
 Acked = Callable[..., tuple[int, str, str]]
 
@@ -130,7 +131,7 @@ def test_every_crash_begins_with_the_first(acked: Acked, monkeypatch: pytest.Mon
         (("fuzz", "--bug", "none"), "--bug none"),
         (
             ("fuzz", "--bug", "zzz"),
-            "--bug zzz: there is none of this name (the nearest of 72 are: ",
+            f"--bug zzz: there is none of this name (the nearest of {len(BUGS)} are: ",
         ),
         (("fuzz", "--seeds", "0"), "acked fuzz: Invalid value for '--seeds': 0 is not in the range x>=1."),
         (("fuzz", "--time", "nan"), "'nan' is not a finite number"),

@@ -49,15 +49,15 @@ class Judge:
         return replace(judgement, copies=tuple(copies), episodes=self._episodes(write, copies, judgement))
 
     def _loss(self, write: Write, copies: tuple[Copy, ...], epoch: int, offset: int) -> Judgement:
+        lineage, survivor_epoch = self._case.lineage, self._case.survivor_epoch
+        surviving = () if survivor_epoch is None else lineage.chain(survivor_epoch)
+        if lineage.begun_twice & {epoch, *surviving}:
+            return unproved("a node that had lost its disk was promoted for the same epoch again")
         later = self._survived.get(epoch, -1)
         if later > offset:
             return forbidden(f"a hole in the log: offset {later} of epoch {epoch} survived")
-        survivor_epoch = self._case.survivor_epoch
         if survivor_epoch is None:
             return unproved("the election of the surviving primary was not reported")
-        lineage = self._case.lineage
-        if lineage.begun_twice & {epoch, *lineage.chain(survivor_epoch)}:
-            return unproved("a node that had lost its disk was promoted for the same epoch again")
         contained = lineage.contains(survivor_epoch, epoch, offset)
         if contained is None:
             return unproved("an election before the surviving primary's was not reported")

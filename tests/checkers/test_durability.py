@@ -568,6 +568,19 @@ def test_an_epoch_that_was_begun_twice_leaves_doubt():
     assert "was promoted for the same epoch again" in told(result)
 
 
+def test_nor_is_there_a_hole_in_an_epoch_that_was_begun_twice():
+    script = Script(Mode.SEMI_SYNC, ("n1", "n2"), failover=Failover.MANUAL, degrades=True)
+    script.elected("n2", 101, at=10, cause=Cause.BOOTSTRAP)
+    script.write(0, at=50, entry=(101, 1), on=("n1", "n2"), by="n2")
+    script.elected("n1", 2101, at=300, log=(101, 1), heard=("n1",), cause=Cause.OPERATOR)
+    script.write(1, at=350, entry=(2101, 2), on=("n1",), by="n1", degraded=True)
+    script.episode("disk-loss", "n1", at=500, until=600)
+    script.elected("n1", 2101, at=700, log=(101, 1), heard=("n1",), cause=Cause.OPERATOR)
+    script.write(2, at=1100, entry=(2101, 3), on=("n1", "n2"), by="n1")
+    script.final("n1", {"list-0": [0, 2]})
+    assert judged(script, "n1")[0] == "unproved"
+
+
 def test_a_copy_that_was_had_and_lost_again_and_again_is_told_in_a_few_lines():
     script = Script(Mode.SEMI_SYNC)
     script.bootstrap()

@@ -77,4 +77,7 @@ class Counters:
         """Tell whether the surviving history surely contains the increment."""
         if self._last is None or operation.epoch is None or operation.offset is None:
             return not self._case.primary_may_change
-        return self._case.lineage.contains(self._last.epoch, operation.epoch, operation.offset) is True
+        lineage = self._case.lineage
+        if lineage.begun_twice & {operation.epoch, *lineage.chain(self._last.epoch)}:
+            return False
+        return lineage.contains(self._last.epoch, operation.epoch, operation.offset) is True

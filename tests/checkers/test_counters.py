@@ -3,6 +3,7 @@ from recorded_runs import NODES, mixed_script, told
 
 from checkers.durability import Durability
 from harness.contract import Mode
+from harness.events import Cause
 from harness.operation import Outcome
 from harness.verdict import Verdict
 
@@ -52,3 +53,13 @@ def test_without_reports_any_fault_may_have_led_to_a_failover():
     assert counted(0, reports=False).verdict is Verdict.VIOLATED
     assert counted(0, reports=False, faults=["kill"]).verdict is Verdict.HOLDS
     assert counted(11, reports=False, faults=["kill"]).verdict is Verdict.VIOLATED
+
+
+def test_of_an_epoch_that_a_node_without_a_disk_began_again_nothing_is_surely_there():
+    script = mixed_script(Mode.ASYNC)
+    script.elected("n1", 1001, at=10, cause=Cause.OPERATOR)
+    script.write(0, at=100, entry=(1001, 1), on=NODES)
+    script.op("increment", "counter-0", 2, at=110, value=2, epoch=1001, offset=2, node="n1")
+    script.elected("n1", 1001, at=500, log=(1001, 1), cause=Cause.OPERATOR)
+    script.final("n1", {"list-0": [0], "counter-0": 0})
+    assert Durability().check(script.run("n1")).verdict is Verdict.HOLDS

@@ -22,7 +22,7 @@ from checkers.rulings.losses import Court
 from checkers.rulings.ruling import GRAVEST_FIRST
 from checkers.rulings.story import tell
 from checkers.toll import Toll
-from checkers.words import names
+from checkers.words import at, names
 from harness.checker import CheckResult, Finding, RecordedRun
 from harness.verdict import Verdict, merge
 from harness.words import plural
@@ -70,6 +70,13 @@ class Durability:
 
 
 def _rivals(case: Case) -> Iterator[Finding]:
+    for first, second in case.lineage.again:
+        if first.epoch not in case.begun_twice:
+            yield Finding(
+                verdict=Verdict.VIOLATED,
+                title=f"{first.node} began epoch {first.epoch} twice, though it had not lost its disk",
+                lines=(f"at {at(first.at_ns)} and at {at(second.at_ns)}",),
+            )
     for first, second in case.lineage.rivals:
         forgetful = case.deceived(since_ns=0, until_ns=second.at_ns + case.tolerance_ns)
         yield Finding(

@@ -18,7 +18,7 @@ from checkers.evidence.lineage import ENDLESS, Lineage
 from checkers.evidence.reports import Reports
 from harness.checker import RecordedRun
 from harness.contract import Contract
-from harness.events import Cause
+from harness.events import Cause, Elected
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +61,28 @@ class Case:
         return last.epoch if last else None
 
     @cached_property
+    def begun_twice(self) -> frozenset[int]:
+        """Return the epochs that a node began again because it had lost the disk on which it was written.
+
+        Which is so if an operator promoted it, who asks nobody, or if its disk was damaged, or had lied. Any
+        other node that begins an epoch twice has broken its word.
+        """
+        return frozenset(
+            first.epoch for first, second in self.lineage.again if self.forgot(first, before=second)
+        )
+
+    def forgot(self, first: Elected, *, before: Elected) -> bool:
+        """Tell whether a node may have forgotten an election by the time of another one that it won."""
+        return any(
+            gone.disk
+            and gone.node == first.node == before.node
+            and (gone.damage or before.cause is Cause.OPERATOR)
+            and gone.from_ns <= before.at_ns + self.tolerance_ns
+            and gone.until_ns >= first.at_ns - self.tolerance_ns
+            for gone in self.destructions
+        )
+
+    @cached_property
     def survived(self) -> "NDArray[np.bool_]":
         """Return the mask of rows whose log entry survived, as far as is known: those that are present.
 
@@ -73,11 +95,9 @@ class Case:
         epochs, ranks = np.unique(ledger.epoch, return_inverse=True)
         reach = np.full(len(epochs), ENDLESS, dtype=np.int64)
         for index, epoch in enumerate(epochs.tolist()):
-            if survivor_epoch is not None and 0 <= epoch < survivor_epoch:
+            if survivor_epoch is not None and epoch >= 0:
                 known = self.lineage.reach(survivor_epoch, epoch)
                 reach[index] = ENDLESS if known is None else known
-            elif survivor_epoch is not None and self.lineage.forgotten_by(survivor_epoch, epoch) is not None:
-                reach[index] = -1
         survived: NDArray[np.bool_] = ledger.present & (ledger.offset <= reach[ranks])
         return survived
 

@@ -13,36 +13,37 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from harness.events import Cause, Elected, NodeEvent
+from harness.events import Elected, NodeEvent
 
 ENDLESS = (1 << 62) - 1
 """The reach of an epoch into itself: all that it ever appends."""
 
 
 class Lineage(Struct, frozen=True, kw_only=True):
-    """The elections of a run. `rivals` are pairs of primaries that were elected for the same epoch.
+    """The elections of a run: the first of each epoch.
 
-    `begun_twice` are the epochs for which an operator promoted the same node again.
+    `rivals` are pairs of primaries that were elected for the same epoch, `again` those pairs of elections of
+    one epoch that the same node won.
     """
 
     elections: Mapping[int, Elected]
     rivals: tuple[tuple[Elected, Elected], ...] = ()
-    begun_twice: frozenset[int] = frozenset()
+    again: tuple[tuple[Elected, Elected], ...] = ()
 
     @classmethod
     def of(cls, events: Iterable[NodeEvent]) -> "Lineage":
         """Build the tree from a run's events; the first primary reported for an epoch counts."""
         elections: dict[int, Elected] = {}
         rivals = []
-        again = set()
+        again = []
         for event in events:
             if isinstance(event, Elected):
                 first = elections.setdefault(event.epoch, event)
                 if first.node != event.node:
                     rivals.append((first, event))
-                elif first is not event and event.cause is Cause.OPERATOR:
-                    again.add(event.epoch)
-        return cls(elections=elections, rivals=tuple(rivals), begun_twice=frozenset(again))
+                elif first != event:
+                    again.append((first, event))
+        return cls(elections=elections, rivals=tuple(rivals), again=tuple(again))
 
     def reach(self, epoch: int, ancestor: int) -> int | None:
         """Return the offset of the last entry of `ancestor` that the history of `epoch` contains.
@@ -79,24 +80,6 @@ class Lineage(Struct, frozen=True, kw_only=True):
         won = [election for election in self.elections.values() if election.node == node]
         return max(won, key=lambda election: election.at_ns, default=None)
 
-    def forgotten_by(self, survivor_epoch: int, epoch: int) -> Elected | None:
-        """Return who became primary later than `epoch` began, with a lower number, in the history that survived.
-
-        The first such promotion by an operator; None if there was none.
-        """
-        begun = self.elections.get(epoch)
-        if begun is None:
-            return None
-        later = [
-            election
-            for number in self.chain(survivor_epoch)
-            if (election := self.elections.get(number)) is not None
-            and number < epoch
-            and election.cause is Cause.OPERATOR
-            and election.at_ns > begun.at_ns
-        ]
-        return later[-1] if later else None
-
     def drops(self, entry_epoch: int, offset: int) -> tuple[Elected, ...]:
         """Return all elections whose winner's history lacks the entry, of later epochs, by epoch."""
         return tuple(
@@ -113,7 +96,5 @@ class Lineage(Struct, frozen=True, kw_only=True):
         """
         if self.contains(survivor_epoch, entry_epoch, offset) is not False:
             return None
-        if (forgetful := self.forgotten_by(survivor_epoch, entry_epoch)) is not None:
-            return forgetful
         later = [epoch for epoch in self.chain(survivor_epoch) if epoch > entry_epoch]
         return self.elections[later[-1]] if later else None

@@ -51,8 +51,8 @@ class Judge:
     def _loss(self, write: Write, copies: tuple[Copy, ...], epoch: int, offset: int) -> Judgement:
         lineage, survivor_epoch = self._case.lineage, self._case.survivor_epoch
         surviving = () if survivor_epoch is None else lineage.chain(survivor_epoch)
-        if lineage.begun_twice & {epoch, *surviving}:
-            return unproved("a node that had lost its disk was promoted for the same epoch again")
+        if self._case.begun_twice & {epoch, *surviving}:
+            return unproved("a node that had lost its disk began the same epoch again")
         later = self._survived.get(epoch, -1)
         if later > offset:
             return forbidden(f"a hole in the log: offset {later} of epoch {epoch} survived")

@@ -60,6 +60,7 @@ def test_of_an_epoch_that_a_node_without_a_disk_began_again_nothing_is_surely_th
     script.elected("n1", 1001, at=10, cause=Cause.OPERATOR)
     script.write(0, at=100, entry=(1001, 1), on=NODES)
     script.op("increment", "counter-0", 2, at=110, value=2, epoch=1001, offset=2, node="n1")
+    script.episode("disk-loss", "n1", at=300, until=400)
     script.elected("n1", 1001, at=500, log=(1001, 1), cause=Cause.OPERATOR)
     script.final("n1", {"list-0": [0], "counter-0": 0})
     assert Durability().check(script.run("n1")).verdict is Verdict.HOLDS

@@ -518,7 +518,7 @@ def test_memory_may_be_lost_with_the_power_if_the_primary_is_out_of_reach():
     assert result.figures["rpo_seconds"] == pytest.approx(0.109)
 
 
-def forgetful_run(*, entry, on, again=1002):
+def forgetful_run(*, entry, on, again=1002, fault="disk-loss", cause=Cause.OPERATOR):
     """A run in which n2, promoted for epoch 1102, loses its disk, and is then promoted blank; n1 follows it."""
     script = Script(Mode.SEMI_SYNC, ("n1", "n2"), failover=Failover.MANUAL, degrades=True)
     script.elected("n1", 101, at=10, cause=Cause.BOOTSTRAP)
@@ -526,8 +526,8 @@ def forgetful_run(*, entry, on, again=1002):
     script.episode("partition", "n1", at=200, until=900)
     script.elected("n2", 1102, at=300, log=(101, 1), heard=("n2",), cause=Cause.OPERATOR)
     script.write(1, at=350, entry=entry, on=on, by="n2" if entry[0] == 1102 else "n1", degraded=True)
-    script.episode("disk-loss", "n2", at=500, until=600)
-    script.elected("n2", again, at=700, heard=("n2",), cause=Cause.OPERATOR)
+    script.episode(fault, "n2", at=500, until=600)
+    script.elected("n2", again, at=700, heard=("n2",), cause=cause)
     script.truncated("n1", 101, 1, 2, at=1000)
     script.write(2, at=1100, entry=(again, 2), on=("n1", "n2"), by="n2")
     script.final("n2", {"list-0": [2]})
@@ -535,14 +535,23 @@ def forgetful_run(*, entry, on, again=1002):
 
 
 @pytest.mark.parametrize(
-    ("entry", "on"),
-    [((1102, 2), ("n2",)), ((101, 2), ("n1",))],
+    ("entry", "on", "clause"),
+    [
+        ((1102, 2), ("n2",), "the disks of all nodes that held the write were lost (n2)"),
+        ((101, 2), ("n1",), "an operator promoted n2, which did not hold it"),
+    ],
     ids=["in the epoch that was forgotten", "in the one before"],
 )
-def test_an_operator_may_promote_a_node_that_has_forgotten_an_epoch_with_its_disk(entry, on):
+def test_an_operator_may_promote_a_node_that_has_forgotten_an_epoch_with_its_disk(entry, on, clause):
     result = forgetful_run(entry=entry, on=on)
     assert (result.figures["lost"], result.figures["permitted"]) == (2, 2), told(result)
-    assert "an operator promoted n2, which did not hold it" in told(result)
+    assert clause in told(result)
+
+
+def test_a_node_whose_disk_is_whole_may_not_forget_an_epoch():
+    result = forgetful_run(entry=(1102, 2), on=("n2",), fault="kill")
+    assert result.figures["forbidden"] >= 1
+    assert "it was acknowledged in epoch 1102, after epoch 1002 survived" in told(result)
 
 
 @pytest.mark.parametrize("lost,ruling", [(True, "permitted"), (False, "forbidden")])
@@ -565,7 +574,27 @@ def test_what_a_second_primary_had_alone_may_go_with_its_disk_only(lost, ruling)
 def test_an_epoch_that_was_begun_twice_leaves_doubt():
     result = forgetful_run(entry=(1102, 2), on=("n2",), again=1102)
     assert (result.figures["lost"], result.figures["unproved"]) == (2, 2), told(result)
-    assert "was promoted for the same epoch again" in told(result)
+    assert "a node that had lost its disk began the same epoch again" in told(result)
+    assert result.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause", "verdict"),
+    [
+        ("kill", Cause.OPERATOR, Verdict.VIOLATED),
+        ("power-cut", Cause.OPERATOR, Verdict.VIOLATED),
+        ("disk-loss", Cause.ELECTION, Verdict.VIOLATED),
+        ("disk-loss", Cause.OPERATOR, Verdict.INCONCLUSIVE),
+        ("misdirected-write", Cause.ELECTION, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_only_who_has_lost_its_disk_may_begin_an_epoch_again_and_only_if_nobody_is_asked(
+    fault, cause, verdict
+):
+    result = forgetful_run(entry=(1102, 2), on=("n2",), again=1102, fault=fault, cause=cause)
+    assert result.verdict is verdict
+    accused = "n2 began epoch 1102 twice, though it had not lost its disk" in told(result)
+    assert accused is (verdict is Verdict.VIOLATED)
 
 
 def test_nor_is_there_a_hole_in_an_epoch_that_was_begun_twice():

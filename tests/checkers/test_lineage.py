@@ -1,5 +1,3 @@
-from msgspec.structs import replace
-
 from checkers.evidence.lineage import ENDLESS, Lineage
 from harness.events import Cause, Elected
 
@@ -74,13 +72,9 @@ def test_the_newest_election_of_a_node():
     assert TREE.last_of("n9") is None
 
 
-def promoted(epoch, node, at, log=(0, 0)):
-    return replace(elected(epoch, node, log, at=at), cause=Cause.OPERATOR)
-
-
 #   epoch 101 -- 5 -- epoch 1102, on n2 alone, which then loses its disk, and is promoted blank for epoch 1002
 FORGETFUL = Lineage.of(
-    [elected(101, "n1", at=1), promoted(1102, "n2", 10, (101, 5)), promoted(1002, "n2", 20)]
+    [elected(101, "n1", at=1), elected(1102, "n2", (101, 5), at=10), elected(1002, "n2", at=20)]
 )
 
 
@@ -89,25 +83,15 @@ def test_the_last_election_of_a_node_is_the_latest_whatever_its_number():
     assert last is not None and last.epoch == 1002
 
 
-def test_who_has_forgotten_epochs_drops_what_is_of_higher_ones():
-    for epoch, offset in ((101, 2), (101, 5), (1102, 6)):
-        assert FORGETFUL.contains(1002, epoch, offset) is False
-        dropped_by = FORGETFUL.dropped_by(1002, epoch, offset)
-        assert dropped_by is not None and dropped_by.epoch == 1002
-    later = Lineage.of([*FORGETFUL.elections.values(), elected(1101, "n1", (1002, 3), at=30)])
-    dropped_by = later.dropped_by(1101, 1102, 6)
-    assert dropped_by is not None and dropped_by.epoch == 1002, "and what came of it has not got it either"
+def test_what_is_of_higher_epochs_is_in_no_lower_one_and_no_election_left_it_out():
+    dropped_by = FORGETFUL.dropped_by(1002, 101, 5)
+    assert dropped_by is not None and dropped_by.epoch == 1002
+    assert FORGETFUL.contains(1002, 1102, 6) is False
+    assert FORGETFUL.dropped_by(1002, 1102, 6) is None
 
 
-def test_only_a_later_promotion_excuses_a_lower_number():
-    earlier = Lineage.of([promoted(1002, "n2", 5), promoted(1102, "n1", 10)])
-    assert earlier.dropped_by(1002, 1102, 6) is None
-    without_operator = Lineage.of([promoted(1102, "n2", 10), elected(1002, "n2", (101, 4), at=20)])
-    assert without_operator.dropped_by(1002, 1102, 6) is None
-
-
-def test_an_epoch_for_which_the_same_node_is_promoted_again_is_noted():
-    twice = Lineage.of([promoted(1002, "n2", 5), promoted(1002, "n2", 10)])
-    assert (twice.begun_twice, twice.rivals) == ({1002}, ())
-    assert Lineage.of([elected(3, "n2", at=5), elected(3, "n2", at=6)]).begun_twice == frozenset()
-    assert FORGETFUL.begun_twice == frozenset()
+def test_an_epoch_that_the_same_node_begins_again_is_noted():
+    first, second = elected(3, "n2", at=5), elected(3, "n2", at=6)
+    assert (Lineage.of([first, second]).again, Lineage.of([first, second]).rivals) == (((first, second),), ())
+    assert Lineage.of([first, first]).again == (), "told twice is not begun twice"
+    assert FORGETFUL.again == ()

@@ -8,7 +8,7 @@ is unknown. So the rulings say what follows from the contract in every case, and
   answers, in any fault that can lead to one). Without a failover only the primary's lost disk excuses it.
 - A mode that promises more copies was kept by at least that many nodes. If faults destroyed what fewer of
   them had, one was left: forbidden. If they destroyed what every node had: permitted. In between, and when
-  an operator promoted a node that need not have had it, it can't be told.
+  an operator promoted a node that need not have had it, or not any more, it can't be told.
 - Where an operator alone decides on the primary, nothing fences the old one as long as it is out of reach. So
   a promotion excuses what a former primary took afterwards, too; but not what the promoted node had itself,
   nor what the survivor had, since neither of them gave way.
@@ -16,13 +16,13 @@ is unknown. So the rulings say what follows from the contract in every case, and
 The same rules serve for writes whose log entry is unknown because they were never acknowledged.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from checkers.evidence.case import Case
-from checkers.evidence.incidents import FOREVER, PROMOTES, suspects, unsettling
+from checkers.evidence.incidents import FOREVER, PROMOTES, Destruction, suspects, unsettling
 from checkers.evidence.ledger import Write
 from checkers.rulings.ruling import Judgement, forbidden, permitted, unproved
 from checkers.words import names
@@ -126,6 +126,8 @@ class CoarseJudge:
         }
         if strangers - known:
             return unproved(f"an operator promoted {names(strangers)}; whether it had the write is not known")
+        if emptied := self._promoted_without(trace):
+            return unproved(f"an operator promoted {names(emptied)}, which may have lost what it had")
         if deceived := self._case.deceived(since_ns=trace.call_ns):
             return _deceived(deceived)
         return forbidden(
@@ -134,10 +136,20 @@ class CoarseJudge:
 
     def _destroyed(self, trace: Trace, *, disk: bool) -> set[str]:
         """Return the nodes that may have lost the write with their disk, or unless `disk` with their memory."""
+        return {gone.node for gone in self._destructions(trace, disk=disk)}
+
+    def _destructions(self, trace: Trace, *, disk: bool) -> Iterator[Destruction]:
+        for gone in self._case.destructions:
+            if gone.until_ns >= trace.call_ns and (gone.disk or (not disk and gone.node != trace.node)):
+                yield gone
+
+    def _promoted_without(self, trace: Trace) -> set[str]:
+        """Return the nodes that may have lost the write before an operator promoted them."""
         return {
             gone.node
-            for gone in self._case.destructions
-            if gone.until_ns >= trace.call_ns and (gone.disk or (not disk and gone.node != trace.node))
+            for gone in self._destructions(trace, disk=self._case.contract.medium is Medium.DISK)
+            for at_ns, node in self._promotions
+            if node == gone.node and at_ns >= gone.from_ns
         }
 
     def _out_of_reach(self, trace: Trace) -> set[str]:

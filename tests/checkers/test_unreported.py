@@ -148,6 +148,21 @@ def test_a_promoted_node_must_have_had_it_where_all_do():
     assert ruling(lost_run(Mode.HYBRID, faults=faults, successor="n2", survivor="n2"))[0] == "forbidden"
 
 
+def test_who_is_promoted_after_its_disk_was_lost_has_it_no_longer():
+    lost, promoted = ("disk-loss", ("n2",), 300), ("promote", ("n2",), 500)
+    found, text = ruling(lost_run(Mode.SYNC, faults=[lost, promoted], successor="n2", survivor="n2"))
+    assert found == "unproved"
+    assert "an operator promoted n2, which may have lost what it had" in text
+    for faults in (
+        [("promote", ("n2",), 300), ("disk-loss", ("n2",), 500)],
+        [("disk-loss", ("n3",), 300), promoted],
+        [("power-cut", ("n2",), 300), promoted],
+        [("disk-loss", ("n2",), 20), promoted],
+    ):
+        run = lost_run(Mode.SYNC, faults=faults, successor="n2", survivor="n2")
+        assert ruling(run)[0] == "forbidden", faults
+
+
 def test_memory_goes_with_the_power_if_the_primary_is_out_of_reach():
     killed = ("kill", ("n1",), 300)
     run = lost_run(

@@ -16,7 +16,8 @@ night must be able to read what is amiss.
 
 Beyond that nothing is expected, and what happened is left to other checks. Where a process has died that no
 fault had ended, nobody knows whether it did so by itself or was killed by a stranger: then it can't be told. In a
-simulation there are no strangers, and a process that gave up without a fault of its disk has only itself to blame.
+simulation there are no strangers, and a process that gave up without a fault of its disk has only itself to blame,
+whatever else may be expected.
 """
 
 from collections.abc import Sequence
@@ -55,6 +56,8 @@ class Liveness:
             return self._result(
                 Verdict.HOLDS, "writes were acknowledged after the last heal, and all nodes agreed"
             )
+        if (death := _by_itself(run)) is not None:
+            return self._blame(run, f"it did not all come back: {death.words}")
         if (why := _excuse(run)) is not None:
             return self._result(Verdict.HOLDS, f"not expected to recover: {why}")
         if (why := _stuck(run)) is not None:
@@ -68,8 +71,6 @@ class Liveness:
                 Verdict.HOLDS,
                 f"writes were acknowledged after the last heal; {names(refusing)} may refuse its disk",
             )
-        if (death := _by_itself(run)) is not None:
-            return self._blame(run, f"it did not all come back: {death.words}")
         if run.deaths:
             return self._result(Verdict.INCONCLUSIVE, f"it did not all come back: {run.deaths[0].words}")
         if run.recovered and run.survivor is None:

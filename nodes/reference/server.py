@@ -82,30 +82,29 @@ class Server:
 
     def linked(self, peer: str, hello: ms.Hello) -> None:
         """A connection to another node is up."""
-        self._node.connected(peer, hello, self._host.now_ns())
-        self.wake()
+        self._take(self._node.connected, peer, hello, self._host.now_ns())
 
     def unlinked(self, peer: str) -> None:
         """The connection to another node is gone."""
-        self._node.disconnected(peer, self._host.now_ns())
-        self.wake()
+        self._take(self._node.disconnected, peer, self._host.now_ns())
 
     def heard(self, peer: str, message: ms.Message, blob: bytes, now: int) -> None:
         """Another node said something; raises ProtocolError or DamageError."""
-        try:
-            self._node.received(peer, message, blob, now)
-        except (ms.ProtocolError, DamageError):
-            raise
-        except Exception as error:  # half of what the message asks for may be done: go no further
-            self._fail(error)
-        if not self._scheduled:
-            self.wake()
+        self._take(self._node.received, peer, message, blob, now)
 
     def asked(self, client: "ClientConnection", header: dict[str, Any]) -> None:
         """A client asks for something."""
         self._numbers += 1
         self._requests[self._numbers] = (client, header.pop("id", None))
-        self._node.request(self._numbers, header, self._host.now_ns())
+        self._take(self._node.request, self._numbers, header, self._host.now_ns())
+
+    def _take(self, handle: Callable[..., None], *args: Any) -> None:
+        try:
+            handle(*args)
+        except (ms.ProtocolError, DamageError):
+            raise
+        except Exception as error:  # half of what was to be done may be done: go no further
+            self._fail(error)
         self.wake()
 
     def adopt(self, transport: asyncio.Transport, splitter: Splitter, hello: ms.Hello) -> asyncio.Protocol:

@@ -221,7 +221,7 @@ def flaw(command: Command) -> str | None:
         if not isinstance(operations, list) or not operations:
             return "ops must be a list of micro-operations"
         return next((wrong for wrong in map(_micro_flaw, operations) if wrong), None)
-    if op not in _PARAMETERS:
+    if not isinstance(op, str) or op not in _PARAMETERS:
         return f"there is no operation {op!r}"
     if not isinstance(command.get("key"), str):
         return "key must be a string"

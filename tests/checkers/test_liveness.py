@@ -116,6 +116,14 @@ def test_in_a_simulation_a_process_that_gave_up_has_only_itself_to_blame(status,
     assert judged(script, recovered=True, survivor="n1", deaths=(death,)).verdict is Verdict.INCONCLUSIVE
 
 
+def test_a_process_that_gave_up_is_not_excused_by_what_the_cluster_could_not_do():
+    death = Death(node="n2", process="store", at_ns=5, status=1, last_line="AssertionError")
+    script = after(episode(0, "kill", "n2"), failover=Failover.MANUAL)
+    assert judged(script, recovered=False, deaths=(death,), strangers=False).verdict is Verdict.VIOLATED
+    excused = judged(script, recovered=False, deaths=(death,))
+    assert excused.summary == "not expected to recover: only an operator makes a primary"
+
+
 def test_what_was_not_tried_is_not_known():
     assert judged(after(), recovered=None).verdict is Verdict.INCONCLUSIVE
 

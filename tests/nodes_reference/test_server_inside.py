@@ -58,15 +58,26 @@ class Made:
             await asyncio.gather(using, serving, return_exceptions=True)
 
 
-def test_a_message_that_the_node_fails_at_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("handler", "happens"),
+    [
+        ("received", lambda server: server.heard("n2", ms.StepDown(epoch=1), b"", 0)),
+        ("request", lambda server: server.asked(Listening(), {"op": "promote"})),
+        ("connected", lambda server: server.linked("n2", ms.Hello(name="n2", identity="x", blank=False))),
+        ("disconnected", lambda server: server.unlinked("n2")),
+    ],
+)
+def test_what_the_node_fails_at_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handler: str, happens: Callable[[Server], None]
+) -> None:
     made = Made(tmp_path)
 
     def fails(*_: object) -> None:
         raise AssertionError("epochs never go backwards")
 
     async def told(client: StoreClient) -> None:
-        monkeypatch.setattr(made.server._node, "received", fails)
-        made.server.heard("n2", ms.StepDown(epoch=1), b"", 0)
+        monkeypatch.setattr(made.server._node, handler, fails)
+        happens(made.server)
         await asyncio.Event().wait()
 
     with pytest.raises(AssertionError, match="never go backwards"):

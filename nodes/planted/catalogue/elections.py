@@ -45,6 +45,21 @@ BUGS = (
         needs=("partition", "kill"),
     ),
     Bug(
+        name="own-epoch-forgotten-by-a-restart",
+        way=4,
+        summary="A primary's epoch is not durable: promoted after a restart, it begins the same epoch again.",
+        edits=(
+            Edit(
+                "node.py",
+                "        self.out.append(fx.SaveMeta(self.meta))\n",
+                "        mine = self.settings.leads(self.name, self.meta.promised)\n"
+                "        self.out.append(fx.SaveMeta(replace(self.meta, promised=0) if mine else self.meta))\n",
+            ),
+        ),
+        where=Where(modes=(Mode.ASYNC, Mode.SEMI_SYNC), settings={"failover": "manual"}),
+        needs=("partition", "promote", "kill"),
+    ),
+    Bug(
         name="election-without-n-minus-k-logs",
         way=4,
         summary="In semi-sync, a majority is enough to elect, though only others may hold what was acknowledged.",

@@ -6,13 +6,40 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lone_node import S, Lone
+from lone_node import Lone, S
 
 from nodes.reference import text
 from nodes.reference.settings import Failover, Mode
 
-OPERATIONS = "get peek status promote put cas append add increment at_least txn nothing".split()
-FIELDS = "key value old new element by ops keys session seq replica max_lag_ms force".split()
+OPERATIONS = [
+    "get",
+    "peek",
+    "status",
+    "promote",
+    "put",
+    "cas",
+    "append",
+    "add",
+    "increment",
+    "at_least",
+    "txn",
+    "nothing",
+]
+FIELDS = [
+    "key",
+    "value",
+    "old",
+    "new",
+    "element",
+    "by",
+    "ops",
+    "keys",
+    "session",
+    "seq",
+    "replica",
+    "max_lag_ms",
+    "force",
+]
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 TEXTS = st.sampled_from(["k", "l", *OPERATIONS]) | st.text(max_size=3)

@@ -4,7 +4,7 @@ What is common to all pages, and why whatever is told in them is harmless, is in
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -35,10 +35,9 @@ from harness.results import RESULTS_FILE, RunInfo
 from harness.scenario import Scenario
 from harness.sequence import Chart
 from harness.summary import RunSummary
-from harness.system import SettingError, System
+from harness.system import SettingError
 from harness.verdict import Verdict
 from harness.verify import VERIFY_FILE, VerifyResult
-from harness.workload import Workload
 
 T = TypeVar("T")
 
@@ -157,7 +156,7 @@ def load(folder: Path) -> RunPage:
 
     result = _read(folder / RESULTS_FILE, RunResult)
     scenario = _read_if_there(folder / "scenario.json", Scenario)
-    system = _system(scenario)
+    system = _installed(assembly.system, scenario)
     went = course.read(folder)
     started_ns = went.started_ns if went else None
     timeline = chart = untold = None
@@ -171,7 +170,7 @@ def load(folder: Path) -> RunPage:
             if result.verdict is Verdict.VIOLATED and columns.id.size <= sequence.MOST_OPERATIONS:
                 chart, untold = _sequence(folder, result)
         lost_ns: tuple[int, ...] = ()
-        workload = _workload(scenario)
+        workload = _installed(assembly.workload, scenario)
         if workload and result.lost:
             lost_ns = losses.times_ns(history, workload, went, lost=result.lost)
         timeline = charts.timeline(
@@ -209,22 +208,12 @@ def _sequence(folder: Path, result: RunResult) -> tuple[Chart | None, str | None
         return None, str(error)
 
 
-def _workload(scenario: Scenario | None) -> Workload | None:
-    """Return the workload; None when it is not installed where the report is made."""
+def _installed(make: Callable[[Scenario], T], scenario: Scenario | None) -> T | None:
+    """Return what a scenario names; None when it is not installed where the report is made."""
     if scenario is None:
         return None
     try:
-        return assembly.workload(scenario)
-    except (UsageError, SettingError, PluginError):
-        return None
-
-
-def _system(scenario: Scenario | None) -> System | None:
-    """Return the system under test; None when it is not installed where the report is made."""
-    if scenario is None:
-        return None
-    try:
-        return assembly.system(scenario)
+        return make(scenario)
     except (UsageError, SettingError, PluginError):
         return None
 

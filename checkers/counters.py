@@ -78,6 +78,6 @@ class Counters:
         if self._last is None or operation.epoch is None or operation.offset is None:
             return not self._case.primary_may_change
         lineage = self._case.lineage
-        if self._case.begun_twice & {operation.epoch, *lineage.chain(self._last.epoch)}:
+        if self._case.begun_twice.intersection(lineage.chain(self._last.epoch)):
             return False
         return lineage.contains(self._last.epoch, operation.epoch, operation.offset) is True

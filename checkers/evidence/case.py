@@ -75,7 +75,7 @@ class Case:
         """Tell whether a node may have forgotten an election by the time of another one that it won."""
         return any(
             gone.disk
-            and gone.node == first.node == before.node
+            and gone.node == first.node
             and (gone.damage or before.cause is Cause.OPERATOR)
             and gone.from_ns <= before.at_ns + self.tolerance_ns
             and gone.until_ns >= first.at_ns - self.tolerance_ns

@@ -55,12 +55,17 @@ def test_without_reports_any_fault_may_have_led_to_a_failover():
     assert counted(11, reports=False, faults=["kill"]).verdict is Verdict.VIOLATED
 
 
-def test_of_an_epoch_that_a_node_without_a_disk_began_again_nothing_is_surely_there():
+@pytest.mark.parametrize(("epoch", "offset", "at"), [(1, 2, 150), (1001, 3, 250)])
+@pytest.mark.parametrize("again", [True, False])
+def test_what_a_node_without_a_disk_began_again_surely_contains_nothing(epoch, offset, at, again):
     script = mixed_script(Mode.ASYNC)
-    script.elected("n1", 1001, at=10, cause=Cause.OPERATOR)
-    script.write(0, at=100, entry=(1001, 1), on=NODES)
-    script.op("increment", "counter-0", 2, at=110, value=2, epoch=1001, offset=2, node="n1")
-    script.episode("disk-loss", "n1", at=300, until=400)
-    script.elected("n1", 1001, at=500, log=(1001, 1), cause=Cause.OPERATOR)
-    script.final("n1", {"list-0": [0], "counter-0": 0})
-    assert Durability().check(script.run("n1")).verdict is Verdict.HOLDS
+    script.bootstrap()
+    script.write(0, at=100, entry=(1, 1), on=NODES)
+    script.elected("n2", 1001, at=200, log=(1, 2), cause=Cause.OPERATOR)
+    script.op("increment", "counter-0", 2, at=at, value=2, epoch=epoch, offset=offset, node="n2")
+    script.episode("disk-loss", "n2", at=300, until=400)
+    if again:
+        script.elected("n2", 1001, at=500, log=(1, 1), cause=Cause.OPERATOR)
+    script.final("n2", {"list-0": [0], "counter-0": 0})
+    result = Durability().check(script.run("n2"))
+    assert ("lacks acknowledged increments" in told(result)) is not again

@@ -518,7 +518,9 @@ def test_memory_may_be_lost_with_the_power_if_the_primary_is_out_of_reach():
     assert result.figures["rpo_seconds"] == pytest.approx(0.109)
 
 
-def forgetful_run(*, entry, on, again=1002, fault="disk-loss", cause=Cause.OPERATOR):
+def forgetful_run(
+    *, entry, on, again=1002, fault="disk-loss", struck="n2", at=500, cause=Cause.OPERATOR, retried=False
+):
     """A run in which n2, promoted for epoch 1102, loses its disk, and is then promoted blank; n1 follows it."""
     script = Script(Mode.SEMI_SYNC, ("n1", "n2"), failover=Failover.MANUAL, degrades=True)
     script.elected("n1", 101, at=10, cause=Cause.BOOTSTRAP)
@@ -526,11 +528,13 @@ def forgetful_run(*, entry, on, again=1002, fault="disk-loss", cause=Cause.OPERA
     script.episode("partition", "n1", at=200, until=900)
     script.elected("n2", 1102, at=300, log=(101, 1), heard=("n2",), cause=Cause.OPERATOR)
     script.write(1, at=350, entry=entry, on=on, by="n2" if entry[0] == 1102 else "n1", degraded=True)
-    script.episode(fault, "n2", at=500, until=600)
+    if retried:
+        script.write(3, at=360, entry=(1102, 3), on=("n2",), by="n2", degraded=True)
+    script.episode(fault, struck, at=at, until=at + 100)
     script.elected("n2", again, at=700, heard=("n2",), cause=cause)
     script.truncated("n1", 101, 1, 2, at=1000)
     script.write(2, at=1100, entry=(again, 2), on=("n1", "n2"), by="n2")
-    script.final("n2", {"list-0": [2]})
+    script.final("n2", {"list-0": [2, 3] if retried else [2]})
     return check(script, "n2")
 
 
@@ -546,6 +550,11 @@ def test_an_operator_may_promote_a_node_that_has_forgotten_an_epoch_with_its_dis
     result = forgetful_run(entry=entry, on=on)
     assert (result.figures["lost"], result.figures["permitted"]) == (2, 2), told(result)
     assert clause in told(result)
+
+
+def test_what_another_primary_took_again_is_no_hole_in_an_epoch_that_was_forgotten():
+    result = forgetful_run(entry=(1102, 2), on=("n2",), retried=True)
+    assert (result.figures["lost"], result.figures["permitted"]) == (2, 2), told(result)
 
 
 def test_a_node_whose_disk_is_whole_may_not_forget_an_epoch():
@@ -595,6 +604,25 @@ def test_only_who_has_lost_its_disk_may_begin_an_epoch_again_and_only_if_nobody_
     assert result.verdict is verdict
     accused = "n2 began epoch 1102 twice, though it had not lost its disk" in told(result)
     assert accused is (verdict is Verdict.VIOLATED)
+
+
+@pytest.mark.parametrize(("struck", "at"), [("n1", 500), ("n2", 150), ("n2", 800)])
+def test_only_its_own_disk_and_only_in_between(struck, at):
+    result = forgetful_run(entry=(1102, 2), on=("n2",), again=1102, struck=struck, at=at)
+    assert "n2 began epoch 1102 twice, though it had not lost its disk" in told(result)
+
+
+def test_an_epoch_that_was_begun_twice_leaves_doubt_where_another_one_survived():
+    script = Script(Mode.SEMI_SYNC, ("n1", "n2"), failover=Failover.MANUAL, degrades=True)
+    script.elected("n1", 101, at=10, cause=Cause.BOOTSTRAP)
+    script.write(0, at=50, entry=(101, 1), on=("n1", "n2"))
+    script.elected("n2", 1102, at=300, log=(101, 1), heard=("n2",), cause=Cause.OPERATOR)
+    script.write(1, at=350, entry=(1102, 2), on=("n2",), by="n2", degraded=True)
+    script.episode("disk-loss", "n2", at=500, until=600)
+    script.elected("n2", 1102, at=700, heard=("n2",), cause=Cause.OPERATOR)
+    script.elected("n1", 2101, at=900, log=(101, 1), heard=("n1",), cause=Cause.OPERATOR)
+    script.final("n1", {"list-0": [0]})
+    assert judged(script, "n1")[0] == "unproved"
 
 
 def test_nor_is_there_a_hole_in_an_epoch_that_was_begun_twice():

@@ -161,6 +161,9 @@ def test_who_is_promoted_after_its_disk_was_lost_has_it_no_longer():
     ):
         run = lost_run(Mode.SYNC, faults=faults, successor="n2", survivor="n2")
         assert ruling(run)[0] == "forbidden", faults
+    pair, cut = ("n1", "n2"), ("power-cut", ("n2",), 300)
+    run = lost_run(Mode.SEMI_SYNC_MEMORY, nodes=pair, faults=[cut, promoted], successor="n2", survivor="n2")
+    assert ruling(run)[0] == "unproved", "what was in memory went with the power"
 
 
 def test_memory_goes_with_the_power_if_the_primary_is_out_of_reach():

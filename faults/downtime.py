@@ -8,13 +8,13 @@ from harness.machine import Kill
 class Downtime:
     """The nodes that one fault holds down (`harness.fault.World.hold`), through one episode.
 
-    `begin`, then take the node down, then say `down`. `end` is right whatever of that has happened, and may
-    be repeated: a start that failed is tried again.
+    `begin`, then take the node down, then say `down`, or `spared` if nothing was done to it. `end` is right
+    whatever of that has happened, and may be repeated: a start that failed is tried again.
     """
 
     def __init__(self) -> None:
         self._held: set[str] = set()
-        self._down: set[str] = set()
+        self._known: set[str] = set()
         self._to_start: set[str] = set()
         self._ended: dict[str, Proof] = {}
 
@@ -26,7 +26,11 @@ class Downtime:
 
     def down(self, name: str) -> None:
         """Note that nothing of the system runs on a node any more."""
-        self._down.add(name)
+        self._known.add(name)
+
+    def spared(self, name: str) -> None:
+        """Note that the fault has not touched a node; it may run, or be kept down by another fault."""
+        self._known.add(name)
 
     async def end(self, world: World, name: str) -> Proof:
         """Let go of a node, and return what is seen there; raises what the start of the system raises.
@@ -38,8 +42,9 @@ class Downtime:
         if name not in self._held:
             return self._ended.get(name, Proof(what=f"{name} had not been touched", shown=True))
         machine = world.machine(name)
-        if name not in self._down and isinstance(machine, Kill):
-            await machine.kill()  # the injection was cut short: a start needs a machine that is idle
+        if name not in self._known and isinstance(machine, Kill):
+            await machine.kill()  # the injection was cut short: half of the processes may be gone
+        again = "" if await machine.alive() else " again"
         self._held.discard(name)
         self._to_start.add(name)
         started = await world.release(name)
@@ -49,7 +54,7 @@ class Downtime:
         else:
             pids = sorted(await machine.alive())
             what = (
-                f"{name} runs again, {listing(pids)}" if pids else f"nothing runs on {name} after its start"
+                f"{name} runs{again}, {listing(pids)}" if pids else f"nothing runs on {name} after its start"
             )
             proof = Proof(what=what, shown=bool(pids))
         self._ended[name] = proof

@@ -57,10 +57,12 @@ class Kill:
             victims = await target.kill()
         else:
             victims = await self._point.crash(world, name, power=False)
+        if not victims and self._point is not None:
+            self._downtime.spared(name)
+            return Proof(what=self._point.missed(name), shown=False)
         self._downtime.down(name)
         if not victims:
-            what = f"nothing ran on {name}" if self._point is None else self._point.missed(name)
-            return Proof(what=what, shown=False)
+            return Proof(what=f"nothing ran on {name}", shown=False)
         left = sorted(set(victims) & set(await target.alive()))
         if left:
             return Proof(what=f"{name}: {listing(left)} survived", shown=False)

@@ -26,7 +26,7 @@ class World(Protocol):
         """Say that a fault keeps the system on `name` down; call before taking it down."""
 
     async def release(self, name: str) -> bool:
-        """Withdraw one `hold`; when it was the last, start the system again and return True."""
+        """Withdraw one `hold`; when it was the last, start the system, unless it runs, and return True."""
 
     async def pause(self, name: str, by: object) -> None:
         """Stop the processes on `name` in the name of `by`; the machine must have the ability `Pause`."""

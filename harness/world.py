@@ -45,9 +45,9 @@ class RunWorld:
             self._holds[name] += 1
 
     async def release(self, name: str) -> bool:
-        """Withdraw one `hold`; when it was the last, start the system.
+        """Withdraw one `hold`; when it was the last, start the system, unless it runs.
 
-        Returns whether the system was started. When the start fails the hold is withdrawn all the same, and
+        Returns whether it was the last. When the start fails the hold is withdrawn all the same, and
         the error is raised: NodeError for a machine that is off though no fault keeps it so. Raises
         HarnessError for a release without a hold.
         """
@@ -60,7 +60,8 @@ class RunWorld:
                 return False
             if isinstance(machine, PowerCut) and not await machine.powered():
                 raise NodeError(f"{name} is off, and no fault keeps it so: the system can't be started")
-            await self._system.start(machine)
+            if not await machine.alive():
+                await self._system.start(machine)
             return True
 
     async def pause(self, name: str, by: object) -> None:

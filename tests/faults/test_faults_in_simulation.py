@@ -80,6 +80,30 @@ def test_a_node_whose_flush_fails_stops_and_is_started_at_the_heal(tmp_path: Pat
     assert "flushing the log failed" in (tmp_path / "logs/n1/store.err").read_text()
 
 
+@pytest.mark.parametrize("fault", ["kill", "power-cut"])
+def test_a_crash_that_missed_its_step_leaves_the_node_alone(tmp_path: Path, fault: str) -> None:
+    never = {"at": "flush", "count": 10_000, "within_s": 0.5}
+    result = simulate(tmp_path, FaultStep(fault=fault, options=never, target="n1", at_s=1, for_s=1))
+    (episode,) = result.episodes
+    assert not episode.bit
+    assert episode.injected[0].what == "n1 did not come to step flush 10000 times within 0.5 s"
+    assert episode.healed[-1].what.startswith("n1 runs, pid ")
+    assert result.deaths == ()
+
+
+@pytest.mark.parametrize("fault", ["kill", "power-cut"])
+def test_what_another_fault_takes_down_meanwhile_is_started_in_the_end(tmp_path: Path, fault: str) -> None:
+    never = {"at": "flush", "count": 10_000, "within_s": 0.5}
+    steps = (
+        FaultStep(fault=fault, options=never, target="n1", at_s=1, for_s=3),
+        FaultStep(fault="kill", target="n1", at_s=1.2, for_s=1),
+    )
+    result = simulate(tmp_path, *steps, time_limit_s=6)
+    assert result.episodes[1].healed[-1].what == "n1 let go; another fault still keeps it down"
+    assert result.episodes[0].healed[-1].what.startswith("n1 runs again, pid ")
+    assert result.deaths == ()
+
+
 def test_a_node_that_refuses_what_a_lie_has_left_gets_a_blank_disk(tmp_path: Path) -> None:
     steps = (
         FaultStep(fault="lying-flush", target="n1", at_s=1, for_s=3),

@@ -183,7 +183,9 @@ class SimulatedProcess(Owner):
             take(at_ns, line)
 
     def log(self, line: str) -> None:
-        """Print a line to standard error."""
+        """Print a line to standard error; who is dead says nothing, whatever its coroutines do as they end."""
+        if self._returncode is not None:
+            return
         self.last_line = line
         self.machine.log(self._name, line)
 

@@ -72,6 +72,12 @@ def test_each_fault_bites_heals_and_leads_to_no_false_accusation(
     assert result.verdict is Verdict.HOLDS, [check for check in result.checks if check.findings]
 
 
+def test_a_node_that_is_killed_says_nothing_more(tmp_path: Path) -> None:
+    result = simulate(tmp_path, FaultStep(fault="kill", target="n1", at_s=1, for_s=1))
+    assert result.episodes[0].bit
+    assert not list(tmp_path.glob("logs/n1/*.err"))
+
+
 def test_a_node_whose_flush_fails_stops_and_is_started_at_the_heal(tmp_path: Path) -> None:
     result = simulate(tmp_path, FaultStep(fault="flush-error", target="n1", at_s=1, for_s=2))
     (episode,) = result.episodes

@@ -18,6 +18,9 @@ from harness.workload import RESERVED, Element, Workload, reserve
 
 BASES: Mapping[str, Callable[[Mapping[str, Any]], Workload]] = {"append": append, "mixed": mixed}
 
+LONGEST_S = 86_400
+"""A script takes less than a day."""
+
 _FIELDS = ("at", "by", "f", "args", "node")
 
 
@@ -92,7 +95,7 @@ class script:  # noqa: N801 - an entry point is called as scenarios spell it
         read = Options(options, ("of", "with", "until", "calls"))
         of = read.choice("of", "append", list(BASES))
         self._base: Workload = BASES[of](options.get("with", {}))
-        self._until_ns = round(read.number("until", 1.0, above=0, below=86_400) * 1e9)
+        self._until_ns = round(read.number("until", 1.0, above=0, below=LONGEST_S) * 1e9)
         calls = options.get("calls", ())
         if not isinstance(calls, list | tuple):
             raise SettingError("calls", f"calls is a list of operations, not {calls!r}")
@@ -201,8 +204,8 @@ def _call(place: int, entry: Any, known: tuple[str, ...]) -> Call:
             raise SettingError("calls", f"{where} has an unknown field {field!r}", _FIELDS)
     at, by, f = entry.get("at"), entry.get("by", 0), entry.get("f")
     args, node = entry.get("args", []), entry.get("node")
-    if not isinstance(at, int | float) or isinstance(at, bool) or at < 0:
-        raise SettingError("calls", f"{where}.at is a time in seconds, not {at!r}")
+    if not isinstance(at, int | float) or isinstance(at, bool) or not 0 <= at < LONGEST_S:
+        raise SettingError("calls", f"{where}.at is a time in seconds, below {LONGEST_S}, not {at!r}")
     if not isinstance(by, int) or isinstance(by, bool) or by < 0:
         raise SettingError("calls", f"{where}.by is the number of a client from 0 on, not {by!r}")
     if not isinstance(f, str) or not isinstance(args, list | tuple) or not isinstance(node, str | None):

@@ -48,6 +48,13 @@ def test_each_client_does_its_own_calls_at_their_times():
     assert asked(generator, 0, 12.0)[0] is None
 
 
+def test_calls_may_be_listed_in_any_order():
+    later, sooner = {"at": 1, "f": "get", "args": ["k"]}, {"at": 0.5, "f": "get", "args": ["l"]}
+    step, generator = asked(begun({"calls": [later, sooner]}), 0, 10.0)
+    assert step == Wait(round(10.5 * S))
+    assert asked(generator, 0, 10.5)[0] == Invocation(f="get", args=("l",))
+
+
 def test_it_does_not_end_before_every_call_was_made():
     generator = begun({"calls": CALLS, "until": 0.2})
     step, generator = asked(generator, 0, 0.0)
@@ -74,7 +81,26 @@ def write(f, key, value):
     ("options", "message"),
     [
         ({"calls": [3]}, "calls.0 is not a mapping"),
-        ({"calls": [{"at": -1, "f": "get"}]}, "calls.0.at is a time in seconds, not -1"),
+        ({"calls": [{"at": -1, "f": "get"}]}, "calls.0.at is a time in seconds, below 86400, not -1"),
+        ({"calls": [{"at": True, "f": "get"}]}, "calls.0.at is a time in seconds"),
+        ({"calls": [{"at": float("nan"), "f": "get"}]}, "calls.0.at is a time in seconds"),
+        ({"calls": [{"at": float("inf"), "f": "get"}]}, "calls.0.at is a time in seconds"),
+        ({"calls": [{"at": 1, "by": -1, "f": "get"}]}, "calls.0.by is the number of a client"),
+        ({"calls": [{"at": 1, "by": True, "f": "get"}]}, "calls.0.by is the number of a client"),
+        ({"calls": [{"at": 1, "f": "get", "args": ["k"], "node": 1}]}, "calls.0 needs f"),
+        ({"calls": [write("put", "k", 1)]}, "calls.0.f does not know 'put'; allowed: append, get"),
+        (
+            {"of": "mixed", "calls": [{"at": 1, "f": "txn", "args": [[["append", "k", "x"]]]}]},
+            "calls.0.args: txn takes a list of steps",
+        ),
+        (
+            {"of": "mixed", "calls": [{"at": 1, "f": "txn", "args": [[["append", 5, 1]]]}]},
+            "calls.0.args: txn takes a list of steps",
+        ),
+        (
+            {"of": "mixed", "calls": [{"at": 1, "f": "txn", "args": [[["get", 5, None]]]}]},
+            "calls.0.args: txn takes a list of steps",
+        ),
         ({"calls": [{"at": 1, "by": "x", "f": "get"}]}, "calls.0.by is the number of a client"),
         ({"calls": [{"at": 1, "f": "get", "when": 3}]}, "calls.0 has an unknown field 'when'"),
         ({"calls": [{"at": 1}]}, "calls.0 needs f"),

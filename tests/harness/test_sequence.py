@@ -164,6 +164,12 @@ def texts(*operations: Operation) -> list[str]:
     return [row.text for row in sorted(rows, key=lambda row: row.at_ns)]
 
 
+def test_operations_are_numbered_by_their_calls_whoever_was_answered_first() -> None:
+    slow = operation(id=2, f="append", args=("k", 7), call_ns=S, return_ns=3 * S)
+    quick = operation(id=1, f="append", args=("k", 8), call_ns=S + 1, return_ns=2 * S)
+    assert texts(quick, slow)[:2] == ["→ 1: append k 7", "→ 2: append k 8"]
+
+
 def test_of_a_transaction_the_answer_tells_what_was_read() -> None:
     asked = (("append", "k", 1), ("get", "l", None), ("get", "m", None))
     answered = [["append", "k", None], ["get", "l", [3, 4]], ["get", "m", None]]

@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness import cli_console, cli_display, progress, results
+from harness import cli_console, cli_display, cli_output, progress, report, results
 from harness.campaign import aims, conduct
 from harness.campaign.book import Book, Campaign
 from harness.campaign.conduct import FuzzResult
@@ -72,6 +73,9 @@ def run(book: Book, executor: Executor, interrupts: Interrupts, *, as_json: bool
             outcome = conduct.conduct(book, executor, watcher=display, stop=interrupts.stop.is_set)
     finally:
         book.close()
+    for finding in outcome.findings:
+        if finding.run is not None:
+            cli_output.kept("page", partial(report.write_run, Path(finding.run)))
     if as_json:
         click.echo(msgspec.json.encode(outcome))
     else:
@@ -142,3 +146,6 @@ def story(finding: Finding) -> Iterator[str]:
     yield f"  shrunk to {size}, in {plural(finding.tries, 'run')}:"
     yield from (f"    {line}" for line in Path(finding.chart).read_text(encoding="utf-8").splitlines())
     yield f"  again: acked replay {shlex.quote(finding.file)}"
+    page = Path(finding.run or "", report.REPORT_FILE)
+    if page.is_file():
+        yield f"  page: {page}"

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness import assembly, cli_workers, results, schema, sequence_text, verify
+from harness import assembly, cli_output, cli_workers, report, results, schema, sequence_text, verify
 from harness.campaign import one
 from harness.campaign import replay as replays
 from harness.campaign import shrink as shrinking
@@ -90,6 +90,8 @@ def replay(what: Path, *, machines: str, times: int | None, results_dir: Path, a
 
 def _simulated(scenario: Scenario, folder: Path) -> Replayed:
     done = replays.simulate(scenario, keep=folder)
+    if done.outcome.violations:
+        cli_output.kept("page", lambda: report.write_run(folder / f"seed-{scenario.seed}"))
     error = done.outcome.error
     if not done.same:
         error = "two runs of the same scenario and seed gave different bytes"
@@ -165,6 +167,8 @@ def _lines(told: Replayed) -> Iterator[str]:
     run = Path(told.folder) / f"seed-{told.seed}"
     if told.same is not None and told.violations:
         yield from (f"  {line}" for line in sequence_text.chart(run).splitlines())
+    if (page := run / report.REPORT_FILE).is_file():
+        yield f"  page: {page}"
     yield f"  kept in {told.folder}"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from harness import running
+from harness import running, schema
 from harness.campaign import coverage
 from harness.checker import RecordedRun
 from harness.errors import HarnessError
@@ -75,6 +75,7 @@ def attempt(wanted: Try, *, keep: Path | None = None) -> Outcome:
             shutil.rmtree(target, ignore_errors=True)
             keep.mkdir(parents=True, exist_ok=True)
             shutil.copytree(folder, target)
+            (target / "scenario.yaml").write_text(schema.dump(wanted.scenario), encoding="utf-8")
     return _timed(outcome, time.perf_counter() - began)
 
 

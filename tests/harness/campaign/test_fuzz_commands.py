@@ -15,7 +15,7 @@ import pytest
 from stand_ins import Here
 from test_executors import until
 
-from harness import cli, cli_workers, schema, signals
+from harness import cli, cli_workers, report, schema, signals
 from harness.campaign import one
 from harness.campaign.draw import Aim, scenario
 from harness.interrupts import Interrupts
@@ -93,12 +93,15 @@ def test_the_lines_tell_the_shrunk_story_and_the_coverage(
     answer(monkeypatch, lambda seed: {**LOST, "features": ("elected by election, 2 logs; always",)})
     code, _, err = acked("fuzz", "--seeds", "2", "--json")
     assert code == 1
+    assert "no page: " in err, "the stand-in recorded nothing: that is told, and the finding is kept"
+    monkeypatch.setattr(report, "write_run", lambda run: (run / "report.html").write_text("x"))
     code, out, err = acked("fuzz", "--seeds", "2")
     assert err == ""
     assert "Coverage: 1 feature" in out
     assert "violated: durability: list-1=2 was lost" in out
     assert "  in 2 seeds: 1, 2" in out
     assert "    chart of 1" in out
+    assert "/findings/seed-1-shrunk/report.html" in out
     assert "VIOLATED: 2 seeds (1 to 2)" in out
 
 
@@ -221,6 +224,11 @@ def test_a_finding_is_replayed_exactly_and_shrunk(acked: Acked, tmp_path: Path) 
     assert code == 1
     assert "done twice, with the same bytes" in out
     assert "violated: copies: " in out
+    page = Path(next(line for line in out.splitlines() if "page: " in line).split("page: ")[1])
+    assert "Step by step" in page.read_text()
+    assert schema.load(page.parent / "scenario.yaml") == schema.load(Path(small["file"])), (
+        "it can be run again"
+    )
 
 
 def test_a_run_that_is_not_the_same_twice_is_an_error(

@@ -18,11 +18,14 @@ from nodes.reference.records import DamageError
 from nodes.reference.settings import Settings
 from nodes.reference.snapshot import UnsoundError
 from nodes.reference.storage import Storage
-from nodes.reference.text import own_json
+from nodes.reference.text import is_deeper, own_json
 from nodes.reference.wire import GarbageError, Splitter, pack
 
 MAX_UNREAD = 32 << 20
 """A client that leaves more answers unread (bytes) is cut off."""
+
+MAX_LEVELS = 100
+"""How deep a request may be nested: what is read must also be written again, in logs, snapshots and answers."""
 
 ROOM_AGAIN_S = 1.0
 """How long to wait before a full disk is tried again."""
@@ -345,6 +348,8 @@ class ClientConnection(asyncio.Protocol):
                     return
                 if blob:
                     raise GarbageError("a request with a blob")
+                if is_deeper(header, MAX_LEVELS):
+                    raise GarbageError(f"a request of more than {MAX_LEVELS} levels")
                 self._server.asked(self, header)
         except (GarbageError, ms.ProtocolError, DamageError) as error:
             self._reject(str(error))

@@ -80,3 +80,12 @@ def from_json(data: bytes | bytearray) -> Any:
         except (MsgspecError, UnicodeError):
             pass  # half a surrogate pair, or no JSON at all
     return _decode(data.decode())
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Tell whether a value is nested in more than so many levels of lists and objects."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    return levels == 0 or any(is_deeper(inner, levels - 1) for inner in value)

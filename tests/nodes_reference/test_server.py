@@ -103,6 +103,11 @@ def nodes(tmp_path: Path) -> Iterator[Callable[..., Nodes]]:
         one.stop()
 
 
+def nested(levels: int) -> Any:
+    """Return lists in lists."""
+    return [nested(levels - 1)] if levels else []
+
+
 NONSENSE = [
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     b"\0" * 64,
@@ -116,6 +121,9 @@ NONSENSE = [
     pack_json({"is": "Hello", "name": "n1", "identity": 5, "blank": True}),
     pack_json({"is": "AskVote", "epoch": 1}),
     struct.pack(">II", 4 + 100_000, 100_000) + b'{"a":' * 20_000,
+    *(pack_json({"op": "put", "key": "k", "value": nested(levels), "id": 1}) for levels in (100, 500, 900)),
+    pack_json({"op": "put", "key": "k", "value": 1, "id": nested(900)}),
+    pack_json({"op": nested(900), "key": "k", "value": 1, "id": 1}),
 ]
 
 
@@ -129,7 +137,8 @@ def test_nonsense_on_the_port_is_cut_off_and_harms_nobody(nodes: Callable[..., N
                 with contextlib.suppress(ConnectionResetError):
                     assert raw.recv(100) == b"", f"{data[:20]!r} was answered"
         client = cluster.client()
-        await client.write({"op": "put", "key": "k", "value": 1})
+        await client.write({"op": "put", "key": "k", "value": nested(98)})
+        assert (await client.ask({"op": "get", "key": "k"}))["value"] == nested(98), "what is allowed is kept"
         await client.close()
         assert cluster.processes["n1"].poll() is None
         assert cluster.errors("n1").count("cut off") == len(NONSENSE)

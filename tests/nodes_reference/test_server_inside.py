@@ -77,8 +77,8 @@ def test_what_the_node_fails_at_ends_it(
 
     async def told(client: StoreClient) -> None:
         monkeypatch.setattr(made.server._node, handler, fails)
-        happens(made.server)
-        await asyncio.Event().wait()
+        asyncio.get_running_loop().call_soon(happens, made.server)
+        await asyncio.wait_for(asyncio.Event().wait(), 5)  # the server's end ends this
 
     with pytest.raises(AssertionError, match="never go backwards"):
         asyncio.run(made.use(told))

@@ -71,11 +71,13 @@ class Durability:
 
 def _rivals(case: Case) -> Iterator[Finding]:
     for first, second in case.lineage.again:
-        if first.epoch not in case.begun_twice:
+        if not case.may_begin_again(first, second):
+            lost = case.lost_its_disk(first, second)
+            why = "others elected it, who knew the epoch" if lost else "no fault had taken its disk meanwhile"
             yield Finding(
                 verdict=Verdict.VIOLATED,
-                title=f"{first.node} began epoch {first.epoch} twice, though it had not lost its disk",
-                lines=(f"at {at(first.at_ns)} and at {at(second.at_ns)}",),
+                title=f"{first.node} began epoch {first.epoch} twice",
+                lines=(f"at {at(first.at_ns)} and at {at(second.at_ns)}: {why}",),
             )
     for first, second in case.lineage.rivals:
         forgetful = case.deceived(since_ns=0, until_ns=second.at_ns + case.tolerance_ns)

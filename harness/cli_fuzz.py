@@ -71,16 +71,21 @@ def run(book: Book, executor: Executor, interrupts: Interrupts, *, as_json: bool
     try:
         with interrupts.blocking(), cli_display.Display(console, NAME) as display:
             outcome = conduct.conduct(book, executor, watcher=display, stop=interrupts.stop.is_set)
+            for finding in outcome.findings:
+                _write_page(finding)
     finally:
         book.close()
-    for finding in outcome.findings:
-        if finding.run is not None:
-            cli_output.kept("page", partial(report.write_run, Path(finding.run)))
     if as_json:
         click.echo(msgspec.json.encode(outcome))
     else:
         _show(console, outcome)
     return exit_code(outcome.verdict, interrupted=outcome.interrupted)
+
+
+def _write_page(finding: Finding) -> None:
+    """Write the page of a finding's run, unless an earlier part of the campaign has."""
+    if finding.run is not None and not Path(finding.run, report.REPORT_FILE).exists():
+        cli_output.kept("page", partial(report.write_run, Path(finding.run)))
 
 
 def _show(console: Console, outcome: FuzzResult) -> None:

@@ -62,22 +62,26 @@ class Case:
 
     @cached_property
     def begun_twice(self) -> frozenset[int]:
-        """Return the epochs that a node began again because it had lost the disk on which it was written.
+        """Return the epochs that a node began more than once, whatever made it do so."""
+        return frozenset(first.epoch for first, _ in self.lineage.again)
 
-        Which is so if an operator promoted it, who asks nobody, or if its disk was damaged, or had lied. Any
-        other node that begins an epoch twice has broken its word.
+    def may_begin_again(self, first: Elected, second: Elected) -> bool:
+        """Tell whether a node may begin an epoch again, because it has forgotten that it had begun it.
+
+        So it may if it had lost the disk on which that was written and an operator promoted it, who asks
+        nobody. Others that elect a node know the epoch themselves; so only a disk that lied is an excuse then.
         """
-        return frozenset(
-            first.epoch for first, second in self.lineage.again if self.forgot(first, before=second)
-        )
+        since_ns, until_ns = first.at_ns - self.tolerance_ns, second.at_ns + self.tolerance_ns
+        if second.cause is Cause.OPERATOR and self.lost_its_disk(first, second):
+            return True
+        return first.node in self.deceived(since_ns=since_ns, until_ns=until_ns)
 
-    def forgot(self, first: Elected, *, before: Elected) -> bool:
-        """Tell whether a node may have forgotten an election by the time of another one that it won."""
+    def lost_its_disk(self, first: Elected, second: Elected) -> bool:
+        """Tell whether a fault may have taken the disk of a node between two elections that it won."""
         return any(
             gone.disk
             and gone.node == first.node
-            and (gone.damage or before.cause is Cause.OPERATOR)
-            and gone.from_ns <= before.at_ns + self.tolerance_ns
+            and gone.from_ns <= second.at_ns + self.tolerance_ns
             and gone.until_ns >= first.at_ns - self.tolerance_ns
             for gone in self.destructions
         )

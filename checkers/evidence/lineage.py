@@ -22,8 +22,8 @@ ENDLESS = (1 << 62) - 1
 class Lineage(Struct, frozen=True, kw_only=True):
     """The elections of a run: the first of each epoch.
 
-    `rivals` are pairs of primaries that were elected for the same epoch, `again` those pairs of elections of
-    one epoch that the same node won.
+    `rivals` are pairs of primaries that were elected for the same epoch, `again` are pairs of successive
+    elections of one node for the same epoch.
     """
 
     elections: Mapping[int, Elected]
@@ -36,13 +36,16 @@ class Lineage(Struct, frozen=True, kw_only=True):
         elections: dict[int, Elected] = {}
         rivals = []
         again = []
+        latest: dict[tuple[int, str], Elected] = {}
         for event in events:
             if isinstance(event, Elected):
                 first = elections.setdefault(event.epoch, event)
                 if first.node != event.node:
                     rivals.append((first, event))
-                elif first != event:
-                    again.append((first, event))
+                before = latest.get((event.epoch, event.node), event)
+                if before != event:
+                    again.append((before, event))
+                latest[event.epoch, event.node] = event
         return cls(elections=elections, rivals=tuple(rivals), again=tuple(again))
 
     def reach(self, epoch: int, ancestor: int) -> int | None:

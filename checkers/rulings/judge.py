@@ -51,8 +51,9 @@ class Judge:
     def _loss(self, write: Write, copies: tuple[Copy, ...], epoch: int, offset: int) -> Judgement:
         lineage, survivor_epoch = self._case.lineage, self._case.survivor_epoch
         surviving = () if survivor_epoch is None else lineage.chain(survivor_epoch)
-        if self._case.begun_twice & {epoch, *surviving}:
-            return unproved("a node that had lost its disk began the same epoch again")
+        since = {epoch, *(each for each in surviving if each > epoch or surviving[0] < epoch)}
+        if ambiguous := self._case.begun_twice & since:
+            return unproved(f"epoch {min(ambiguous)} was begun twice: its offsets name no single entry")
         later = self._survived.get(epoch, -1)
         if later > offset:
             return forbidden(f"a hole in the log: offset {later} of epoch {epoch} survived")

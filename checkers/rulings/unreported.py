@@ -149,7 +149,7 @@ class CoarseJudge:
             gone.node
             for gone in self._destructions(trace, disk=self._case.contract.medium is Medium.DISK)
             for at_ns, node in self._promotions
-            if node == gone.node and at_ns >= gone.from_ns
+            if node == gone.node and at_ns >= max(gone.from_ns, trace.call_ns)
         }
 
     def _out_of_reach(self, trace: Trace) -> set[str]:

@@ -22,7 +22,11 @@ BACKLOG_BYTES = 32 << 20
 """How much log may wait for its copies, beyond what snapshots keep, before further writes are refused."""
 
 FORCED_ROUNDS = 10
-"""How many rounds a forced promotion skips, to be above whatever a part that is cut off may have reached."""
+"""How many rounds a forced promotion skips at least, to be above what a part that is cut off may have reached."""
+
+FORCED_SPREAD = 1 << 16
+"""By chance it skips up to so many more: a node that has lost its disk must not begin again an epoch that it has
+forgotten, for replicas can't tell the entries of one from those of the other."""
 
 
 class Requests:
@@ -181,7 +185,8 @@ class Requests:
     def _promote_by_force(self, number: int, now: int) -> None:
         """Make this node the whole cluster; the others must catch up with it before they count again."""
         node = self._node
-        epoch = node.settings.epoch_after(node.highest, rounds=FORCED_ROUNDS)
+        rounds = FORCED_ROUNDS + node.rng.randrange(FORCED_SPREAD)
+        epoch = node.settings.epoch_after(node.highest, rounds=rounds)
         record = Record(epoch=epoch, seq=1, members={node.name: node.meta.identity}, need=1)
         node.commit = node.log.last  # by the operator's word: nobody else's log counts
         self._take_office(number, epoch, record, now)

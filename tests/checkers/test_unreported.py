@@ -158,6 +158,7 @@ def test_who_is_promoted_after_its_disk_was_lost_has_it_no_longer():
         [("disk-loss", ("n3",), 300), promoted],
         [("power-cut", ("n2",), 300), promoted],
         [("disk-loss", ("n2",), 20), promoted],
+        [("bit-rot", ("n2",), 110), ("promote", ("n2",), 120)],
     ):
         run = lost_run(Mode.SYNC, faults=faults, successor="n2", survivor="n2")
         assert ruling(run)[0] == "forbidden", faults

@@ -110,6 +110,18 @@ def test_what_another_fault_takes_down_meanwhile_is_started_in_the_end(tmp_path:
     assert result.deaths == ()
 
 
+def test_a_power_cut_that_missed_its_step_does_not_restore_the_power_of_another(tmp_path: Path) -> None:
+    never = {"at": "flush", "count": 10_000, "within_s": 0.5}
+    steps = (
+        FaultStep(fault="power-cut", options=never, target="n1", at_s=1, for_s=1.5),
+        FaultStep(fault="power-cut", target="n1", at_s=2, for_s=3),
+    )
+    result = simulate(tmp_path, *steps, time_limit_s=7)
+    assert [episode.bit for episode in result.episodes] == [False, True]
+    assert result.episodes[1].injected[-1].what == "n1 has no power and 0 processes"
+    assert result.episodes[1].healed[-1].what.startswith("n1 runs again, pid ")
+
+
 def test_a_node_that_refuses_what_a_lie_has_left_gets_a_blank_disk(tmp_path: Path) -> None:
     steps = (
         FaultStep(fault="lying-flush", target="n1", at_s=1, for_s=3),

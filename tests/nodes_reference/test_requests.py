@@ -1,6 +1,7 @@
 """What clients may ask for: anything that is JSON, and every answer is one."""
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -87,3 +88,16 @@ def test_an_operation_that_is_no_name_is_refused(op: Any) -> None:
     lone.node.request(1, {"op": op, "key": "k"}, S)
     lone.drain(S)
     assert lone.answers()[1]["error"] == f"there is no operation {op!r}"
+
+
+def test_who_is_promoted_by_force_does_not_begin_again_an_epoch_that_it_has_forgotten() -> None:
+    """A node that has lost its disk knows no more than one that is new."""
+    begun = set()
+    for seed in range(20):
+        blank = Lone("n2", failover=Failover.MANUAL)
+        blank.node.rng = random.Random(seed)
+        blank.node.request(1, {"op": "promote", "force": True}, S)
+        blank.drain(S)
+        begun.add(blank.answers()[1]["epoch"])
+    assert len(begun) == 20
+    assert min(begun) > 1000, "and it is above what a part that was cut off may have reached"

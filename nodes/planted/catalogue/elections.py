@@ -51,9 +51,17 @@ BUGS = (
         edits=(
             Edit(
                 "node.py",
+                "        self.meta = replace(self.meta, **changes)\n",
+                "        if not self.settings.leads(self.name, self.meta.promised):\n"
+                "            self.older = self.meta.promised\n"
+                "        self.meta = replace(self.meta, **changes)\n",
+            ),
+            Edit(
+                "node.py",
                 "        self.out.append(fx.SaveMeta(self.meta))\n",
                 "        mine = self.settings.leads(self.name, self.meta.promised)\n"
-                "        self.out.append(fx.SaveMeta(replace(self.meta, promised=0) if mine else self.meta))\n",
+                "        kept = getattr(self, 'older', 0) if mine else self.meta.promised\n"
+                "        self.out.append(fx.SaveMeta(replace(self.meta, promised=kept)))\n",
             ),
         ),
         where=Where(modes=(Mode.ASYNC, Mode.SEMI_SYNC), settings={"failover": "manual"}),

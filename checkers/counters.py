@@ -33,7 +33,7 @@ class Counters:
         self._case = case
         self._counters: dict[str, Counter] = defaultdict(Counter)
         survivor = case.run.survivor
-        self._last = case.lineage.last_of(survivor) if survivor is not None else None
+        self._last = case.lineage.last.get(survivor) if survivor is not None else None
 
     def see(self, operation: Operation) -> None:
         """Take one more operation into account."""
@@ -78,6 +78,6 @@ class Counters:
         if self._last is None or operation.epoch is None or operation.offset is None:
             return not self._case.primary_may_change
         lineage = self._case.lineage
-        if self._case.begun_twice.intersection(lineage.chain(self._last.epoch)):
+        if self._last.epoch >= lineage.reliable_below:
             return False
         return lineage.contains(self._last.epoch, operation.epoch, operation.offset) is True

@@ -70,14 +70,15 @@ class Durability:
 
 
 def _rivals(case: Case) -> Iterator[Finding]:
-    for first, second in case.lineage.again:
-        if not case.may_begin_again(first, second):
-            lost = case.lost_its_disk(first, second)
-            why = "others elected it, who knew the epoch" if lost else "no fault had taken its disk meanwhile"
+    for before, after in case.lineage.forgotten:
+        if not case.may_forget(before, after):
+            twice = "twice" if before.epoch == after.epoch else f"after epoch {before.epoch}"
+            lost = case.lost_its_disk(before, after)
+            why = f"{names(after.heard)} elected it" if lost else "no fault had taken its disk meanwhile"
             yield Finding(
                 verdict=Verdict.VIOLATED,
-                title=f"{first.node} began epoch {first.epoch} twice",
-                lines=(f"at {at(first.at_ns)} and at {at(second.at_ns)}: {why}",),
+                title=f"{after.node} began epoch {after.epoch} {twice}",
+                lines=(f"at {at(before.at_ns)} and at {at(after.at_ns)}: {why}",),
             )
     for first, second in case.lineage.rivals:
         forgetful = case.deceived(since_ns=0, until_ns=second.at_ns + case.tolerance_ns)

@@ -66,9 +66,8 @@ class PowerCut:
         if self._point is None:
             await _machine(world, name).cut_power()
         elif not await self._point.crash(world, name, power=True):
-            if await _machine(world, name).powered():
-                self._cut.discard(name)
-                self._downtime.spared(name)
+            self._cut.discard(name)
+            self._downtime.spared(name)
             return (Proof(what=self._point.missed(name), shown=False),)
         return ()
 

@@ -1,5 +1,6 @@
 """`acked fuzz`: a search for violations over many seeds, in simulation."""
 
+import contextlib
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -71,10 +72,11 @@ def run(book: Book, executor: Executor, interrupts: Interrupts, *, as_json: bool
     try:
         with interrupts.blocking(), cli_display.Display(console, NAME) as display:
             outcome = conduct.conduct(book, executor, watcher=display, stop=interrupts.stop.is_set)
-            for finding in outcome.findings:
-                _write_page(finding)
     finally:
         book.close()
+    with contextlib.suppress(KeyboardInterrupt), interrupts.blocking():  # the verdict outlives the pages
+        for finding in outcome.findings:
+            _write_page(finding)
     if as_json:
         click.echo(msgspec.json.encode(outcome))
     else:

@@ -57,32 +57,27 @@ class Case:
     def survivor_epoch(self) -> int | None:
         """Return the last epoch of which the surviving node was the primary; None if none was reported."""
         survivor = self.run.survivor
-        last = self.lineage.last_of(survivor) if survivor is not None else None
+        last = self.lineage.last.get(survivor) if survivor is not None else None
         return last.epoch if last else None
 
-    @cached_property
-    def begun_twice(self) -> frozenset[int]:
-        """Return the epochs that a node began more than once, whatever made it do so."""
-        return frozenset(first.epoch for first, _ in self.lineage.again)
+    def may_forget(self, before: Elected, after: Elected) -> bool:
+        """Tell whether a node may have forgotten one election by the time of another one that it won.
 
-    def may_begin_again(self, first: Elected, second: Elected) -> bool:
-        """Tell whether a node may begin an epoch again, because it has forgotten that it had begun it.
-
-        So it may if it had lost the disk on which that was written and an operator promoted it, who asks
-        nobody. Others that elect a node know the epoch themselves; so only a disk that lied is an excuse then.
+        So it may if it had lost the disk on which that was written and nobody else was heard, as an operator can
+        have it. Others that are heard know the epoch themselves; so only disks that lied are an excuse then.
         """
-        since_ns, until_ns = first.at_ns - self.tolerance_ns, second.at_ns + self.tolerance_ns
-        if second.cause is Cause.OPERATOR and self.lost_its_disk(first, second):
+        if after.heard == (after.node,) and self.lost_its_disk(before, after):
             return True
-        return first.node in self.deceived(since_ns=since_ns, until_ns=until_ns)
+        since_ns, until_ns = before.at_ns - self.tolerance_ns, after.at_ns + self.tolerance_ns
+        return not self.deceived(since_ns=since_ns, until_ns=until_ns).isdisjoint((after.node, *after.heard))
 
-    def lost_its_disk(self, first: Elected, second: Elected) -> bool:
+    def lost_its_disk(self, before: Elected, after: Elected) -> bool:
         """Tell whether a fault may have taken the disk of a node between two elections that it won."""
         return any(
             gone.disk
-            and gone.node == first.node
-            and gone.from_ns <= second.at_ns + self.tolerance_ns
-            and gone.until_ns >= first.at_ns - self.tolerance_ns
+            and gone.node == before.node
+            and gone.from_ns <= after.at_ns + self.tolerance_ns
+            and gone.until_ns >= before.at_ns - self.tolerance_ns
             for gone in self.destructions
         )
 
@@ -130,7 +125,7 @@ class Case:
             for lie in self.deceptions
             for cut in self.destructions
             if cut.node == lie.node
-            and not cut.disk
+            and cut.power
             and cut.from_ns <= min(lie.until_ns, until_ns)
             and min(cut.until_ns, lie.until_ns) >= since_ns
             and cut.until_ns >= lie.from_ns

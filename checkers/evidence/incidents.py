@@ -35,7 +35,8 @@ FOREVER = (1 << 62) - 1
 class Destruction(Struct, frozen=True, kw_only=True):
     """A node lost its memory, and if `disk` its disk too, at some moment in [`from_ns`, `until_ns`].
 
-    With `damage` the disk is still there, but what it held does not count any more.
+    With `damage` the disk is still there, but what it held does not count any more. `power` tells that it was the
+    power, which makes it come out what a disk had only said to be durable.
     """
 
     node: str
@@ -44,6 +45,7 @@ class Destruction(Struct, frozen=True, kw_only=True):
     disk: bool
     episode: int
     damage: bool
+    power: bool
 
 
 def destructions(episodes: Sequence[Episode]) -> tuple[Destruction, ...]:
@@ -77,6 +79,7 @@ def _destruction(episode: Episode, node: str, episodes: Sequence[Episode]) -> De
         disk=damage or episode.fault == WIPES,
         episode=episode.id,
         damage=damage,
+        power=episode.fault in (*CUTS_POWER, *RESTARTS),
     )
 
 

@@ -6,7 +6,8 @@ beyond it is cut off on every node that follows. So the elections alone tell whi
 history must contain, and which election dropped an entry that it does not.
 
 Epochs grow, with one exception: a node that has lost its disk has forgotten them, and whom an operator promotes
-then asks nobody. Its epoch may have a lower number than one before, or even the same.
+then asks nobody. It may begin a lower epoch than one before, or even the same. From there on, the elections tell
+nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,33 +21,34 @@ ENDLESS = (1 << 62) - 1
 
 
 class Lineage(Struct, frozen=True, kw_only=True):
-    """The elections of a run: the first of each epoch.
+    """The elections of a run: the first of each epoch, and the last that each node won.
 
-    `rivals` are pairs of primaries that were elected for the same epoch, `again` are pairs of successive
-    elections of one node for the same epoch.
+    `rivals` are pairs of primaries that were elected for the same epoch. `forgotten` are pairs of successive
+    elections of one node, of which the second is for no later epoch.
     """
 
     elections: Mapping[int, Elected]
+    last: Mapping[str, Elected]
     rivals: tuple[tuple[Elected, Elected], ...] = ()
-    again: tuple[tuple[Elected, Elected], ...] = ()
+    forgotten: tuple[tuple[Elected, Elected], ...] = ()
 
     @classmethod
     def of(cls, events: Iterable[NodeEvent]) -> "Lineage":
         """Build the tree from a run's events; the first primary reported for an epoch counts."""
         elections: dict[int, Elected] = {}
+        last: dict[str, Elected] = {}
         rivals = []
-        again = []
-        latest: dict[tuple[int, str], Elected] = {}
+        forgotten = []
         for event in events:
             if isinstance(event, Elected):
                 first = elections.setdefault(event.epoch, event)
                 if first.node != event.node:
                     rivals.append((first, event))
-                before = latest.get((event.epoch, event.node), event)
-                if before != event:
-                    again.append((before, event))
-                latest[event.epoch, event.node] = event
-        return cls(elections=elections, rivals=tuple(rivals), again=tuple(again))
+                before = last.get(event.node, event)
+                if before != event and before.epoch >= event.epoch:
+                    forgotten.append((before, event))
+                last[event.node] = event
+        return cls(elections=elections, last=last, rivals=tuple(rivals), forgotten=tuple(forgotten))
 
     def reach(self, epoch: int, ancestor: int) -> int | None:
         """Return the offset of the last entry of `ancestor` that the history of `epoch` contains.
@@ -78,10 +80,10 @@ class Lineage(Struct, frozen=True, kw_only=True):
             epochs.append(election.log_epoch)
         return tuple(epochs)
 
-    def last_of(self, node: str) -> Elected | None:
-        """Return the latest election that `node` won."""
-        won = [election for election in self.elections.values() if election.node == node]
-        return max(won, key=lambda election: election.at_ns, default=None)
+    @property
+    def reliable_below(self) -> int:
+        """Return the epoch below which numbers tell what came after what; ENDLESS if no node has forgotten one."""
+        return min((after.epoch for _, after in self.forgotten), default=ENDLESS)
 
     def drops(self, entry_epoch: int, offset: int) -> tuple[Elected, ...]:
         """Return all elections whose winner's history lacks the entry, of later epochs, by epoch."""

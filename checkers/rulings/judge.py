@@ -2,6 +2,7 @@
 
 The questions are asked in this order, and the first answer stands:
 
+0. Had a node forgotten an epoch that it had begun? Then the numbers of epochs tell nothing from there on.
 1. Did a later entry of the same epoch survive? Then the log has a hole, which no contract permits.
 2. Which election left the write out of the surviving history? If none did, only lost disks excuse it.
 3. Had the winner, or a node that it heard, the write on the medium that the contract counts on? Then the
@@ -26,6 +27,7 @@ from checkers.evidence.incidents import FOREVER, suspects
 from checkers.evidence.ledger import Write
 from checkers.rulings.clauses import DISK_GONE, Plea, disks_deceived, disks_lost, plead
 from checkers.rulings.ruling import Judgement, Ruling, forbidden, unproved
+from checkers.words import names
 from harness.contract import Permit
 from harness.events import Elected
 
@@ -50,10 +52,11 @@ class Judge:
 
     def _loss(self, write: Write, copies: tuple[Copy, ...], epoch: int, offset: int) -> Judgement:
         lineage, survivor_epoch = self._case.lineage, self._case.survivor_epoch
-        surviving = () if survivor_epoch is None else lineage.chain(survivor_epoch)
-        since = {epoch, *(each for each in surviving if each > epoch or surviving[0] < epoch)}
-        if ambiguous := self._case.begun_twice & since:
-            return unproved(f"epoch {min(ambiguous)} was begun twice: its offsets name no single entry")
+        if max(epoch, survivor_epoch or 0) >= lineage.reliable_below:
+            forgetful = names({after.node for _, after in lineage.forgotten})
+            return unproved(
+                f"{forgetful} had forgotten an epoch: their numbers don't tell what came after what"
+            )
         later = self._survived.get(epoch, -1)
         if later > offset:
             return forbidden(f"a hole in the log: offset {later} of epoch {epoch} survived")
@@ -64,14 +67,14 @@ class Judge:
             return unproved("an election before the surviving primary's was not reported")
         if contained:
             must = f"no election left it out: the log of epoch {survivor_epoch} must contain it"
-            return self._forgotten(write, copies, must)
+            return self._unelected(write, copies, must)
         election = lineage.dropped_by(survivor_epoch, epoch, offset)
         if election is None:
             older = f"it was acknowledged in epoch {epoch}, after epoch {survivor_epoch} survived"
-            return self._forgotten(write, copies, older)
+            return self._unelected(write, copies, older)
         return self._left_out(write, copies, election)
 
-    def _forgotten(self, write: Write, copies: tuple[Copy, ...], objection: str) -> Judgement:
+    def _unelected(self, write: Write, copies: tuple[Copy, ...], objection: str) -> Judgement:
         """Rule on a write that no election left out: only lost disks excuse what `objection` says."""
         counted = self._counted(copies)
         if counted and not self._short[write.row] and all(copy.loss in DISK_GONE for copy in counted):

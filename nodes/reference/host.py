@@ -31,6 +31,9 @@ class Host(Protocol):
     def now_ns(self) -> int:
         """Return its monotonic time."""
 
+    def wall_ns(self) -> int:
+        """Return the time of day, in nanoseconds since 1970; it may be wrong, and may be set back."""
+
     def new_identity(self) -> str:
         """Return a name that no other disk has."""
 
@@ -63,6 +66,10 @@ class ThreadedHost:
     def now_ns(self) -> int:
         """Return CLOCK_MONOTONIC."""
         return time.monotonic_ns()
+
+    def wall_ns(self) -> int:
+        """Return CLOCK_REALTIME."""
+        return time.time_ns()
 
     def new_identity(self) -> str:
         """Return a random name."""

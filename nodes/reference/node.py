@@ -1,8 +1,9 @@
 """One member of the cluster as a state machine: events come in as method calls, effects go out of `drain`.
 
-The node does no I/O, reads no clock and holds no global. Its surroundings call a method for each event, with the
-monotonic time in nanoseconds; when there is nothing more to tell for now they call `drain` once and carry out
-the effects in order. So the many requests of one moment share one write, one flush and one message.
+The node does no I/O, reads no clock (but for the time of day, at an operator's promotion) and holds no global.
+Its surroundings call a method for each event, with the monotonic time in nanoseconds; when there is nothing more
+to tell for now they call `drain` once and carry out the effects in order. So the many requests of one moment share
+one write, one flush and one message.
 
 What all roles have in common is here: the log, the state, votes, and epochs. The three roles are in `primary`,
 `replica` (which is also what a node is that knows no primary) and `candidate`.
@@ -10,7 +11,7 @@ What all roles have in common is here: the log, the state, votes, and epochs. Th
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,10 +52,19 @@ class Contact:
 class Node:
     """A member of the cluster. See the module for how to drive it."""
 
-    def __init__(self, settings: Settings, found: Recovered, *, now: int, rng: random.Random) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        found: Recovered,
+        *,
+        now: int,
+        rng: random.Random,
+        wall_ns: Callable[[], int],
+    ) -> None:
         self.settings = settings
         self.name = settings.name
         self.rng = rng
+        self.wall_ns = wall_ns
         self.meta = found.meta
         self.log = found.log
         self.written = self.flushed = found.log.last

@@ -21,12 +21,8 @@ if TYPE_CHECKING:
 BACKLOG_BYTES = 32 << 20
 """How much log may wait for its copies, beyond what snapshots keep, before further writes are refused."""
 
-FORCED_ROUNDS = 10
-"""How many rounds a forced promotion skips at least, to be above what a part that is cut off may have reached."""
-
-FORCED_SPREAD = 1 << 16
-"""By chance it skips up to so many more: a node that has lost its disk must not begin again an epoch that it has
-forgotten, for replicas can't tell the entries of one from those of the other."""
+YEAR_2000_NS = 946_684_800 * 1_000_000_000
+"""Midnight of 1 January 2000, UTC: the time of day from which the rounds of operators are counted."""
 
 
 class Requests:
@@ -185,8 +181,7 @@ class Requests:
     def _promote_by_force(self, number: int, now: int) -> None:
         """Make this node the whole cluster; the others must catch up with it before they count again."""
         node = self._node
-        rounds = FORCED_ROUNDS + node.rng.randrange(FORCED_SPREAD)
-        epoch = node.settings.epoch_after(node.highest, rounds=rounds)
+        epoch = self._epoch_of_an_operator()
         record = Record(epoch=epoch, seq=1, members={node.name: node.meta.identity}, need=1)
         node.commit = node.log.last  # by the operator's word: nobody else's log counts
         self._take_office(number, epoch, record, now)
@@ -200,7 +195,17 @@ class Requests:
                 number, f"it lacks what {', '.join(node.record.in_sync)} acknowledged while degraded"
             )
         else:
-            self._take_office(number, node.settings.epoch_after(node.highest), node.record, now)
+            self._take_office(number, self._epoch_of_an_operator(), node.record, now)
+
+    def _epoch_of_an_operator(self) -> int:
+        """Return an epoch for a promotion that asks nobody: its round is the time, in milliseconds.
+
+        A node that has lost its disk does not know which epochs it has begun, and those who know may be cut off.
+        It must not begin one of them again, for replicas can't tell the entries of one from those of the other;
+        nor a lower one, which they would not follow.
+        """
+        node = self._node
+        return node.settings.epoch_after(node.highest, least=(node.wall_ns() - YEAR_2000_NS) // MS)
 
     def _take_office(self, number: int, epoch: int, record: Record, now: int) -> None:
         node = self._node

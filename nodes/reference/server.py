@@ -42,7 +42,7 @@ class Server:
         self._settings = settings
         self._storage = storage
         self._host = host
-        self._node = Node(settings, storage.recovered, now=host.now_ns(), rng=host.rng)
+        self._node = Node(settings, storage.recovered, now=host.now_ns(), rng=host.rng, wall_ns=host.wall_ns)
         self._links = Links(settings, self._hello, self, host)
         self._requests: dict[int, tuple[ClientConnection, Any]] = {}
         self._numbers = 0

@@ -134,6 +134,6 @@ class Settings:
         """Tell whether `epoch` is one in which only `name` can be primary."""
         return epoch % ROUND == self.names.index(name) + 1
 
-    def epoch_after(self, epoch: int, *, rounds: int = 1) -> int:
-        """Return this node's own epoch in the round that comes `rounds` after that of `epoch`."""
-        return (epoch // ROUND + rounds) * ROUND + self.names.index(self.name) + 1
+    def epoch_after(self, epoch: int, *, least: int = 0) -> int:
+        """Return this node's own epoch in the round after that of `epoch`, or in round `least` if later."""
+        return max(epoch // ROUND + 1, least) * ROUND + self.names.index(self.name) + 1

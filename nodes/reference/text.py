@@ -84,8 +84,14 @@ def from_json(data: bytes | bytearray) -> Any:
 
 def is_deeper(value: Any, levels: int) -> bool:
     """Tell whether a value is nested in more than so many levels of lists and objects."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return False
-    return levels == 0 or any(is_deeper(inner, levels - 1) for inner in value)
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels):
+        if not level:
+            return False
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)

@@ -197,7 +197,7 @@ class SimulatedMachine:
             async with asyncio.timeout(within_s):
                 return await trap.sprung
         except TimeoutError:
-            return ()
+            return () if trap.sprung.cancelled() else trap.sprung.result()
         finally:
             self.traps.remove(trap)
 

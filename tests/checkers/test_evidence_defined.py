@@ -73,7 +73,7 @@ def test_what_an_epoch_contains_and_who_dropped_it():
                     told[has[epoch], expected is None] += 1
         for node in NODES:
             last = max((each.epoch for each in events if each.node == node), default=None)
-            found = lineage.last_of(node)
+            found = lineage.last.get(node)
             assert (None if found is None else found.epoch) == last
     assert len(told) == 4, told
 

@@ -67,9 +67,8 @@ def test_rivals_for_one_epoch_are_told():
 
 
 def test_the_newest_election_of_a_node():
-    last = TREE.last_of("n1")
-    assert last is not None and last.epoch == 5
-    assert TREE.last_of("n9") is None
+    assert TREE.last["n1"].epoch == 5
+    assert "n9" not in TREE.last
 
 
 #   epoch 101 -- 5 -- epoch 1102, on n2 alone, which then loses its disk, and is promoted blank for epoch 1002
@@ -79,8 +78,9 @@ FORGETFUL = Lineage.of(
 
 
 def test_the_last_election_of_a_node_is_the_latest_whatever_its_number():
-    last = FORGETFUL.last_of("n2")
-    assert last is not None and last.epoch == 1002
+    assert FORGETFUL.last["n2"].epoch == 1002
+    first, lower, again = (elected(epoch, "n2", at=at) for epoch, at in ((3, 5), (2, 6), (3, 7)))
+    assert Lineage.of([first, lower, again]).last["n2"] is again
 
 
 def test_what_is_of_higher_epochs_is_in_no_lower_one_and_no_election_left_it_out():
@@ -90,8 +90,16 @@ def test_what_is_of_higher_epochs_is_in_no_lower_one_and_no_election_left_it_out
     assert FORGETFUL.dropped_by(1002, 1102, 6) is None
 
 
-def test_an_epoch_that_the_same_node_begins_again_is_noted():
-    first, second = elected(3, "n2", at=5), elected(3, "n2", at=6)
-    assert (Lineage.of([first, second]).again, Lineage.of([first, second]).rivals) == (((first, second),), ())
-    assert Lineage.of([first, first]).again == (), "told twice is not begun twice"
-    assert FORGETFUL.again == ()
+def test_a_node_that_begins_no_later_epoch_has_forgotten_one():
+    first, second, lower = elected(3, "n2", at=5), elected(3, "n2", at=6), elected(2, "n2", at=7)
+    lineage = Lineage.of([elected(1, "n1", at=1), first, second, lower, elected(4, "n2", at=8)])
+    assert (lineage.forgotten, lineage.rivals) == (((first, second), (second, lower)), ())
+    assert lineage.reliable_below == 2
+    assert Lineage.of([first, second]).reliable_below == 3
+
+
+def test_nothing_is_forgotten_where_each_node_goes_up():
+    first = elected(3, "n2", at=5)
+    for events in ([first, first], [first, elected(1, "n1", at=6)], [first, elected(4, "n2", at=6)]):
+        assert Lineage.of(events).forgotten == ()
+    assert TREE.reliable_below == ENDLESS

@@ -110,11 +110,14 @@ def test_what_another_fault_takes_down_meanwhile_is_started_in_the_end(tmp_path:
     assert result.deaths == ()
 
 
-def test_a_power_cut_that_missed_its_step_does_not_restore_the_power_of_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_s", [1.2, 2], ids=["struck while it waited", "struck after that"])
+def test_a_power_cut_that_missed_its_step_does_not_restore_the_power_of_another(
+    tmp_path: Path, at_s: float
+) -> None:
     never = {"at": "flush", "count": 10_000, "within_s": 0.5}
     steps = (
         FaultStep(fault="power-cut", options=never, target="n1", at_s=1, for_s=1.5),
-        FaultStep(fault="power-cut", target="n1", at_s=2, for_s=3),
+        FaultStep(fault="power-cut", target="n1", at_s=at_s, for_s=3),
     )
     result = simulate(tmp_path, *steps, time_limit_s=7)
     assert [episode.bit for episode in result.episodes] == [False, True]

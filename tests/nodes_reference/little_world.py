@@ -20,6 +20,7 @@ from nodes.reference.log import Log, Range
 from nodes.reference.node import Node, Recovered
 from nodes.reference.primary import Primary
 from nodes.reference.records import position
+from nodes.reference.requests import YEAR_2000_NS
 from nodes.reference.settings import MS, Member, Settings
 from nodes.reference.state import State
 
@@ -156,7 +157,11 @@ class World:
         self.promises.kept(name, disk.meta)
         self.promises.flushed(disk.meta.identity, disk.frames)
         self.nodes[name] = Node(
-            self.settings[name], found, now=self.now, rng=random.Random(self.rng.random())
+            self.settings[name],
+            found,
+            now=self.now,
+            rng=random.Random(self.rng.random()),
+            wall_ns=lambda: YEAR_2000_NS + self.now,
         )
         self._drain(name)
 

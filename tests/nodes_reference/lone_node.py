@@ -38,6 +38,7 @@ class Lone:
         *epochs: int,
         count: int = 3,
         now: int = 0,
+        wall_ns: int = 0,
         meta: fx.Meta | None = None,
         **changes: Any,
     ) -> None:
@@ -50,6 +51,7 @@ class Lone:
             Recovered(meta=meta, log=Log(frames=entries(1, *epochs))),
             now=now,
             rng=random.Random(1),
+            wall_ns=lambda: wall_ns,
         )
         self.done: list[fx.Effect] = []
         for peer in self.node.settings.peers:

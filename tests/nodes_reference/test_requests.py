@@ -1,7 +1,6 @@
 """What clients may ask for: anything that is JSON, and every answer is one."""
 
 import json
-import random
 from typing import Any
 
 import pytest
@@ -10,7 +9,8 @@ from hypothesis import strategies as st
 from lone_node import Lone, S
 
 from nodes.reference import text
-from nodes.reference.settings import Failover, Mode
+from nodes.reference.requests import YEAR_2000_NS
+from nodes.reference.settings import MS, Failover, Mode
 
 OPERATIONS = [
     "get",
@@ -90,14 +90,24 @@ def test_an_operation_that_is_no_name_is_refused(op: Any) -> None:
     assert lone.answers()[1]["error"] == f"there is no operation {op!r}"
 
 
-def test_who_is_promoted_by_force_does_not_begin_again_an_epoch_that_it_has_forgotten() -> None:
-    """A node that has lost its disk knows no more than one that is new."""
-    begun = set()
-    for seed in range(20):
-        blank = Lone("n2", failover=Failover.MANUAL)
-        blank.node.rng = random.Random(seed)
-        blank.node.request(1, {"op": "promote", "force": True}, S)
-        blank.drain(S)
-        begun.add(blank.answers()[1]["epoch"])
-    assert len(begun) == 20
-    assert min(begun) > 1000, "and it is above what a part that was cut off may have reached"
+def promoted(*, force: bool, wall_ns: int, promised: int = 0) -> int:
+    """Return the epoch that n2 begins when an operator promotes it."""
+    lone = Lone("n2", promised, failover=Failover.MANUAL, wall_ns=wall_ns)
+    lone.node.request(1, {"op": "promote", "force": force}, S)
+    lone.drain(S)
+    epoch: int = lone.answers()[1]["epoch"]
+    return epoch
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_whom_an_operator_promotes_begins_a_later_epoch_than_any_that_it_may_have_forgotten(
+    force: bool,
+) -> None:
+    """A node that has lost its disk knows no more than one that is new, but the time."""
+    first = promoted(force=force, wall_ns=YEAR_2000_NS + 7 * S)
+    assert first == 700_002
+    assert promoted(force=force, wall_ns=YEAR_2000_NS + 7 * S + MS) == 700_102
+    assert promoted(force=force, wall_ns=YEAR_2000_NS + 7 * S, promised=800_001) == 800_102, (
+        "what it knows counts"
+    )
+    assert promoted(force=force, wall_ns=0, promised=301) == 402, "a clock may be wrong"

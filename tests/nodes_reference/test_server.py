@@ -121,7 +121,10 @@ NONSENSE = [
     pack_json({"is": "Hello", "name": "n1", "identity": 5, "blank": True}),
     pack_json({"is": "AskVote", "epoch": 1}),
     struct.pack(">II", 4 + 100_000, 100_000) + b'{"a":' * 20_000,
-    *(pack_json({"op": "put", "key": "k", "value": nested(levels), "id": 1}) for levels in (100, 500, 900)),
+    *(
+        pack_json({"op": "put", "key": "k", "value": nested(levels), "id": 1})
+        for levels in (99, 100, 500, 900)
+    ),
     pack_json({"op": "put", "key": "k", "value": 1, "id": nested(900)}),
     pack_json({"op": nested(900), "key": "k", "value": 1, "id": 1}),
 ]

@@ -103,3 +103,14 @@ def test_what_json_does_not_have_is_not_written(
 @pytest.mark.parametrize("data", [b"NaN", b"[Infinity]", b"-Infinity", b"1e999", b'{"a":-1e999}'])
 def test_what_json_does_not_have_is_not_read(data: bytes) -> None:
     assert read(data) == read_by_json_alone(data) == "no JSON"
+
+
+def depth(value: Any) -> int:
+    """Return how many lists and objects are in each other at most."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max((depth(each) for each in inner), default=0)
+
+
+@given(VALUES, st.integers(0, 6))
+def test_how_deep_a_value_is_nested(value: Any, levels: int) -> None:
+    assert text.is_deeper(value, levels) is (depth(value) > levels)

@@ -1,12 +1,14 @@
 """A simulated process can die at any step of what it does, and then nothing more of it happens."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
 from little_cluster import Line, Little, Pair, World, within
 
 from harness.machine import Death, Point
+from nodes.simulated.loop import ProcessDied
 from nodes.simulated.process import SimulatedProcess
 
 LOG = Path("/data/log")
@@ -81,6 +83,24 @@ def test_a_point_that_is_not_reached_has_no_victims(world: World) -> None:
         await little.start("n1", writes)
         assert await little["n1"].crash_at(Point.REPLY, count=1, power=False, within_s=1) == ()
         assert len(await little["n1"].alive()) == 1
+
+    world.run(scenario)
+
+
+def test_a_step_at_the_very_end_of_the_wait_has_its_victims(world: World) -> None:
+    async def idle(process: SimulatedProcess) -> None:
+        await asyncio.sleep(FOREVER)
+
+    async def scenario(little: Little) -> None:
+        process, machine = await little.start("n1", idle), little["n1"]
+
+        def step() -> None:
+            with contextlib.suppress(ProcessDied):
+                process.reach(Point.WRITE)
+
+        asyncio.get_running_loop().call_later(1, step)
+        assert len(await machine.crash_at(Point.WRITE, count=1, power=False, within_s=1)) == 1
+        assert await machine.alive() == ()
 
     world.run(scenario)
 

@@ -6,6 +6,9 @@ from nodes.planted.bug import Bug, Edit, Where
 _NO_VOTE = '        if not self.may_vote:\n            return "has no vote: its disk is new"\n'
 _COUNTS = "if record.members.get(name) == ballot.identity and name != record.joining"
 _PROTECTED = Where(modes=(Mode.SEMI_SYNC, Mode.QUORUM))
+_COUNTED_UP = Edit(
+    "requests.py", "node.highest, least=(node.wall_ns() - YEAR_2000_NS) // MS)", "node.highest)"
+)
 _MORE_RECENT = "if ms.mark_of(message) < self.log.end:"
 
 BUGS = (
@@ -49,6 +52,7 @@ BUGS = (
         way=4,
         summary="A primary's epoch is not durable: promoted after a restart, it begins the same epoch again.",
         edits=(
+            _COUNTED_UP,
             Edit(
                 "node.py",
                 "        self.meta = replace(self.meta, **changes)\n",
@@ -66,6 +70,14 @@ BUGS = (
         ),
         where=Where(modes=(Mode.ASYNC, Mode.SEMI_SYNC), settings={"failover": "manual"}),
         needs=("partition", "promote", "kill"),
+    ),
+    Bug(
+        name="forgotten-epoch-begun-again",
+        way=4,
+        summary="Promotions count up from the epochs that a node knows: without its disk it begins one again.",
+        edits=(_COUNTED_UP,),
+        where=Where(modes=(Mode.ASYNC, Mode.SEMI_SYNC), settings={"failover": "manual"}),
+        needs=("partition", "promote", "disk-loss"),
     ),
     Bug(
         name="election-without-n-minus-k-logs",

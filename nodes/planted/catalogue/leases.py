@@ -73,19 +73,6 @@ BUGS = (
         summary="The lease is measured by the wall clock, which may be set back.",
         edits=(
             Edit(
-                "host.py",
-                '    def new_identity(self) -> str:\n        """Return a random name.',
-                "    def wall_ns(self) -> int:\n"
-                '        """Return the wall clock."""\n'
-                "        return time.time_ns()\n\n"
-                '    def new_identity(self) -> str:\n        """Return a random name.',
-            ),
-            Edit(
-                "server.py",
-                "        self._links = Links(",
-                "        self._node.wall_ns = host.wall_ns\n        self._links = Links(",
-            ),
-            Edit(
                 "server.py",
                 "        now = self._host.now_ns()\n        touched",
                 "        now = self._host.wall_ns()\n        touched",

@@ -105,6 +105,32 @@ def test_the_lines_tell_the_shrunk_story_and_the_coverage(
     assert "VIOLATED: 2 seeds (1 to 2)" in out
 
 
+def test_pages_are_written_once_and_an_impatient_user_gets_the_verdict_without_them(
+    acked: Acked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, lambda seed: LOST)
+    interrupts, written = Interrupts(), []
+    monkeypatch.setattr(cli_workers, "asked_to_stop", lambda: interrupts)
+
+    def write(run: Path) -> None:
+        (run / "report.html").write_text("x")
+        written.append(run)
+
+    def wait_too_long(run: Path) -> None:
+        interrupts.notice()
+        interrupts.notice()
+        write(run)
+
+    monkeypatch.setattr(report, "write_run", wait_too_long)
+    code, out, _ = acked("fuzz", "--seeds", "2", "--json")
+    assert (code, json.loads(out)["verdict"], written) == (1, "violated", [])
+    interrupts = Interrupts()
+    monkeypatch.setattr(report, "write_run", write)
+    for _ in range(2):
+        assert acked("fuzz", "--resume", "runs/latest")[0] == 1
+    assert [run.name for run in written] == ["seed-1-shrunk"]
+
+
 def test_a_campaign_is_gone_on_with_by_its_folder_alone(
     acked: Acked, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,7 +32,12 @@ NAMES = (
 
 
 def simulate(
-    folder: Path, *steps: FaultStep, mode: Mode = Mode.QUORUM, seed: int = 1, time_limit_s: float = 5
+    folder: Path,
+    *steps: FaultStep,
+    mode: Mode = Mode.QUORUM,
+    failover: str = "automatic",
+    seed: int = 1,
+    time_limit_s: float = 5,
 ) -> RunResult:
     """Run the reference store under faults, in segments so small that a full disk soon shows."""
     scenario = Scenario(
@@ -44,7 +49,7 @@ def simulate(
         time_limit_s=time_limit_s,
         seed=seed,
         faults=steps,
-        settings={"segment_kb": 16},
+        settings={"segment_kb": 16, "failover": failover},
     )
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(
@@ -133,6 +138,30 @@ def test_a_node_that_refuses_what_a_lie_has_left_gets_a_blank_disk(tmp_path: Pat
     result = simulate(tmp_path, *steps, time_limit_s=6)
     assert result.verdict is Verdict.HOLDS
     assert result.episodes[0].healed[-1].what.endswith("on a blank disk")
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("set_back", [False, True])
+def test_a_node_that_has_forgotten_its_epoch_begins_a_later_one_unless_its_clock_was_set_back(
+    tmp_path: Path, set_back: bool, force: bool
+) -> None:
+    """The node is promoted while the old primary is cut off, loses its disk, and is promoted again."""
+    again = {"force": force}
+    steps = [
+        FaultStep(fault="partition", options={"shape": "primary-cut-off"}, target="n1", at_s=1, for_s=3.7),
+        FaultStep(fault="promote", options=again, target="n2", at_s=1.2, for_s=0.1),
+        FaultStep(fault="kill", target="n3", at_s=4.4, for_s=4.1),
+        FaultStep(fault="disk-loss", target="n2", at_s=4.45, for_s=0.15),
+        FaultStep(fault="promote", options=again, target="n2", at_s=6.2, for_s=0.1),
+    ]
+    if set_back:
+        steps.append(FaultStep(fault="clock-jump", options={"by_s": -60}, target="n2", at_s=4.7, for_s=4))
+    result = simulate(tmp_path, *steps, mode=Mode.ASYNC, failover="manual", time_limit_s=11)
+    assert all(episode.bit for episode in result.episodes)
+    figures = next(check.figures for check in result.checks if check.checker == "durability")
+    assert figures["lost"] > 0, "there is something to judge"
+    assert (figures["unproved"] > 0) is set_back
+    assert result.verdict is (Verdict.INCONCLUSIVE if set_back else Verdict.HOLDS)
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -46,16 +46,19 @@ def test_what_another_primary_took_again_is_no_hole_in_an_epoch_that_was_forgott
     assert (result.figures["lost"], result.figures["unproved"]) == (2, 2), told(result)
 
 
-def test_what_is_of_lower_epochs_is_judged_all_the_same():
+@pytest.mark.parametrize(("epoch", "ruling"), [(101, "forbidden"), (202, "unproved"), (302, "unproved")])
+def test_what_is_of_lower_epochs_is_judged_all_the_same(epoch, ruling):
+    """The survivor n1 is primary of 101 all the time, and does not know of the epochs of n2."""
     script = Script(Mode.SEMI_SYNC, ("n1", "n2"), failover=Failover.MANUAL, degrades=True)
     script.elected("n1", 101, at=10, cause=Cause.BOOTSTRAP)
     script.write(0, at=50, entry=(101, 1), on=("n1", "n2"))
     script.elected("n2", 302, at=300, log=(101, 1), heard=("n2",), cause=Cause.OPERATOR)
     script.episode("disk-loss", "n2", at=500, until=600)
     script.elected("n2", 202, at=700, heard=("n2",), cause=Cause.OPERATOR)
-    script.write(1, at=750, entry=(101, 2), on=("n1", "n2"))
-    script.final("n1", {"list-0": [1]})
-    assert judged(script, "n1")[0] == "forbidden", "n1 is primary of 101 all the time, and its log has a hole"
+    by = "n1" if epoch == 101 else "n2"
+    script.write(1, at=750, entry=(epoch, 2), on=("n1", "n2"), by=by)
+    script.final("n1", {"list-0": [0]})
+    assert judged(script, "n1")[0] == ruling
 
 
 @pytest.mark.parametrize("lost,ruling", [(True, "permitted"), (False, "forbidden")])
@@ -129,7 +132,7 @@ def test_a_voter_may_have_forgotten_if_its_disk_lied(voter, excused):
     assert ("n2 began epoch 202 twice" not in told(check(script, "n2"))) is excused
 
 
-def restarts(*faults, heard=("n2",), lies=()):
+def restarts(*faults, heard=("n2",), lies=(), tolerance_s=0.0):
     """A run in which n2 begins epoch 1102 anew after each of some faults."""
     script = Script(Mode.SEMI_SYNC, ("n1", "n2"), failover=Failover.MANUAL, degrades=True)
     script.elected("n1", 101, at=10, cause=Cause.BOOTSTRAP)
@@ -141,7 +144,7 @@ def restarts(*faults, heard=("n2",), lies=()):
         script.episode(fault, "n2", at=400 + 200 * number, until=450 + 200 * number)
         script.elected("n2", 1102, at=500 + 200 * number, log=(101, 1), heard=heard)
     script.final("n2", {"list-0": [0]})
-    return told(check(script, "n2"))
+    return told(Durability(tolerance_s).check(script.run("n2")))
 
 
 def test_each_time_that_an_epoch_is_begun_again_needs_an_excuse_of_its_own():
@@ -157,6 +160,15 @@ def test_a_disk_that_lied_excuses_a_node_only_if_the_power_was_cut_since():
     assert BEGAN_TWICE in restarts("power-cut", heard=("n1", "n2"))
     assert BEGAN_TWICE in restarts("kill", heard=("n1", "n2"), lies=[lie])
     assert BEGAN_TWICE in restarts("kill", heard=("n1", "n2"), lies=[lie, ("power-cut", 250, 270)])
+
+
+@pytest.mark.parametrize(("lie", "cut", "apart_ms"), [((200, 295), 285, 14), ((200, 9000), 510, 10)])
+def test_clocks_that_differ_may_hide_that_the_power_was_cut_in_between(lie, cut, apart_ms):
+    """The epoch is begun at 300 and again at 500; the power is cut from `cut` to a millisecond later."""
+    lies = [("lying-flush", *lie), ("power-cut", cut, cut + 5)]
+    for tolerance_s, excused in ((apart_ms / 1000, True), ((apart_ms - 1) / 1000, False)):
+        found = restarts("kill", heard=("n1", "n2"), lies=lies, tolerance_s=tolerance_s)
+        assert (BEGAN_TWICE not in found) is excused
 
 
 def test_who_survives_is_known_by_the_last_epoch_that_it_began_not_by_the_highest():

@@ -130,12 +130,14 @@ class WritePart:
 
 @fixed
 class InstallSnapshot:
-    """Make the received snapshot current and start the log anew behind it; the old log is kept aside.
+    """Make the received snapshot current and start the log anew behind it with `frames`, all in one step.
 
-    Ends in `Node.installed(...)` or, if what came is not sound, `Node.install_failed()`.
+    The old log is kept aside. Ends in `Node.installed(...)` or, if what came is not sound, in
+    `Node.install_failed()`.
     """
 
     index: int
+    frames: tuple[bytes, ...]
 
 
 @fixed

@@ -14,13 +14,15 @@ BATCH_BYTES = 256 << 10
 class Feed:
     """One member as its primary sees it. `stream` 0 means that nothing is being sent.
 
-    `flushed` and `written` are what the replica has acknowledged in this stream. `lease_ns` is when the newest
+    `common` is where its log, when it last asked, left this one. `flushed` and `written` are what the replica has
+    acknowledged in this stream. `lease_ns` is when the newest
     heartbeat that it answered was sent, by the primary's clock; `clock` the replica's own at its last message.
     `record` is the version of the protection record that it holds.
     """
 
     identity: str = ""
     stream: int = 0
+    common: int = 0
     sent: int = 0
     flushed: int = 0
     written: int = 0

@@ -121,7 +121,8 @@ class Accept(Order):
 class Install(Order):
     """Too far behind, or too different: take the snapshot up to `index` first.
 
-    Only the entries up to `common` of the replica's own log are in the primary's.
+    Only the entries up to `common` of the replica's own log are in the primary's. Those of them that are behind
+    the snapshot follow as `Rest`, so that the replica need not give up, even for a moment, what it has.
     """
 
     stream: int
@@ -146,6 +147,14 @@ class Part(Order):
     index: int
     offset: int
     end: bool
+
+
+@fixed_by_name
+class Rest(Order):
+    """Entries behind the snapshot up to `index` that the replica has (the blob), in order; others may follow."""
+
+    stream: int
+    index: int
 
 
 @fixed_by_name
@@ -203,6 +212,7 @@ Message = (
     | Install
     | AskPart
     | Part
+    | Rest
     | Append
     | Appended
     | Propose

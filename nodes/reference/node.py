@@ -181,15 +181,18 @@ class Node:
         if isinstance(self.role, Primary) and data:
             self.role.send_part(asked, data, end)
 
-    def installed(self, state: State, index: int, history: Sequence[Range], now: int) -> None:
-        """Another node's snapshot is now this node's own; the log starts anew behind it."""
-        self.log = Log(base=index, history=history)
+    def installed(
+        self, state: State, index: int, history: Sequence[Range], frames: Sequence[bytes], now: int
+    ) -> None:
+        """Another node's snapshot is now this node's own; the log starts anew behind it, with `frames`."""
+        self.log = Log(base=index, history=history, frames=frames)
         self.generation += 1
-        self.written = self.flushed = self.applied = self.commit = index
+        self.written = self.flushed = self.log.last
+        self.applied = self.commit = index
         self.state = state
         self.reloading = False
         self.snapshots.forget(index)
-        self.report_stored(1, index, "disk", now)
+        self.report_stored(1, self.log.last, "disk", now)
         self.report_applied(now)
         if isinstance(self.role, Replica):
             self.role.installed(now)

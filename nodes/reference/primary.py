@@ -168,28 +168,27 @@ class Primary(Quiet):
         node = self.node
         self._identify(feed, message.identity)
         feed.stop()
-        common = node.log.common(ms.ranges_of(message.ranges))
+        common = feed.common = node.log.common(ms.ranges_of(message.ranges))
         if common >= message.base and common >= node.log.base:
             feed.start(message.stream, common, message.flushed)
             node.send(peer, ms.Accept(epoch=self.epoch, stream=message.stream, common=common))
-        elif node.snapshots.current >= max(node.log.base, self._worth(common), 1):
-            index = node.snapshots.current
+        elif index := node.snapshots.current:
             node.send(peer, ms.Install(epoch=self.epoch, stream=message.stream, index=index, common=common))
         else:
             node.snapshots.wanted = True  # the replica asks again soon
 
-    def _worth(self, common: int) -> int:
-        """Return how far a snapshot must reach at least for a replica to take it in place of its log.
-
-        That log goes, with all that both have: copies that were acknowledged would be fewer until it has caught
-        up. What this node can't apply before the replica confirms it, no snapshot of its own can hold.
-        """
-        return common if self.node.settings.mode is Mode.ASYNC else min(common, self.node.applied)
-
     def send_part(self, asked: fx.ReadPart, data: bytes, end: bool) -> None:
-        """Pass on a part of the snapshot's file."""
-        part = ms.Part(epoch=self.epoch, stream=asked.stream, index=asked.index, offset=asked.offset, end=end)
-        self.node.send(asked.to, part, data)
+        """Pass on a part of the snapshot's file; behind the last one goes what the replica has beyond it."""
+        node, peer, index = self.node, asked.to, asked.index
+        if node.log.base > index:
+            return  # another snapshot has taken its place meanwhile, and the log behind it is compacted away
+        part = ms.Part(epoch=self.epoch, stream=asked.stream, index=index, offset=asked.offset, end=end)
+        node.send(peer, part, data)
+        sent, common = index, self.feeds[peer].common
+        while end and sent < common:
+            frames = node.log.slice(sent + 1, common, BATCH_BYTES)
+            sent += len(frames)
+            node.send(peer, ms.Rest(epoch=self.epoch, stream=asked.stream, index=index), b"".join(frames))
 
     def disconnected(self, peer: str, now: int) -> None:
         """The stream is gone with its connection."""

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from nodes.reference.host import Host
-from nodes.reference.server import FatalError, Server
+from nodes.reference.server import Server
 from nodes.reference.settings import Settings
-from nodes.reference.storage import Storage
+from nodes.reference.storage import FatalError, Storage
 from nodes.reference.wal import RefusedError
 
 

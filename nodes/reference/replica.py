@@ -36,6 +36,7 @@ class Replica(Quiet):
         self._asked_ns = -1 << 62
         self._installing: int | None = None
         self._common = 0
+        self._rest: list[bytes] | None = None
         self._acknowledged = (-1, -1)
         self._fresh_at: deque[tuple[int, int]] = deque(maxlen=1000)
         self._slow_flush = node.settings.mode is Mode.SEMI_SYNC_MEMORY
@@ -108,6 +109,8 @@ class Replica(Quiet):
                 self._install(message, now)
             case ms.Part():
                 self._part(message, blob, now)
+            case ms.Rest():
+                self._take_rest(message, blob, now)
 
     def disconnected(self, peer: str, now: int) -> None:
         """The stream is gone with its connection."""
@@ -184,7 +187,7 @@ class Replica(Quiet):
     # Snapshots from the primary
 
     def _install(self, message: ms.Install, now: int) -> None:
-        self._installing, self._common = message.index, message.common
+        self._installing, self._common, self._rest = message.index, message.common, None
         self._ask_part(0, now)
 
     def _ask_part(self, offset: int, now: int) -> None:
@@ -200,14 +203,31 @@ class Replica(Quiet):
             return
         self.node.out.append(fx.WritePart(message.offset, blob))
         if message.end:
-            log = self.node.log
-            for epoch, first, last in log.stretches(self._common + 1, log.last):
-                self.node.report("truncated", now, epoch=epoch, first=first, last=last)
-            self.node.reloading = True
-            self.node.generation += 1  # a flush that is under way says nothing about the log to come
-            self.node.out.append(fx.InstallSnapshot(self._installing))
+            self._rest = []
+            self._install_if_whole(now)
         else:
             self._ask_part(message.offset + len(blob), now)
+
+    def _take_rest(self, message: ms.Rest, blob: bytes, now: int) -> None:
+        if message.index != self._installing or self._rest is None:
+            return
+        self._asked_ns = now
+        for frame in frames_in(blob):
+            if position(frame)[0] == self._installing + len(self._rest) + 1:
+                self._rest.append(frame)
+        self._install_if_whole(now)
+
+    def _install_if_whole(self, now: int) -> None:
+        assert self._installing is not None and self._rest is not None, "the snapshot has come"
+        node, log = self.node, self.node.log
+        if self._installing + len(self._rest) < self._common:
+            return
+        for epoch, first, last in log.stretches(self._common + 1, log.last):
+            node.report("truncated", now, epoch=epoch, first=first, last=last)
+        node.reloading = True
+        node.generation += 1  # a flush that is under way says nothing about the log to come
+        node.out.append(fx.InstallSnapshot(self._installing, tuple(self._rest)))
+        self._installing = None
 
     def installed(self, now: int) -> None:
         """A snapshot is this node's own: ask at once for what follows, before the primary compacts that away."""

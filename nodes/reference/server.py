@@ -17,7 +17,7 @@ from nodes.reference.node import Node
 from nodes.reference.records import DamageError
 from nodes.reference.settings import Settings
 from nodes.reference.snapshot import UnsoundError
-from nodes.reference.storage import Storage
+from nodes.reference.storage import FatalError, Storage
 from nodes.reference.text import is_deeper, own_json
 from nodes.reference.wire import GarbageError, Splitter, pack
 
@@ -29,10 +29,6 @@ MAX_LEVELS = 100
 
 ROOM_AGAIN_S = 1.0
 """How long to wait before a full disk is tried again."""
-
-
-class FatalError(Exception):
-    """The node can't go on: what its disk holds is no longer known."""
 
 
 class Server:
@@ -200,8 +196,8 @@ class Server:
                 self._read_part(effect)
             case fx.WritePart(offset, data):
                 self._in_worker(lambda: storage.write_part(offset, data), self._try_again_later)
-            case fx.InstallSnapshot(index):
-                self._install(index)
+            case fx.InstallSnapshot(index, frames):
+                self._install(index, frames)
             case fx.Reload():
                 self._in_worker(storage.load_snapshot, self._reloaded)
 
@@ -280,16 +276,16 @@ class Server:
         if current:
             self._in_worker(lambda: self._storage.read_part(asked.offset), then)
 
-    def _install(self, index: int) -> None:
+    def _install(self, index: int, frames: tuple[bytes, ...]) -> None:
         def then(result: Any, error: BaseException | None) -> None:
             if error is None:
-                state, reached, history = result
-                self._node.installed(state, reached, history, self._host.now_ns())
+                state, history = result
+                self._node.installed(state, index, history, frames, self._host.now_ns())
             else:
                 self.complain(f"the snapshot that came could not be used: {error}")
                 self._node.install_failed()
 
-        self._in_worker(lambda: self._storage.install(index), then)
+        self._in_worker(lambda: self._storage.install(index, frames), then)
 
     def _reloaded(self, state: Any, error: BaseException | None) -> None:
         if error is not None:

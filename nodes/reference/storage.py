@@ -4,6 +4,8 @@ meta       identity, promised epoch, protection record
 flushed    how far the log was durable, at least
 snapshot   the state up to some entry
 log/       the entries behind it, in segments
+snapshot.to-go-with-N
+           another node's snapshot, which counts from the moment on that there is a segment N behind it
 cut/       entries that diverged from a later primary's log, kept for whoever asks what became of them
 """
 
@@ -22,6 +24,12 @@ from nodes.reference.settings import Settings
 from nodes.reference.snapshot import SnapshotWriter, UnsoundError, adopt, read
 from nodes.reference.state import State
 from nodes.reference.wal import RefusedError, Wal
+
+_WAITING = "snapshot.to-go-with-"
+
+
+class FatalError(Exception):
+    """The node can't go on: what its disk holds is no longer known."""
 
 
 class Storage:
@@ -47,15 +55,19 @@ class Storage:
         self.recovered = self._recover()
 
     def _recover(self) -> Recovered:
+        self._finish_installation()
         state = State(sessions=self._sessions)
         base, history = self._load(state)
         found = self.wal.found
         if found.first > base + 1:
             raise RefusedError(f"the log begins at entry {found.first}, but the snapshot ends at {base}")
-        if found.last < base or (
-            base >= found.first and not _agree(found.frames[base - found.first], history)
+        if (
+            found.first <= base <= found.last
+            and position(found.frames[base - found.first])[1] != history[-1][0]
         ):
-            self.wal.reset(base)  # the log is older than the snapshot that was installed over it
+            raise RefusedError(f"the log and the snapshot have different entries {base}")
+        if found.last < base:
+            self.wal.reset(base)  # the snapshot is durable, and some of what it holds was not so in the log
             log = Log(base=base, history=history)
         else:
             kept = [row for row in history if row[1] < found.first]
@@ -133,10 +145,13 @@ class Storage:
         finally:
             self._files.close(descriptor)
 
-    def install(self, index: int) -> tuple[State, int, list[Range]]:
-        """Make the received snapshot current and start the log anew behind it.
+    def install(self, index: int, frames: Sequence[bytes]) -> tuple[State, list[Range]]:
+        """Make the received snapshot current and start the log anew behind it with `frames`, durably.
 
-        Raises UnsoundError, and leaves everything as it was, if what came is not the snapshot up to `index`.
+        That happens in one step: the new log names the snapshot. A crash leaves either all that was there before
+        or all that is new; recovery gives the snapshot its name. Raises UnsoundError if what came is not the
+        snapshot up to `index`, and OSError if there is no room for the log; then everything is as it was. What
+        goes wrong after that is a FatalError.
         """
         arrived = self._folder / "snapshot.in"
         state = State(sessions=self._sessions)
@@ -149,10 +164,23 @@ class Storage:
         finally:
             self._files.close(descriptor)
         self.abandon_snapshot()
-        self.wal.prepare_spare()  # a full disk shows here, before anything has changed
-        adopt(arrived, self._folder / "snapshot", files=self._files)
-        self.wal.reset(index)
-        return state, index, history
+        self.wal.prepare_reset(frames)
+        waiting = self._folder / f"{_WAITING}{self.wal.next_number}"
+        try:
+            adopt(arrived, waiting, files=self._files)
+            self.wal.reset(index, frames)
+            adopt(waiting, self._folder / "snapshot", files=self._files)
+        except OSError as error:
+            raise FatalError(f"a snapshot could not be installed to the end: {error}") from error
+        return state, history
+
+    def _finish_installation(self) -> None:
+        """Adopt a snapshot whose log was begun before a crash; remove one whose log was not."""
+        for name in self._files.names(self._folder):
+            if name == f"{_WAITING}{self.wal.base_number}":
+                adopt(self._folder / name, self._folder / "snapshot", files=self._files)
+            elif name.startswith(_WAITING):
+                self._files.unlink(self._folder / name)
 
     def close(self) -> None:
         """Close the files and let others open the folder."""
@@ -160,8 +188,3 @@ class Storage:
         self.wal.close()
         self._meta.close()
         self._files.close(self._lock)
-
-
-def _agree(frame: bytes, history: Sequence[Range]) -> bool:
-    """Tell whether the log's entry at the snapshot's end is the one that the snapshot holds."""
-    return position(frame)[1] == history[-1][0]

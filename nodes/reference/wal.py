@@ -18,6 +18,7 @@ import errno
 import itertools
 import struct
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,9 +79,11 @@ class Wal:
         self._current = -1
         self._retired: list[int] = []
         self._making_spare = threading.Lock()
-        self._has_spare = files.exists(self._spare)
+        self._has_spare = self._find_spare()
         self._offset = 0
         self._flushed = 0
+        self.base_number: int | None = None
+        """The number of the segment, among those found, that began a log anew; None if none did."""
         self.found = self._recover()
         self._flushed = self.found.last
 
@@ -100,13 +103,29 @@ class Wal:
         """Make the next segment's file ahead of its use, in any thread; raises OSError if the disk is full."""
         with self._making_spare:
             if not self.has_spare:
-                self._make_spare()
+                self._make_spare(self._size)
 
-    def _make_spare(self) -> None:
+    def _find_spare(self) -> bool:
+        """Tell whether there is a spare to begin with; one that a crash has left half begun is removed."""
+        if not self._files.exists(self._spare):
+            return False
+        blank = not read_whole(self._files, self._spare).rstrip(b"\0")
+        if not blank:
+            self._files.unlink(self._spare)
+        return blank
+
+    def prepare_reset(self, frames: Sequence[bytes]) -> None:
+        """Make sure that there is room for `frames` in the next segment's file; raises OSError if there is not."""
+        with self._making_spare:
+            if not self.has_spare or _reset_bytes(frames) > self._size:
+                self._make_spare(max(self._size, _reset_bytes(frames)))
+                self._files.sync_folder(self._folder)
+
+    def _make_spare(self, size: int) -> None:
         files, making = self._files, self._folder / "spare.new"
         descriptor = files.open(making, create=True, truncate=True)
         try:
-            files.allocate(descriptor, self._size)
+            files.allocate(descriptor, size)
             files.sync(descriptor)
         except OSError:
             files.unlink(making)
@@ -168,11 +187,19 @@ class Wal:
             self._put(_mark(CUT, after))
             self._files.sync_data(self._current)
 
-    def reset(self, base: int) -> None:
-        """Start anew behind `base`, which a snapshot holds; the old segments are kept in `cut/`."""
+    @property
+    def next_number(self) -> int:
+        """The number of the segment that is begun next."""
+        return _number(self._segments[-1][0]) + 1
+
+    def reset(self, base: int, frames: Sequence[bytes] = ()) -> None:
+        """Start anew behind `base`, which a snapshot holds, with `frames`; the old segments are kept in `cut/`.
+
+        The new log is there, as a whole, as soon as its segment has its name. `prepare_reset` comes first.
+        """
         old = list(self._segments)
-        self._lower_hint(base)
-        self._begin(base + 1, number=_number(old[-1][0]) + 1, first=_mark(BASE, base))
+        self._lower_hint(base + len(frames))
+        self._begin(base + 1, number=self.next_number, first=b"".join((_mark(BASE, base), *frames)))
         self._segments = self._segments[-1:]
         self._set_aside([path for path, _ in old])
 
@@ -212,7 +239,7 @@ class Wal:
     def _rotate(self, following: int, *, first: bytes = b"") -> None:
         """Go on in a new segment; everything in the old ones is durable from now on."""
         self._files.sync_data(self._current)
-        self._begin(following, number=_number(self._segments[-1][0]) + 1, first=first)
+        self._begin(following, number=self.next_number, first=first)
 
     def _begin(self, following: int, *, number: int, first: bytes = b"") -> None:
         self.prepare_spare()
@@ -221,8 +248,7 @@ class Wal:
         path = self._folder / f"{number:08}.log"
         self._current = self._files.open(self._spare)
         head = _SEGMENT.pack(MAGIC, following) + first
-        # Up to where a mark would end: a crash may have left one in the spare, which must not count here.
-        self._files.write(self._current, head.ljust(_SEGMENT.size + _MARK_BYTES, b"\0"), 0)
+        self._files.write(self._current, head, 0)
         self._offset = len(head)
         self._files.sync_data(self._current)
         self._files.rename(self._spare, path)
@@ -238,6 +264,7 @@ class Wal:
             self._begin(1, number=1)
             return Found(1, [])
         bases = [place for place, path in enumerate(paths) if self._first_mark(path) == BASE]
+        self.base_number = _number(paths[bases[-1]]) if bases else None
         if bases and bases[-1]:
             self._set_aside(paths[: bases[-1]])
             paths = paths[bases[-1] :]
@@ -330,6 +357,11 @@ class Wal:
 
 def _mark(kind: int, value: int) -> bytes:
     return encode(0, kind, VALUE.pack(value))
+
+
+def _reset_bytes(frames: Sequence[bytes]) -> int:
+    """Return how large a segment must be that begins with `frames`, and a mark on either side."""
+    return _SEGMENT.size + 2 * _MARK_BYTES + sum(map(len, frames))
 
 
 def _number(path: Path) -> int:

@@ -53,9 +53,9 @@ class Disk:
             for row in json.loads(json.dumps(rows)):
                 state.load(row)
         last = self.first + len(self.frames) - 1
-        if last < base or (
-            base >= self.first and position(self.frames[base - self.first])[1] != history[-1][0]
-        ):
+        if self.first <= base <= last:
+            assert position(self.frames[base - self.first])[1] == history[-1][0]
+        if last < base:
             self.frames, self.first = [], base + 1
             log = Log(base=base, history=history)
         else:
@@ -303,7 +303,7 @@ class World:
                     self._later(1 * MS, name, lambda node: node.part_read(effect, part, end))
             case fx.WritePart(offset, data):
                 disk.incoming = disk.incoming[:offset] + data
-            case fx.InstallSnapshot(index):
+            case fx.InstallSnapshot(index, frames):
 
                 def install(node: Node) -> None:
                     found, history, rows = json.loads(disk.incoming)
@@ -313,9 +313,10 @@ class World:
                     for row in json.loads(json.dumps(rows)):
                         state.load(row)
                     disk.snapshot = (index, history, rows)
-                    disk.frames, disk.first, disk.flushed = [], index + 1, index
+                    disk.frames, disk.first, disk.flushed = list(frames), index + 1, index + len(frames)
                     self.promises.installed(disk.meta.identity, history)
-                    node.installed(state, index, history, self.now)
+                    self.promises.flushed(disk.meta.identity, disk.frames)
+                    node.installed(state, index, history, frames, self.now)
 
                 self._later(5 * MS, name, install)
             case fx.Reload():

@@ -9,11 +9,12 @@ import pytest
 from nodes.reference.effects import Meta
 from nodes.reference.files import HostFiles
 from nodes.reference.meta import SLOT_BYTES, MetaFile
+from nodes.reference.records import encode
 from nodes.reference.rules import Record
 from nodes.reference.settings import Member, Settings
 from nodes.reference.snapshot import SnapshotWriter, UnsoundError, read
 from nodes.reference.state import State
-from nodes.reference.storage import Storage
+from nodes.reference.storage import FatalError, Storage
 from nodes.reference.wal import RefusedError
 
 RECORD = Record(epoch=101, seq=2, members={"n1": "a", "n2": "b"}, in_sync=("n1",), joining="n2", need=2)
@@ -123,13 +124,23 @@ def test_a_log_that_does_not_reach_its_snapshot_is_refused(tmp_path: Path) -> No
         stored(tmp_path, settings)
 
 
-def test_a_log_older_than_an_installed_snapshot_gives_way(tmp_path: Path) -> None:
-    """A crash between the arrival of a snapshot and the new log is finished at the next start."""
+def test_a_log_that_ends_before_its_snapshot_begins_anew_behind_it(tmp_path: Path) -> None:
+    """A replica may make a snapshot of what it has in memory only, and lose the end of its log with the power."""
     settings = Settings(name="n1", members=(Member(name="n1", host="-", port=1),))
     stored(tmp_path, settings).close()
     snapshot(tmp_path)
     found = stored(tmp_path, settings).recovered
     assert (found.snapshot, found.log.last, found.log.end.epoch) == (3, 3, 203)
+
+
+def test_a_log_with_another_history_than_its_snapshot_is_refused(tmp_path: Path) -> None:
+    settings = Settings(name="n1", members=(Member(name="n1", host="-", port=1),))
+    storage = stored(tmp_path, settings)
+    storage.wal.write(tuple(encode(index, 101, b"") for index in range(1, 5)))
+    storage.close()
+    snapshot(tmp_path)
+    with pytest.raises(RefusedError, match="the log and the snapshot have different entries 3"):
+        stored(tmp_path, settings)
 
 
 def test_the_record_survives_json() -> None:
@@ -176,8 +187,28 @@ def test_an_installation_for_which_there_is_no_room_changes_nothing(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage.wal, "prepare_spare", full)
+        patch.setattr(storage.wal, "prepare_reset", full)
         with pytest.raises(OSError, match="No space"):
-            storage.install(3)
+            storage.install(3, ())
     assert not (tmp_path / "snapshot").exists()
-    assert storage.install(3)[1] == 3
+    assert storage.install(3, ())[1][-1][2] == 3
+
+
+def test_an_installation_that_fails_half_way_ends_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(name="n1", members=(Member(name="n1", host="-", port=1),))
+    storage = stored(tmp_path, settings)
+    snapshot(tmp_path).rename(tmp_path / "snapshot.in")
+
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage.wal, "reset", broken)
+        with pytest.raises(FatalError, match="could not be installed to the end"):
+            storage.install(3, ())
+    storage.close()
+    again = stored(tmp_path, settings)
+    assert (again.recovered.snapshot, again.recovered.log.last) == (0, 0)
+    assert not list(tmp_path.glob("snapshot*")), "what was never begun is removed"

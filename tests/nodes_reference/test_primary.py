@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from lone_node import Lone, S, beat_reply
+from lone_node import Lone, S, beat_reply, entries
 
 from nodes.reference import effects as fx
 from nodes.reference import messages as ms
@@ -340,21 +340,33 @@ def test_a_replica_that_needs_what_is_compacted_away_gets_the_snapshot() -> None
     assert lone.sent(ms.Accept, "n2")
 
 
-def test_a_snapshot_that_lacks_what_both_have_takes_no_log_away() -> None:
+@pytest.mark.parametrize("batch_bytes", [1, 1000])
+def test_what_a_replica_has_beyond_the_snapshot_comes_behind_it(
+    batch_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whose own snapshot holds entries that diverged can't go back to the last common one."""
+    monkeypatch.setattr("nodes.reference.primary.BATCH_BYTES", batch_bytes)
+    lone, _ = serving(Mode.SYNC, 101, 101, 101, 101)
+    lone.node.snapshots.current = 2
+    stream = lone.follow("n2", 4, NOW, base=7)
+    (install,) = lone.sent(ms.Install, "n2")
+    assert (install.index, install.common) == (2, 4)
+    for end in (False, True):
+        lone.node.part_read(fx.ReadPart("n2", stream, 2, 0), b"x", end)
+        lone.drain(NOW)
+        assert len(lone.sent(ms.Part, "n2")) == 1
+        brought = [one for one in lone.done if isinstance(one, fx.Send) and isinstance(one.message, ms.Rest)]
+        assert bool(brought) is end
+    assert b"".join(one.blob for one in brought) == b"".join(entries(3, 101, 101))
+    assert len(brought) == (2 if batch_bytes == 1 else 1)
+    assert {(one.to, one.message.stream, one.message.index) for one in brought} == {("n2", stream, 2)}
+
+
+def test_a_snapshot_that_another_one_has_replaced_is_not_passed_on() -> None:
     lone, _ = serving(Mode.ASYNC, 101, 101, 101)
     lone.node.snapshots.current = 2
-    lone.follow("n2", 3, NOW, base=7)
-    assert not lone.sent(ms.Install, "n2"), "entry 3 would have one copy less"
-    assert lone.node.snapshots.floor >= 3, "one that has it is being made"
-    lone.node.snapshots.current = 3
-    lone.follow("n2", 3, NOW, base=7)
-    (install,) = lone.sent(ms.Install, "n2")
-    assert (install.index, install.common) == (3, 3)
-
-
-def test_a_snapshot_need_not_hold_what_waits_for_the_replica_that_asks() -> None:
-    lone, _ = serving(Mode.SYNC, 101, 101, 101, count=2)
-    lone.node.snapshots.current = lone.node.applied = 2
-    lone.follow("n2", 3, NOW, base=7)
-    assert lone.sent(ms.Install, "n2")
+    stream = lone.follow("n2", 3, NOW, base=7)
+    lone.node.log.compact(3)
+    lone.node.part_read(fx.ReadPart("n2", stream, 2, 0), b"x", True)
+    lone.drain(NOW)
+    assert not lone.sent(ms.Part) + lone.sent(ms.Rest)

@@ -169,10 +169,46 @@ def test_what_follows_a_snapshot_is_asked_for_at_once() -> None:
     (follow,) = lone.sent(ms.Follow)
     lone.hear("n2", ms.Install(epoch=202, stream=follow.stream, index=50, common=0), NOW)
     lone.hear("n2", ms.Part(epoch=202, stream=follow.stream, index=50, offset=0, end=True), NOW, b"x")
-    lone.node.installed(State(sessions=10), 50, [(101, 1, 2), (202, 3, 50)], NOW + 1)
+    brought = entries(51, 202, 202)
+    lone.node.installed(State(sessions=10), 50, [(101, 1, 2), (202, 3, 50)], brought, NOW + 1)
     lone.drain(NOW + 1)
     (again,) = [one for one in lone.sent(ms.Follow) if one.stream != follow.stream]
-    assert (again.base, again.last, again.flushed) == (50, 50, 50)
+    assert (again.base, again.last, again.flushed) == (50, 52, 52)
+    assert lone.node.applied == 50
+    (stored,) = [
+        one.event
+        for one in lone.done
+        if isinstance(one, fx.Report) and one.event["event"] == "stored" and one.event["epoch"] == 202
+    ]
+    assert (stored["first"], stored["last"], stored["medium"]) == (3, 52, "disk")
+
+
+def installations(lone: Lone) -> list[fx.InstallSnapshot]:
+    return [one for one in lone.done if isinstance(one, fx.InstallSnapshot)]
+
+
+def test_a_snapshot_is_installed_once_all_is_there_that_the_log_has_in_common_beyond_it() -> None:
+    lone = Lone("n1", 101, 101, 101, 101)
+    lone.hear("n2", beat(202), NOW)
+    (follow,) = lone.sent(ms.Follow)
+
+    def hear(message: type[Any], blob: bytes = b"", **fields: Any) -> list[fx.InstallSnapshot]:
+        lone.hear("n2", message(epoch=202, stream=follow.stream, **fields), NOW, blob)
+        return installations(lone)
+
+    second, third = entries(2, 101, 101)
+    assert not hear(ms.Install, index=1, common=3)
+    assert not hear(ms.Rest, second + third, index=1), "it comes behind the last part"
+    assert not hear(ms.Part, b"x", index=1, offset=0, end=False)
+    assert not hear(ms.Part, b"y", index=1, offset=1, end=True)
+    assert not hear(ms.Rest, third, index=1), "entry 2 was lost on the way"
+    assert not hear(ms.Rest, second + third, index=2), "that is of another snapshot"
+    assert not hear(ms.Rest, second, index=1)
+    assert not lone.node.reloading
+    assert hear(ms.Rest, second + third, index=1) == [fx.InstallSnapshot(1, (second, third))]
+    (lost,) = [one.event for one in lone.done if isinstance(one, fx.Report)]
+    assert (lost["event"], lost["first"], lost["last"]) == ("truncated", 4, 4)
+    assert not hear(ms.Rest, second + third, index=1), "once is enough"
 
 
 def waits(lone: Lone, now: int) -> list[str]:

@@ -14,9 +14,9 @@ from nodes.reference import effects as fx
 from nodes.reference import messages as ms
 from nodes.reference.client import RefusedError, StoreClient, UnknownError
 from nodes.reference.host import ThreadedHost
-from nodes.reference.server import FatalError, Server
+from nodes.reference.server import Server
 from nodes.reference.settings import Member, Mode, Settings
-from nodes.reference.storage import Storage
+from nodes.reference.storage import FatalError, Storage
 
 
 class Made:

@@ -256,6 +256,35 @@ def test_a_reset_starts_anew_and_keeps_the_old_log_aside(tmp_path: Path) -> None
     assert list((tmp_path / "cut").glob("replaced-*"))
 
 
+def test_a_reset_can_bring_more_entries_than_a_segment_holds(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    durably(wal, frames(1, 10))
+    brought = frames(501, 100, epoch=303)
+    assert sum(map(len, brought)) > SEGMENT
+    wal.prepare_reset(brought)
+    wal.reset(500, brought)
+    wal.close()
+    again = opened(tmp_path)
+    assert (again.found.first, tuple(again.found.frames)) == (501, brought)
+    assert again.base_number == 2
+    durably(again, frames(601, 3, epoch=303))
+    again.cut(600, frames(601, 3, epoch=303))
+    again.close()
+    assert opened(tmp_path).found.last == 600
+
+
+def test_a_spare_that_a_crash_left_half_begun_is_not_used(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    wal.prepare_spare()
+    wal.close()
+    spare = tmp_path / "log" / "spare"
+    assert opened(tmp_path).has_spare
+    spare.write_bytes(bytes(100) + b"".join(frames(1, 3)) + bytes(100))
+    again = opened(tmp_path)
+    assert not again.has_spare
+    assert not spare.exists()
+
+
 def test_a_crash_in_the_middle_of_a_reset_is_finished_at_the_next_start(tmp_path: Path) -> None:
     wal = opened(tmp_path)
     durably(wal, frames(1, 10))

@@ -124,16 +124,18 @@ class Life:
     def write(self, count: int, *, size: int = 60) -> None:
         """Append entries."""
         self._doing = f"write of {count}"
-        first = self._last + 1
-        frames = tuple(
-            encode(index, self._epoch, bytes([index % 250 + 1]) * size)
-            for index in range(first, first + count)
-        )
+        frames = self._frames(self._last, count, size)
         entries = self._version.entries | {position(frame)[0]: frame for frame in frames}
         self._last += count
         # A rotation in the middle makes durable what went before; that is more than was promised.
         self.promise = replace(self.promise, versions=(replace(self._version, entries=entries),))
         self.storage.wal.write(frames)
+
+    def _frames(self, after: int, count: int, size: int = 60) -> tuple[bytes, ...]:
+        return tuple(
+            encode(index, self._epoch, bytes([index % 250 + 1]) * size)
+            for index in range(after + 1, after + 1 + count)
+        )
 
     def flush(self, during: Callable[[], None] = lambda: None) -> None:
         """Flush what was written, while something else goes on."""
@@ -195,16 +197,22 @@ class Life:
         self._doing = f"compaction to {self._last - back}"
         self.storage.wal.compact(self._last - back)
 
-    def install(self, ahead: int) -> None:
-        """Take another node's snapshot, so much longer than the log here, in the place of all that is here."""
+    def install(self, ahead: int, *, rest: int = 0) -> None:
+        """Take another node's snapshot, so much longer than the log here, in the place of all that is here.
+
+        `rest` is how many entries behind the snapshot come with it.
+        """
         index = self._last + ahead
         self._epoch += 100
         for number, part in enumerate(self._parts(index)):
             self._doing = f"part {number}"
             self.storage.write_part(number * 50, part)
-        with self._turning(f"installation of {index}", Version(snapshot=index, entries={}, floor=index)):
-            self.storage.install(index)
-        self._last = index
+        frames = self._frames(index, rest)
+        entries = {position(frame)[0]: frame for frame in frames}
+        new = Version(snapshot=index, entries=entries, floor=index + rest)
+        with self._turning(f"installation of {index} and {rest} more", new):
+            self.storage.install(index, frames)
+        self._last = index + rest
 
     def _parts(self, index: int) -> Sequence[bytes]:
         """Return what another node would send."""

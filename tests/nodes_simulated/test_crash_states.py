@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from store_lives import BLANK, HOME, SETTINGS, Life, Moment, Promise
 
-from nodes.reference.storage import Storage
+from nodes.reference.storage import FatalError, Storage
 from nodes.reference.wal import RefusedError
 from nodes.simulated.disk import Disk
 from nodes.simulated.disk_choices import Same, Seeded
@@ -98,9 +98,33 @@ def installation_over_segments(life: Life) -> None:
     life.append(25)
 
 
+def installation_behind_a_compacted_log(life: Life) -> None:
+    """The snapshot is older than the one here, as if an operator had promoted a node that lagged."""
+    life.append(15, 15, 15)
+    life.snapshot(0)
+    life.compact(0)
+    life.append(2)
+    life.install(-30, rest=12)
+    life.append(3)
+    life.install(-20)
+    life.append(1)
+
+
+def installation_with_more_than_a_segment(life: Life) -> None:
+    life.append(4)
+    life.install(10, rest=50)
+    life.append(2)
+    life.cut(3)
+    life.append(20)
+    life.spare()
+    life.install(5, rest=30)
+    life.append(1)
+
+
 WORKS: list[Work] = [
     nothing, group_commit, rotation, cut, cut_over_segments, cut_at_the_end_of_a_segment, meta,
-    snapshot_and_compaction, installation, installation_over_segments,
+    snapshot_and_compaction, installation, installation_over_segments, installation_behind_a_compacted_log,
+    installation_with_more_than_a_segment,
 ]  # fmt: skip
 
 
@@ -108,7 +132,7 @@ def next_life(life: Life) -> None:
     """A little of everything."""
     life.append(2, 22)
     life.cut(3)
-    life.install(10)
+    life.install(10, rest=2)
     life.append(1)
 
 
@@ -201,7 +225,7 @@ def after_failed_flushes(work: Work) -> Iterator[tuple[str, Disk, Promise]]:
         try:
             life = _DiesOfAFailedFlush(disk, fatal)
             work(life)
-        except OSError:
+        except (OSError, FatalError):
             disk.release("store")
             yield f"flush {fatal}", disk, BLANK if life is None else life.promise
         else:

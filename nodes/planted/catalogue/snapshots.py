@@ -43,8 +43,8 @@ BUGS = (
         edits=(
             Edit(
                 "storage.py",
-                "        self.wal.reset(index)\n        return state, index, history\n",
-                "        return state, index, history\n",
+                "            self.wal.reset(index, frames)\n",
+                "",
             ),
         ),
         where=Where(

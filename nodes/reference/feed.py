@@ -14,10 +14,10 @@ BATCH_BYTES = 256 << 10
 class Feed:
     """One member as its primary sees it. `stream` 0 means that nothing is being sent.
 
-    `common` is where its log, when it last asked, left this one. `flushed` and `written` are what the replica has
-    acknowledged in this stream. `lease_ns` is when the newest
-    heartbeat that it answered was sent, by the primary's clock; `clock` the replica's own at its last message.
-    `record` is the version of the protection record that it holds.
+    `common` is the last entry that its log, when it last asked, shared with this one. `flushed` and `written` are
+    what the replica has acknowledged in this stream. `lease_ns` is when the newest heartbeat that it answered was
+    sent, by the primary's clock; `clock` the replica's own at its last message. `record` is the version of the
+    protection record that it holds.
     """
 
     identity: str = ""

@@ -4,9 +4,10 @@ meta       identity, promised epoch, protection record
 flushed    how far the log was durable, at least
 snapshot   the state up to some entry
 log/       the entries behind it, in segments
-snapshot.to-go-with-N
-           another node's snapshot, which counts from the moment on that there is a segment N behind it
 cut/       entries that diverged from a later primary's log, kept for whoever asks what became of them
+
+While another node's snapshot is installed it is `snapshot.to-go-with-N`: it counts from the moment on that the log
+has its segment N, which goes on behind it.
 """
 
 from collections.abc import Sequence

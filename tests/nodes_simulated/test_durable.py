@@ -83,6 +83,19 @@ def test_what_a_node_has_said_to_cut_off_is_not_told_when_it_becomes_durable_on_
     assert told == [(101, 1, 2), (101, 3, 3)], "the primary may send it again"
 
 
+def test_entries_that_come_with_a_new_log_are_told_when_it_has_its_name() -> None:
+    disk = Disk(Same(last=False))
+    log = Log(disk, "first")
+    log.write(1, 3, 101)
+    log.flush(3)
+    told = watched(disk)
+    log.wal.reset(500, [encode(index, 202, b"x") for index in (501, 502)])
+    assert told == [(202, 501, 502)]
+    log.write(503, 503, 202)
+    log.flush(503)
+    assert told == [(202, 501, 502), (202, 503, 503)]
+
+
 def test_a_node_need_not_be_asked_what_is_on_its_disk() -> None:
     watch, _ = watching(Disk(Same(last=False)))
     assert watch.hears(b'{"event":"stored","at":5,"epoch":1,"first":1,"last":1,"medium":"disk"}')

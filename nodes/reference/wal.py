@@ -119,7 +119,6 @@ class Wal:
         with self._making_spare:
             if not self.has_spare or _reset_bytes(frames) > self._size:
                 self._make_spare(max(self._size, _reset_bytes(frames)))
-                self._files.sync_folder(self._folder)
 
     def _make_spare(self, size: int) -> None:
         files, making = self._files, self._folder / "spare.new"
@@ -168,6 +167,9 @@ class Wal:
         """
         while self._retired:
             self._files.close(self._retired.pop())
+        self._hint_at(upto)
+
+    def _hint_at(self, upto: int) -> None:
         self._flushed = upto
         try:
             self._files.write(self._hint, VALUE.pack(upto), 0)
@@ -200,6 +202,7 @@ class Wal:
         old = list(self._segments)
         self._lower_hint(base + len(frames))
         self._begin(base + 1, number=self.next_number, first=b"".join((_mark(BASE, base), *frames)))
+        self._hint_at(base + len(frames))
         self._segments = self._segments[-1:]
         self._set_aside([path for path, _ in old])
 

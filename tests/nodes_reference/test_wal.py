@@ -261,16 +261,32 @@ def test_a_reset_can_bring_more_entries_than_a_segment_holds(tmp_path: Path) -> 
     durably(wal, frames(1, 10))
     brought = frames(501, 100, epoch=303)
     assert sum(map(len, brought)) > SEGMENT
+    wal.prepare_spare()
     wal.prepare_reset(brought)
     wal.reset(500, brought)
     wal.close()
     again = opened(tmp_path)
     assert (again.found.first, tuple(again.found.frames)) == (501, brought)
     assert again.base_number == 2
+    size = segments(tmp_path)[-1].stat().st_size
     durably(again, frames(601, 3, epoch=303))
+    assert segments(tmp_path)[-2].stat().st_size == size, "there was room for a mark at its end"
     again.cut(600, frames(601, 3, epoch=303))
     again.close()
     assert opened(tmp_path).found.last == 600
+
+
+def test_damage_to_what_a_reset_brought_is_noticed(tmp_path: Path) -> None:
+    wal = opened(tmp_path)
+    brought = frames(501, 10, epoch=303)
+    wal.prepare_reset(brought)
+    wal.reset(500, brought)
+    wal.close()
+    path = segments(tmp_path)[-1]
+    content = path.read_bytes()
+    path.write_bytes(content.replace(brought[5], bytes(len(brought[5]))))
+    with pytest.raises(RefusedError, match="behind entry 505, but entries up to 510 were durable"):
+        opened(tmp_path)
 
 
 def test_a_spare_that_a_crash_left_half_begun_is_not_used(tmp_path: Path) -> None:

@@ -128,6 +128,11 @@ WORKS: list[Work] = [
 ]  # fmt: skip
 
 
+DAMAGED: list[Work] = [
+    group_commit, rotation, snapshot_and_compaction, installation, installation_behind_a_compacted_log,
+]  # fmt: skip
+
+
 def next_life(life: Life) -> None:
     """A little of everything."""
     life.append(2, 22)
@@ -272,7 +277,7 @@ def opened_or_refused(disk: Disk, promise: Promise, where: str) -> None:
     assert broken is None, f"{where}: {broken}"
 
 
-@pytest.mark.parametrize("work", [group_commit, rotation, snapshot_and_compaction, installation])
+@pytest.mark.parametrize("work", DAMAGED)
 def test_it_does_not_start_on_damage_in_silence(work: Work) -> None:
     end = lived(work)[-1]
     for where, disk in rotten(end, step=11):
@@ -287,7 +292,7 @@ def known(moments: Sequence[Moment]) -> Promise:
     return replace(end, versions=(replace(end.versions[0], floor=floor),))
 
 
-@pytest.mark.parametrize("work", [group_commit, rotation, snapshot_and_compaction, installation])
+@pytest.mark.parametrize("work", DAMAGED)
 def test_damage_before_a_power_cut_is_noticed_but_for_the_last_flush(work: Work) -> None:
     moments = lived(work)
     for where, disk in rotten(moments[-1], step=11):

@@ -112,6 +112,9 @@ class Trap:
             number, event = os.WSTOPSIG(status), status >> 16
             if number == _MARKED_TRAP:
                 if self._comes_by(thread):
+                    signal.pthread_sigmask(
+                        signal.SIG_BLOCK, {signal.SIGTERM}
+                    )  # now it does that, and says so
                     for pid in self._pids:
                         _kill(pid)
                     return True

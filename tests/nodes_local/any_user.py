@@ -58,6 +58,14 @@ async def crashed(cluster: LocalCluster) -> None:
     assert ran == await n1.crash_at(Point.WRITE, count=20, power=False, within_s=20)
     assert await n1.alive() == frozenset()
     assert (await n1.run(["cat", f"{n1.directory}/count"])).stdout == b"", "truncated, but not written"
+    await n1.start("count", ["python3", "-c", COUNT], on_line=lines)
+    ran = await n1.alive()
+    trap = asyncio.create_task(n1.crash_at(Point.WRITE, count=300, power=False, within_s=1))
+    await asyncio.sleep(0.4)
+    # A late event loop hears of the step and of the end of the wait in the same moment.
+    asyncio.get_running_loop().call_soon(time.sleep, 3)
+    victims = await trap
+    assert await n1.alive() == ran - set(victims), "what is told is what has happened"
 
 
 async def killed(cluster: LocalCluster) -> None:

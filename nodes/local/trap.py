@@ -112,9 +112,8 @@ class Trap:
             number, event = os.WSTOPSIG(status), status >> 16
             if number == _MARKED_TRAP:
                 if self._comes_by(thread):
-                    signal.pthread_sigmask(
-                        signal.SIG_BLOCK, {signal.SIGTERM}
-                    )  # now it does that, and says so
+                    # From here on it also comes to say so, whoever asks it to end.
+                    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
                     for pid in self._pids:
                         _kill(pid)
                     return True

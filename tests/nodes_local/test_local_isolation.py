@@ -8,6 +8,7 @@ from any_user import apart
 from test_local_enter import host, until
 
 from nodes.local import LocalCluster
+from nodes.local.cable import BridgeCable
 from nodes.local.testing import on_cluster
 
 pytestmark = pytest.mark.cluster
@@ -20,6 +21,20 @@ def test_machines_and_the_host_do_not_see_each_other(tmp_path: Path) -> None:
     until(lambda: host() == before, "the host is as before")
     assert os.uname().nodename == name
     assert sorted(path.name for path in tmp_path.iterdir()) == ["logs"], "only logs are kept"
+
+
+async def plugged(cluster: LocalCluster) -> None:
+    machine = cluster.machines["n1"]._machine
+    boot, cable = machine.boot, machine._cable
+    assert boot is not None and isinstance(cable, BridgeCable)
+    assert await cable._is_open(boot)
+    await cable.pull()
+    assert not await cable._is_open(boot)
+    assert not await cluster.reach("n2", "n1", timeout_s=0.1)
+
+
+def test_a_machine_is_up_once_its_cable_carries_packets(tmp_path: Path) -> None:
+    on_cluster(plugged, tmp_path, machines=2)
 
 
 async def addresses(cluster: LocalCluster) -> None:

@@ -25,7 +25,7 @@ def test_machines_and_the_host_do_not_see_each_other(tmp_path: Path) -> None:
 
 async def plugged(cluster: LocalCluster) -> None:
     machine = cluster.machines["n1"]._machine
-    boot, cable = machine.boot, machine._cable
+    boot, cable = machine.boot, machine._hardware._cable
     assert boot is not None and isinstance(cable, BridgeCable)
     assert await cable._is_open(boot)
     await cable.pull()
